@@ -1,0 +1,84 @@
+"""Every error the library raises on purpose, each with the exit code the command line ends with.
+
+0 is success and 2 is click's own for a command line that cannot be understood; 1 is left for bugs.
+"""
+
+from __future__ import annotations
+
+EXIT_SOME_FAILED = 3
+"""Some pictures were tagged, some could not be."""
+EXIT_NOTHING_DONE = 4
+"""There was nothing to do the work on, or every single picture failed."""
+
+
+class BooruTaggerError(Exception):
+    """Base of all errors raised on purpose. The message says what is wrong, where, and what to do."""
+
+    exit_code = 1
+    kind = "error"
+
+
+class ConfigError(BooruTaggerError):
+    """A setting is unknown, of the wrong type or out of range; the message names the key and its place."""
+
+    exit_code = 5
+    kind = "config"
+
+
+class ModelError(BooruTaggerError):
+    """A model bundle is missing, damaged or not of a kind that this version runs."""
+
+    exit_code = 6
+    kind = "model"
+
+
+class OutputError(BooruTaggerError):
+    """A sidecar or report could not be written: no permission, no space, a collision of names."""
+
+    exit_code = 7
+    kind = "output"
+
+
+class DataError(BooruTaggerError):
+    """A data set on the training side is missing, incomplete or contradicts itself."""
+
+    exit_code = 8
+    kind = "data"
+
+
+class MissingExtraError(BooruTaggerError):
+    """A feature needs packages of an extra that is not installed; the message gives the install line."""
+
+    exit_code = 9
+    kind = "missing-extra"
+
+
+class ImageError(BooruTaggerError):
+    """A picture cannot be used. ``kind`` tells why: see the subclasses."""
+
+    exit_code = EXIT_SOME_FAILED
+    kind = "image"
+
+
+class UnreadableImageError(ImageError):
+    """The file cannot be opened: missing, no permission, not a regular file, an I/O error."""
+
+    kind = "unreadable"
+
+
+class NotAnImageError(ImageError):
+    """The file is empty or holds no picture in a format that Pillow reads."""
+
+    kind = "not-an-image"
+
+
+class DamagedImageError(ImageError):
+    """The file begins as a picture but its data end early or contradict themselves."""
+
+    kind = "damaged"
+
+
+class TooLargeImageError(ImageError):
+    """The picture has more pixels or bytes than the limits allow (decompression bombs end here)."""
+
+    kind = "too-large"

@@ -1,0 +1,255 @@
+"""Pictures in, arrays out: safe upright decoding, cropping, letterboxing and normalising.
+
+Training, the parity check and the runtime all call these functions, so a face looks the same to the network
+wherever it is shown one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from booru_tagger.errors import (
+    DamagedImageError,
+    ImageError,
+    NotAnImageError,
+    TooLargeImageError,
+    UnreadableImageError,
+)
+from booru_tagger.types import Box
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""RGB, shape ``(height, width, 3)``."""
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+PAD_VALUE = 128
+"""Grey that fills what lies outside a picture, in crops and letterboxes alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may cost: pixels once decoded, and bytes of the file. Checked before decoding."""
+
+    pixels: int = 300_000_000
+    file_bytes: int = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded, upright picture, perhaps at a reduced scale.
+
+    ``width`` and ``height`` are those of the upright original; ``pixels`` may be smaller.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+
+    @property
+    def scale(self) -> float:
+        """Decoded pixels per original pixel, at most 1."""
+        return self.pixels.shape[1] / self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """Per-channel RGB ``mean`` and ``std`` on the scale 0 to 1."""
+
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def apply(self, batch: Pixels) -> Floats:
+        """``(N, H, W, 3)`` bytes to ``(N, 3, H, W)`` float32."""
+        factor = 1.0 / (255.0 * np.asarray(self.std, dtype=np.float32))
+        offset = np.asarray(self.mean, dtype=np.float32) / np.asarray(self.std, dtype=np.float32)
+        floats = batch.astype(np.float32)
+        floats *= factor
+        floats -= offset
+        return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
+
+
+def read_picture(path: Path, *, longest: int | None = None, limits: Limits | None = None) -> Picture:
+    """Read the picture at ``path`` upright, as RGB, alpha laid on white, the first frame of an animation.
+
+    ``longest`` allows a JPEG to be decoded at a fraction of its size, as long as its longest side keeps at
+    least that many pixels. Raises a subclass of :class:`ImageError`.
+    """
+    data = read_file(path, limits or Limits())
+    return decode_picture(data, str(path), longest=longest, limits=limits)
+
+
+def read_file(path: Path, limits: Limits) -> bytes:
+    """The bytes of a regular file. Raises :class:`UnreadableImageError` or :class:`TooLargeImageError`."""
+    try:
+        # O_NONBLOCK: opening a FIFO must not hang; what is not a regular file is refused just below.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as handle:
+            status = os.fstat(handle.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableImageError(f"{path}: not a regular file")
+            if status.st_size > limits.file_bytes:
+                raise TooLargeImageError(
+                    f"{path}: {status.st_size:,} bytes, more than the limit of {limits.file_bytes:,}"
+                )
+            return handle.read()
+    except OSError as error:
+        raise UnreadableImageError(f"{path}: {error.strerror or error}") from error
+
+
+def decode_picture(
+    data: bytes, name: str, *, longest: int | None = None, limits: Limits | None = None
+) -> Picture:
+    """Like :func:`read_picture`, from bytes; ``name`` appears in messages."""
+    limits = limits or Limits()
+    if not data:
+        raise NotAnImageError(f"{name}: the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(data, name, longest, limits)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise NotAnImageError(f"{name}: not a picture in any format that is read here") from error
+    except Image.DecompressionBombError as error:
+        raise TooLargeImageError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise TooLargeImageError(f"{name}: not enough memory to decode it") from error
+    except Exception as error:  # Pillow's plugins raise anything from SyntaxError to struct.error on bad data
+        raise DamagedImageError(f"{name}: the picture's data are damaged ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Picture:
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        if width * height > limits.pixels:
+            raise TooLargeImageError(
+                f"{name}: {width}x{height} is {width * height:,} pixels, more than the limit of {limits.pixels:,}"
+            )
+        turned = _is_turned(image)
+        if longest is not None and image.format == "JPEG" and max(width, height) > longest:
+            factor = longest / max(width, height)
+            image.draft("RGB", (max(1, round(width * factor)), max(1, round(height * factor))))
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        pixels = np.asarray(_to_rgb(upright if upright is not None else image))
+    if turned:
+        width, height = height, width
+    return Picture(pixels, width, height)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether EXIF says that width and height change places (orientations 5 to 8)."""
+    with contextlib.suppress(Exception):  # damaged EXIF is no reason to refuse the pixels
+        return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    return False
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _sixteen_bit_to_rgb(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _sixteen_bit_to_rgb(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    top = 65535.0 if image.mode != "F" else max(1.0, float(values.max()))
+    grey = np.clip(values / top * 255.0, 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def letterbox(
+    pixels: Pixels, side: int, *, multiple: int = 32, max_upscale: float = 2.0
+) -> tuple[Pixels, float]:
+    """Scale so that the longest side is ``side`` and pad right and below up to a multiple of ``multiple``.
+
+    A small picture grows by at most ``max_upscale``. Returns the padded picture and the scale (pixels of the
+    result per pixel of the input), so that a box is carried back by dividing by it.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(side / max(height, width), max_upscale)
+    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(pixels)
+    if (new_width, new_height) != image.size:
+        image = image.resize((new_width, new_height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    padded = np.full((_up(new_height, multiple), _up(new_width, multiple), 3), PAD_VALUE, dtype=np.uint8)
+    padded[:new_height, :new_width] = np.asarray(image)
+    return padded, scale
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def square_around(box: Box, expand: float) -> Box:
+    """The crop rule: a square on the box's centre, ``expand`` times its longer side."""
+    half = max(box.width, box.height) * expand / 2
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    return Box(x - half, y - half, x + half, y + half)
+
+
+def crop(pixels: Pixels, region: Box, size: int) -> Pixels:
+    """The part of a picture in ``region``, resized to ``(size, size, 3)``.
+
+    What lies outside the picture is filled with grey. Antialiased bilinear.
+    """
+    image = Image.fromarray(pixels)
+    x0, y0, x1, y1 = region
+    left, top = max(0, int(np.floor(x0))), max(0, int(np.floor(y0)))
+    right, bottom = min(image.width, int(np.ceil(x1))), min(image.height, int(np.ceil(y1)))
+    if x0 < 0 or y0 < 0 or x1 > image.width or y1 > image.height:
+        frame = Image.new(
+            "RGB", (int(np.ceil(x1) - np.floor(x0)), int(np.ceil(y1) - np.floor(y0))), (PAD_VALUE,) * 3
+        )
+        if right > left and bottom > top:
+            inside = image.crop((left, top, right, bottom))
+            frame.paste(inside, (left - int(np.floor(x0)), top - int(np.floor(y0))))
+        image, x0, y0, x1, y1 = (
+            frame,
+            x0 - np.floor(x0),
+            y0 - np.floor(y0),
+            x1 - np.floor(x0),
+            y1 - np.floor(y0),
+        )
+        x1, y1 = min(x1, image.width), min(y1, image.height)
+    resized = image.resize((size, size), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1), reducing_gap=2.0)
+    return np.asarray(resized)
+
+
+def fit(pixels: Pixels, size: int) -> Pixels:
+    """A whole picture that is a face crop already, padded to a centred square and resized to ``size``."""
+    height, width = pixels.shape[:2]
+    return crop(pixels, square_around(Box(0, 0, width, height), 1.0), size)
+
+
+def colourfulness(pixels: Pixels) -> float:
+    """How far a picture's pixels stray from a single tint, 0 (greyscale, sepia) upwards.
+
+    The spread of the opponent channels red-green and yellow-blue (Hasler and Suesstrunk, "Measuring
+    colourfulness in natural images", 2003, without their term for the mean, so that a tinted scan counts as
+    colourless).
+    """
+    small = pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)].astype(np.float32)
+    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
+    return float(np.hypot((red - green).std(), ((red + green) / 2 - blue).std()))

@@ -1,0 +1,227 @@
+"""The values that travel through the program: frozen, typed, standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+SCHEMA = 1
+"""Version of the JSON form of a :class:`TagResult`; raised only when a reader would break."""
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the upright picture: left, top, right, bottom (right and bottom exclusive)."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> float:
+        return max(0.0, self.width) * max(0.0, self.height)
+
+    def intersection(self, other: Box) -> float:
+        """Area that both boxes cover, in square pixels."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        return max(0.0, width) * max(0.0, height)
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0 to 1."""
+        shared = self.intersection(other)
+        union = self.area + other.area - shared
+        return shared / union if union > 0 else 0.0
+
+    def rounded(self) -> tuple[int, int, int, int]:
+        return round(self.x0), round(self.y0), round(self.x1), round(self.y1)
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One head that the detector found: its head box and the detector's score, 0 to 1."""
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTag:
+    """A booru tag with the program's confidence in it, 0 to 1."""
+
+    tag: str
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tag": self.tag, "score": round(self.score, 4)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ScoredTag:
+        return cls(str(data["tag"]), float(data["score"]))
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterMatch:
+    """Who a face is. ``source`` is ``model`` (a trained character) or ``gallery`` (an enrolled one)."""
+
+    tag: str
+    score: float
+    source: str = "model"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tag": self.tag, "score": round(self.score, 4), "source": self.source}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> CharacterMatch:
+        return cls(str(data["tag"]), float(data["score"]), str(data["source"]))
+
+
+@dataclass(frozen=True, slots=True)
+class FaceResult:
+    """All that is known of one face. A field is ``None`` where the program does not know.
+
+    ``candidates`` holds up to five characters, best first, as scored before any rejection.
+    """
+
+    box: Box
+    score: float
+    character: CharacterMatch | None = None
+    candidates: tuple[ScoredTag, ...] = ()
+    hair_color: ScoredTag | None = None
+    eye_color: ScoredTag | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "box": list(self.box.rounded()),
+            "score": round(self.score, 4),
+            "character": self.character.to_json() if self.character else None,
+            "candidates": [candidate.to_json() for candidate in self.candidates],
+            "hair_color": self.hair_color.to_json() if self.hair_color else None,
+            "eye_color": self.eye_color.to_json() if self.eye_color else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FaceResult:
+        character, hair, eyes = data.get("character"), data.get("hair_color"), data.get("eye_color")
+        return cls(
+            box=Box(*data["box"]),
+            score=float(data["score"]),
+            character=CharacterMatch.from_json(character) if character else None,
+            candidates=tuple(ScoredTag.from_json(item) for item in data.get("candidates", ())),
+            hair_color=ScoredTag.from_json(hair) if hair else None,
+            eye_color=ScoredTag.from_json(eyes) if eyes else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag of a picture.
+
+    ``category`` is Danbooru's: ``general``, ``artist``, ``copyright``, ``character``, ``meta`` or ``rating``.
+    ``source`` says where it comes from: ``recogniser``, ``gallery``, ``measured`` (colour seen on the face)
+    or ``implied`` (follows from a recognised character).
+    """
+
+    tag: str
+    category: str
+    score: float
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "tag": self.tag,
+            "category": self.category,
+            "score": round(self.score, 4),
+            "source": self.source,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Tag:
+        return cls(str(data["tag"]), str(data["category"]), float(data["score"]), str(data["source"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An implied tag that was left out because the face shows something else."""
+
+    character: str
+    implied: str
+    measured: str
+    score: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "character": self.character,
+            "implied": self.implied,
+            "measured": self.measured,
+            "score": round(self.score, 4),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Conflict:
+        return cls(data["character"], data["implied"], data["measured"], float(data["score"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PictureError:
+    """Why a picture could not be tagged: a short stable ``kind`` and a message that says what to do."""
+
+    kind: str
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class TagResult:
+    """What the tagger says of one picture. Sizes are of the upright picture, in pixels."""
+
+    path: str
+    width: int = 0
+    height: int = 0
+    faces: tuple[FaceResult, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    error: PictureError | None = None
+    model: str = field(default="")
+
+    def to_json(self) -> dict[str, Any]:
+        """The stable JSON form (schema 1); ``from_json`` reads it back."""
+        return {
+            "schema": SCHEMA,
+            "path": self.path,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_json() for face in self.faces],
+            "tags": [tag.to_json() for tag in self.tags],
+            "conflicts": [conflict.to_json() for conflict in self.conflicts],
+            "model": self.model,
+            "error": self.error.to_json() if self.error else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TagResult:
+        """Read :meth:`to_json`'s form. Raises KeyError, TypeError or ValueError where it is not that."""
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"schema {data['schema']!r} is not {SCHEMA}")
+        error = data.get("error")
+        return cls(
+            path=str(data["path"]),
+            width=int(data["width"]),
+            height=int(data["height"]),
+            faces=tuple(FaceResult.from_json(item) for item in data["faces"]),
+            tags=tuple(Tag.from_json(item) for item in data["tags"]),
+            conflicts=tuple(Conflict.from_json(item) for item in data.get("conflicts", ())),
+            error=PictureError(str(error["kind"]), str(error["message"])) if error else None,
+            model=str(data.get("model", "")),
+        )

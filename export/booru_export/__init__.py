@@ -1,0 +1,1 @@
+"""Training and export: everything that needs torch. The runtime never imports it."""
