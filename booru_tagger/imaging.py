@@ -40,7 +40,7 @@ PAD_VALUE = 128
 class Limits:
     """What a picture may cost: pixels once decoded, and bytes of the file. Checked before decoding."""
 
-    pixels: int = 300_000_000
+    pixels: int = 150_000_000
     file_bytes: int = 1_000_000_000
 
 
