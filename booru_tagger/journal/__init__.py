@@ -1,0 +1,7 @@
+"""What was tagged, by what, and what we wrote where: the program's memory, in one SQLite file."""
+
+from booru_tagger.journal.places import default_path
+from booru_tagger.journal.store import Journal
+from booru_tagger.journal.values import Ownership, Plan, Report
+
+__all__ = ["Journal", "Ownership", "Plan", "Report", "default_path"]
