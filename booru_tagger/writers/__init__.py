@@ -1,0 +1,1 @@
+"""Output formats, one file each: sidecars, lists and metadata inside pictures."""

@@ -1,0 +1,97 @@
+"""What every writer takes and gives: the seam between the runner, the journal and one file format each.
+
+A writer is handed one picture's tags and merges them into its target (a sidecar, a shared list or the picture
+itself). It remembers nothing: what it put there earlier comes in with the job as ``owned``, and what stands
+there now goes out again, for the journal to keep.
+
+``owned`` and ``deleted`` hold tags *as they stand in the target* (``hatsune_miku`` in one file,
+``character:hatsune miku`` in another). Entries beginning with :data:`MARK` are the writer's own notes (a face
+region, a path in a tag tree, that the file is ours): keep them and hand them back, but don't show them; see
+:func:`plain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from booru_tagger.types import Tag, TagResult
+
+MARK = "booru-tagger:"
+"""Beginning of those entries of ``owned`` and ``deleted`` that are notes of a writer, not tags."""
+CREATED = MARK + "created"
+"""The note that the target did not exist before: a removal that leaves it empty deletes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to write. ``tags`` are what is to be written: filtered, renamed and ordered by the policy,
+    in Danbooru's spelling (``blonde_hair``); ``result`` is everything the tagger said.
+
+    ``owned`` are the tags in this target that this tool put there earlier, as the last :class:`Written` said;
+    empty where nothing is known, and then all that stands there counts as a person's. ``deleted`` are tags
+    that a person took out: they are never written again.
+    """
+
+    picture: Path
+    result: TagResult
+    tags: tuple[Tag, ...]
+    owned: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a target.
+
+    ``changed`` tells whether a byte changed. ``owned`` are the tags that stand there by this tool's hand now;
+    ``deleted`` is the job's, grown by the owned tags that a person has taken out since. ``before`` holds the
+    bytes that stood there (``None``: there was no file), ``after_sha256`` the hash of those that stand there
+    now (``""``: there is no file).
+
+    Where ``restorable`` is true and the target still has that hash, putting ``before`` back undoes the write
+    to the byte. It is false for targets that several pictures share and for pictures themselves: those are
+    undone by :meth:`Writer.remove` alone, and their ``before`` is not worth keeping.
+    """
+
+    target: Path
+    changed: bool
+    owned: frozenset[str]
+    deleted: frozenset[str]
+    before: bytes | None
+    after_sha256: str
+    restorable: bool = True
+
+
+class Writer(Protocol):
+    """One output format. Methods may be called from any thread."""
+
+    name: str
+
+    def target(self, picture: Path) -> Path | None:
+        """The file that this writer would change for ``picture``; ``None`` where there is none."""
+
+    def write(self, job: Job) -> Written:
+        """Merge the job's tags into the target, atomically. Raises :class:`OutputError`."""
+
+    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
+        """Take exactly the tags in ``owned`` out of the target; all else stays as it is.
+
+        The file itself goes only where nothing is left in it and :data:`CREATED` is among ``owned``.
+        Raises :class:`OutputError`.
+        """
+
+
+@runtime_checkable
+class TagReader(Protocol):
+    """A writer that can also say which tags stand in its target; every one that ships here can."""
+
+    def read(self, picture: Path) -> tuple[str, ...]:
+        """The tags in the target, in its spelling and order; none where there is no target."""
+
+
+def plain(tags: Iterable[str]) -> frozenset[str]:
+    """``owned`` or ``deleted`` without the notes of the writer: what a person would call tags."""
+    return frozenset(tag for tag in tags if not tag.startswith(MARK))
