@@ -12,8 +12,8 @@ region, a path in a tag tree, that the file is ours): keep them and hand them ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -25,6 +25,10 @@ CREATED = MARK + "created"
 """The note that the target did not exist before: a removal that leaves it empty deletes it."""
 
 
+def _unheard(written: Written) -> None:
+    """Where nobody keeps a journal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One picture to write. ``tags`` are what is to be written: filtered, renamed and ordered by the policy,
@@ -33,6 +37,10 @@ class Job:
     ``owned`` are the tags in this target that this tool put there earlier, as the last :class:`Written` said;
     empty where nothing is known, and then all that stands there counts as a person's. ``deleted`` are tags
     that a person took out: they are never written again.
+
+    Where a byte is going to change, a writer calls ``announce`` with its account (``changed`` true) when the
+    new content is ready and right before it is swapped in. So the journal knows whose the tags are even where
+    the process is killed between the two. What ``announce`` raises, the writer lets pass, and swaps nothing.
     """
 
     picture: Path
@@ -40,6 +48,7 @@ class Job:
     tags: tuple[Tag, ...]
     owned: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
+    announce: Callable[[Written], None] = field(default=_unheard, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
