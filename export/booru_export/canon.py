@@ -1,0 +1,66 @@
+"""What is known of the characters before looking: their series, colours and what they are known for."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from booru_tagger.errors import DataError
+
+HAIR = (
+    "black", "brown", "blonde", "red", "orange", "pink", "purple", "blue", "aqua", "green", "grey", "white",
+    "multicolored",
+)  # fmt: skip
+EYES = (
+    "black", "brown", "yellow", "red", "orange", "pink", "purple", "blue", "aqua", "green", "grey", "closed",
+)  # fmt: skip
+SHADES = frozenset({"black", "grey", "white"})
+COLUMNS = ("tag", "series", "hair", "eyes", "implied")
+
+
+@dataclass(frozen=True, slots=True)
+class Canon:
+    """A character's series and looks; ``hair`` and ``eyes`` are empty where they vary or are not sure."""
+
+    tag: str
+    series: str = ""
+    hair: str = ""
+    eyes: str = ""
+    implied: tuple[str, ...] = ()
+
+    def implied_tags(self) -> tuple[str, ...]:
+        """All tags that follow from the character, colours first."""
+        colours = [f"{self.hair}_hair"] * bool(self.hair) + [f"{self.eyes}_eyes"] * bool(self.eyes)
+        return (*colours, *self.implied)
+
+
+def read_canon(path: Path | None = None) -> dict[str, Canon]:
+    """The table that comes with the package, or a user's own CSV with the same columns, by tag.
+
+    Raises :class:`DataError` naming the line where a colour is unknown or a column is missing.
+    """
+    if path is None:
+        text = (resources.files("booru_export") / "characters.csv").read_text("utf-8")
+        name = "characters.csv"
+    else:
+        name = str(path)
+        try:
+            text = path.read_text("utf-8")
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}") from error
+    reader = csv.DictReader(text.splitlines())
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise DataError(f"{name}: the header must be {','.join(COLUMNS)}")
+    table = {}
+    for row in reader:
+        for column, known in (("hair", HAIR), ("eyes", EYES)):
+            if row[column] and row[column] not in known:
+                raise DataError(
+                    f"{name}, line {reader.line_num}: {row[column]!r} is no {column} colour; known: {', '.join(known)}"
+                )
+        table[row["tag"]] = Canon(
+            row["tag"], row["series"], row["hair"], row["eyes"], tuple((row["implied"] or "").split())
+        )
+    return table

@@ -1,0 +1,1 @@
+"""The head detector: its samples, its loss, its run."""

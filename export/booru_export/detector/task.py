@@ -1,0 +1,114 @@
+"""Training of the head detector."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from booru_export.dataset import read_scenes
+from booru_export.detector.loss import detector_loss, targets
+from booru_export.detector.samples import LoadedScene, Sampler, load_scene
+from booru_export.metrics import Detections, match
+from booru_export.nets import STRIDE, HeadDetector
+from booru_export.recipe import DetectorRecipe, from_table
+from booru_export.splits import split_scenes
+from booru_tagger.imaging import Normalisation, Pixels, letterbox, read_picture
+from booru_tagger.models.nms import suppress
+from booru_tagger.types import Box, Face
+
+NORMALISATION = Normalisation()
+EVALUATED_SIDE = 384
+NMS_IOU = 0.5
+
+
+def build(recipe: DetectorRecipe) -> HeadDetector:
+    """The untrained net of a recipe."""
+    return HeadDetector(recipe.widths, recipe.blocks, recipe.neck)
+
+
+def from_checkpoint(state: dict[str, Any]) -> HeadDetector:
+    """The net of a checkpoint with its averaged weights, ready to be used."""
+    net = build(from_table(DetectorRecipe, state["recipe"], "checkpoint"))
+    net.load_state_dict(state["average"])
+    return net.eval()
+
+
+def decode(heat: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+    """Heat logits and distances to boxes ``(N, M, 4)`` in input pixels and scores ``(N, M)``."""
+    count, _, rows, columns = heat.shape
+    x = (torch.arange(columns) + 0.5) * STRIDE
+    y = (torch.arange(rows) + 0.5) * STRIDE
+    x, y = x.view(1, 1, -1).expand(1, rows, columns), y.view(1, -1, 1).expand(1, rows, columns)
+    boxes = torch.stack(
+        [x - sides[:, 0], y - sides[:, 1], x + sides[:, 2], y + sides[:, 3]],
+        dim=-1,
+    )
+    return boxes.reshape(count, -1, 4), heat.sigmoid().reshape(count, -1)
+
+
+def detect(net: nn.Module, pixels: Pixels, side: int, threshold: float = 0.05) -> list[Face]:
+    """Heads in one picture by a torch net, as the runtime's detector finds them by the exported one."""
+    padded, scale = letterbox(pixels, side)
+    batch = torch.from_numpy(NORMALISATION.apply(padded[None]))
+    boxes, scores = (value[0].numpy() for value in decode(*net(batch)))
+    chosen = scores >= threshold
+    boxes, scores = boxes[chosen] / scale, scores[chosen]
+    height, width = pixels.shape[:2]
+    boxes = np.clip(boxes, 0, np.asarray([width, height, width, height], dtype=np.float32))
+    return [
+        Face(Box(*boxes[index].tolist()), float(scores[index])) for index in suppress(boxes, scores, NMS_IOU)
+    ]
+
+
+class DetectorTask:
+    """Feeds, scores and evaluates a detector; see :class:`booru_export.train.Task`."""
+
+    def __init__(self, recipe: DetectorRecipe, data: Path, extra: Sequence[LoadedScene] = ()) -> None:
+        self.recipe = recipe
+        self.net: nn.Module = build(recipe)
+        self.parts = split_scenes(read_scenes(data))
+        scenes = [load_scene(scene) for scene in self.parts["train"]]
+        for table in recipe.pseudo:
+            scenes += [load_scene(scene) for scene in read_scenes(Path(table))]
+        if extra:
+            copies = round(recipe.drawn * len(scenes) / ((1 - recipe.drawn) * len(extra)) + 0.5)
+            scenes += list(extra) * copies
+        self.sampler = Sampler(scenes, recipe.mosaic, recipe.schedule.seed)
+        self.validation = [(scene, read_picture(scene.path).pixels) for scene in self.parts["validation"]]
+
+    def losses(self, size: int) -> dict[str, Tensor]:
+        samples = [self.sampler.sample(size) for _ in range(self.recipe.schedule.batch)]
+        batch = torch.from_numpy(NORMALISATION.apply(np.stack([sample.pixels for sample in samples])))
+        wanted = targets(
+            [torch.from_numpy(sample.boxes) for sample in samples],
+            [torch.from_numpy(sample.ignore) for sample in samples],
+            size,
+        )
+        return detector_loss(self.net(batch.contiguous(memory_format=torch.channels_last)), wanted)
+
+    def evaluate(self, net: nn.Module) -> dict[str, float]:
+        pictures = [
+            (
+                scene.source == "covers",
+                Detections(detect(net, pixels, EVALUATED_SIDE), scene.boxes, scene.ignore),
+            )
+            for scene, pixels in self.validation
+        ]
+        figures = {}
+        for name, wanted in (("illustrations", False), ("posters", True)):
+            matches = match([item for is_poster, item in pictures if is_poster is wanted])
+            figures[f"f1_{name}"], figures[f"at_{name}"] = matches.best()
+        return figures
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": "detector",
+            "recipe": dataclasses.asdict(self.recipe),
+            "data": {name: len(scenes) for name, scenes in self.parts.items()},
+        }

@@ -1,0 +1,112 @@
+"""Figures of merit, each defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from booru_tagger.types import Box, Face
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """The detections on one picture beside what is there."""
+
+    found: Sequence[Face]
+    boxes: Sequence[Box]
+    ignore: Sequence[Box] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Scores of all detections that count, best first, and whether each is right; ``heads`` there are."""
+
+    scores: Array
+    right: npt.NDArray[np.bool_]
+    heads: int
+
+    def at(self, threshold: float) -> tuple[float, float, float]:
+        """F1, precision and recall of the detections scored at least ``threshold``."""
+        chosen = self.scores >= threshold
+        hits, count = int(self.right[chosen].sum()), int(chosen.sum())
+        precision = hits / count if count else 1.0
+        recall = hits / self.heads if self.heads else 1.0
+        f1 = 2 * hits / (count + self.heads) if count + self.heads else 1.0
+        return f1, precision, recall
+
+    def best(self) -> tuple[float, float]:
+        """The highest F1 and its threshold."""
+        if not len(self.scores):
+            return 0.0, 1.0
+        hits = np.cumsum(self.right)
+        f1 = 2 * hits / (np.arange(1, len(hits) + 1) + self.heads)
+        best = int(np.argmax(f1))
+        return float(f1[best]), float(self.scores[best])
+
+    def average_precision(self) -> float:
+        """Area under the precision-recall curve, precision made monotone (PASCAL VOC 2010 on)."""
+        if not len(self.scores) or not self.heads:
+            return 0.0
+        hits = np.cumsum(self.right)
+        precision = np.maximum.accumulate((hits / np.arange(1, len(hits) + 1))[::-1])[::-1]
+        return float((precision * self.right).sum() / self.heads)
+
+
+def match(pictures: Sequence[Detections], iou: float = 0.5) -> Matches:
+    """Greedy by score: right is a detection whose IoU with a head not yet taken is at least ``iou``.
+
+    A detection that lies for more than half of its area in a region to ignore counts neither way, unless it is
+    right.
+    """
+    scores: list[float] = []
+    right: list[bool] = []
+    for picture in pictures:
+        free = list(picture.boxes)
+        for face in sorted(picture.found, key=lambda face: -face.score):
+            overlaps = [face.box.iou(box) for box in free]
+            best = int(np.argmax(overlaps)) if overlaps else -1
+            hit = best >= 0 and overlaps[best] >= iou
+            if hit:
+                free.pop(best)
+            elif any(face.box.intersection(area) > 0.5 * face.box.area for area in picture.ignore):
+                continue
+            scores.append(face.score)
+            right.append(hit)
+    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    heads = sum(len(picture.boxes) for picture in pictures)
+    return Matches(np.asarray(scores, dtype=np.float64)[order], np.asarray(right, dtype=bool)[order], heads)
+
+
+def auroc(known: Array, strangers: Array) -> float:
+    """Chance that a known one scores above a stranger, ties counting half."""
+    if not len(known) or not len(strangers):
+        return float("nan")
+    scores = np.concatenate([known, strangers])
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    above = ranks[: len(known)].sum() - len(known) * (len(known) + 1) / 2
+    return float(above / (len(known) * len(strangers)))
+
+
+def calibration_error(confidence: Array, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error over bins of equal width (Guo et al., 2017)."""
+    index = np.minimum((confidence * bins).astype(int), bins - 1)
+    error = 0.0
+    for number in range(bins):
+        inside = index == number
+        if inside.any():
+            error += inside.mean() * abs(float(confidence[inside].mean()) - float(right[inside].mean()))
+    return error
+
+
+def macro(labels: Sequence[str], right: npt.NDArray[np.bool_]) -> float:
+    """Accuracy averaged over labels, each counting the same however many pictures it has."""
+    names = np.asarray(labels)
+    return (
+        float(np.mean([right[names == name].mean() for name in sorted(set(labels))])) if len(names) else 0.0
+    )

@@ -1,0 +1,137 @@
+"""The networks: plain 3x3 convolutions, since those use a CPU best (see docs/performance)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+STRIDE = 8
+"""Pixels between neighbouring cells of the detector's output."""
+
+
+class ConvNorm(nn.Sequential):
+    """3x3 (or ``size``) convolution, batch norm, ReLU: one fused operation in onnxruntime."""
+
+    def __init__(
+        self, inputs: int, outputs: int, stride: int = 1, size: int = 3, *, act: bool = True
+    ) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        if act:
+            layers.append(nn.ReLU(inplace=True))
+        super().__init__(*layers)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions and a short cut (He et al., "Deep residual learning", 2015)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = ConvNorm(inputs, outputs, stride)
+        self.second = ConvNorm(outputs, outputs, act=False)
+        nn.init.zeros_(self.second[1].weight)  # begin as the identity
+        same = inputs == outputs and stride == 1
+        self.short: nn.Module = nn.Identity() if same else ConvNorm(inputs, outputs, stride, 1, act=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.second(self.first(x)) + self.short(x))
+
+
+class Trunk(nn.Module):
+    """Feature maps at strides 4, 8, 16 and 32 with ``widths`` channels and ``blocks`` residual blocks."""
+
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(ConvNorm(3, widths[0] // 2, 2), ConvNorm(widths[0] // 2, widths[0], 2))
+        stages, inputs = [], widths[0]
+        for index, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            layers = [Residual(inputs, width, 1 if index == 0 else 2)]
+            layers += [Residual(width, width) for _ in range(count - 1)]
+            stages.append(nn.Sequential(*layers))
+            inputs = width
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x = self.stem(x)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+class HeadDetector(nn.Module):
+    """A centre-point detector (Zhou et al., "Objects as points", 2019) with distances to the four sides.
+
+    Input ``(N, 3, H, W)`` with sides that are multiples of 32; output: heat as logits ``(N, 1, H/8, W/8)`` and
+    distances to left, top, right, bottom in pixels ``(N, 4, H/8, W/8)``.
+    """
+
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], neck: int) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths, blocks)
+        self.lateral = nn.ModuleList([ConvNorm(width, neck, size=1) for width in widths[1:]])
+        self.merge = nn.ModuleList([ConvNorm(neck, neck) for _ in widths[1:]])
+        self.tower = ConvNorm(neck, neck)
+        self.heat = nn.Conv2d(neck, 1, 1)
+        self.sides = nn.Conv2d(neck, 4, 1)
+        nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]  # few cells hold a head: start there
+        nn.init.constant_(self.sides.bias, 1.2)  # type: ignore[arg-type]
+        nn.init.normal_(self.sides.weight, std=0.01)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.trunk(x)[1:]
+        top: Tensor | None = None
+        for features, lateral, merge in reversed(list(zip(maps, self.lateral, self.merge, strict=True))):
+            here = lateral(features)
+            top = merge(here if top is None else here + F.interpolate(top, scale_factor=2.0, mode="nearest"))
+        assert top is not None
+        top = self.tower(top)
+        sides = torch.exp(self.sides(top).float().clamp(-3.0, 4.5)) * STRIDE
+        return self.heat(top).float(), sides
+
+
+class FaceNet(nn.Module):
+    """One trunk, four answers: embedding, characters, hair colour, eye colour.
+
+    Characters are compared by the cosine between the face's embedding and one learned prototype each, beside
+    ``extra`` prototypes of made-up people and one learned level for "somebody else"; see
+    :mod:`booru_export.recogniser.loss`.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        *,
+        embedding: int,
+        characters: int,
+        extra: int,
+        hair: int,
+        eyes: int,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.trunk = Trunk(widths, blocks)
+        self.drop = nn.Dropout(dropout)
+        self.embed = nn.Linear(widths[-1], embedding, bias=False)
+        self.norm = nn.BatchNorm1d(embedding)
+        self.prototypes = nn.Parameter(torch.randn(characters + extra, embedding) * 0.05)
+        self.stranger = nn.Parameter(torch.tensor(0.3))
+        self.hair = nn.Linear(widths[-1], hair)
+        self.eyes = nn.Linear(widths[-1], eyes)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colours."""
+        features = self.trunk(x)[-1].float().mean((2, 3))
+        embedding = F.normalize(self.norm(self.embed(self.drop(features))), dim=1)
+        return embedding, self.hair(features), self.eyes(features)
+
+    def cosines(self, embedding: Tensor) -> Tensor:
+        """Cosine of each embedding with each prototype, characters first: ``(N, characters + extra)``."""
+        return embedding @ F.normalize(self.prototypes, dim=1).T

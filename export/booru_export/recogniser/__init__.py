@@ -1,0 +1,1 @@
+"""The face recogniser: its samples, its loss, its run."""

@@ -1,0 +1,118 @@
+"""Training of the face recogniser."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from booru_export.augment import TURNS
+from booru_export.canon import EYES, HAIR, read_canon
+from booru_export.dataset import read_faces, read_scenes
+from booru_export.metrics import auroc, macro
+from booru_export.nets import FaceNet
+from booru_export.recipe import RecogniserRecipe, from_table
+from booru_export.recogniser.loss import identity_logits, recogniser_loss
+from booru_export.recogniser.samples import STORED_EXPAND, Batches, Faces, load_faces, load_heads, whole
+from booru_export.splits import split_faces, split_scenes
+
+
+def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
+    """The untrained net of a recipe for so many characters."""
+    return FaceNet(
+        recipe.widths,
+        recipe.blocks,
+        embedding=recipe.embedding,
+        characters=characters,
+        extra=characters * len(TURNS),
+        hair=len(HAIR),
+        eyes=len(EYES),
+        dropout=recipe.dropout,
+    )
+
+
+def from_checkpoint(state: dict[str, Any]) -> FaceNet:
+    """The net of a checkpoint with its averaged weights, ready to be used."""
+    recipe = from_table(RecogniserRecipe, state["recipe"], "checkpoint")
+    net = build(recipe, len(state["labels"]))
+    net.load_state_dict(state["average"])
+    return net.eval()
+
+
+class RecogniserTask:
+    """Feeds, scores and evaluates a recogniser; see :class:`booru_export.train.Task`."""
+
+    def __init__(self, recipe: RecogniserRecipe, faces: Path, scenes: Path | None) -> None:
+        self.recipe = recipe
+        self.parts = split_faces(read_faces(faces))
+        self.labels = sorted({item.label for part in self.parts.values() for item in part})
+        canon = read_canon()
+        self.scenes = split_scenes(read_scenes(scenes)) if scenes else None
+        train_faces = load_faces(self.parts["train"], self.labels, canon)
+        self.validation = load_faces(self.parts["validation"], self.labels, canon)
+        self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
+        train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none(train_faces)
+        self.face_net = build(recipe, len(self.labels))
+        self.net: nn.Module = self.face_net
+        self.batches = Batches(recipe, train_faces, train_heads, len(self.labels))
+        self.calls = 0
+
+    def losses(self, size: int) -> dict[str, Tensor]:
+        self.calls += 1
+        recipe = self.recipe
+        return recogniser_loss(
+            self.face_net,
+            self.batches.draw(size),
+            scale=recipe.scale,
+            margin=recipe.margin * min(1.0, self.calls / 500),
+            colour_weight=recipe.colour_weight,
+        )
+
+    def evaluate(self, net: nn.Module) -> dict[str, float]:
+        assert isinstance(net, FaceNet)
+        size = self.recipe.schedule.sizes[-1]
+        scores, _, _ = self._scores(net, self.validation, size, 1.0)
+        right = scores.argmax(1) == self.validation.character
+        names = [self.labels[number] for number in self.validation.character]
+        figures = {"top1": float(right.mean()), "macro": macro(names, right)}
+        if self.validation_heads is not None:
+            heads = self.validation_heads
+            head_scores, hair, eyes = self._scores(net, heads, size, 1 / STORED_EXPAND)
+            figures["auroc_posters"] = auroc(scores.max(1), head_scores[heads.stranger].max(1))
+            named = heads.character >= 0
+            figures["top1_scenes"] = float((head_scores.argmax(1) == heads.character)[named].mean())
+            figures["hair"] = float((hair.argmax(1) == heads.hair)[heads.hair >= 0].mean())
+            figures["eyes"] = float((eyes.argmax(1) == heads.eyes)[heads.eyes >= 0].mean())
+        return figures
+
+    def _scores(self, net: FaceNet, faces: Faces, size: int, expand: float) -> tuple[Any, Any, Any]:
+        """Probabilities of the characters (the rest is for strangers), of hair and of eyes."""
+        images = whole(faces, size, expand)
+        outputs: list[tuple[Tensor, Tensor, Tensor]] = []
+        for chunk in images.split(64):
+            embedding, hair, eyes = net(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            identity = identity_logits(net, embedding, self.recipe.scale).softmax(1)
+            outputs.append((identity[:, : len(self.labels)], hair.softmax(1), eyes.softmax(1)))
+        character, hair_scores, eye_scores = (
+            torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)
+        )
+        return character, hair_scores, eye_scores
+
+    def describe(self) -> dict[str, Any]:
+        data = {name: len(items) for name, items in self.parts.items()}
+        return {
+            "kind": "recogniser",
+            "recipe": dataclasses.asdict(self.recipe),
+            "labels": list(self.labels),
+            "data": data,
+        }
+
+
+def _none(like: Faces) -> Faces:
+    """No heads at all, for data sets of crops alone."""
+    empty = np.zeros(0, dtype=np.int64)
+    return Faces(like.pixels[:0], empty, empty, empty, empty.astype(bool))
