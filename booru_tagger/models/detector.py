@@ -1,0 +1,66 @@
+"""Finds heads: scales the picture, runs the detector, carries its boxes back and merges them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from booru_tagger.errors import ModelError
+from booru_tagger.imaging import Floats, Picture, letterbox
+from booru_tagger.models.bundle import DetectorSpec
+from booru_tagger.models.nms import suppress
+from booru_tagger.models.session import Array, Session
+from booru_tagger.types import Box, Face
+
+MIN_SIDE = 1.0
+"""Pixels of the original below which a box, once clipped to the picture, is no face."""
+
+
+class Detector:
+    """A head detector. May be shared between threads. ``threshold`` replaces the model's own."""
+
+    def __init__(self, session: Session, spec: DetectorSpec, threshold: float | None = None) -> None:
+        self.session = session
+        self.spec = spec
+        self.threshold = spec.threshold if threshold is None else threshold
+
+    def check(self) -> None:
+        """Load the model and compare its signature with the contract. Raises :class:`ModelError`."""
+        inputs, outputs = self.session.inputs, self.session.outputs
+        if list(inputs) != ["images"] or not {"boxes", "scores"} <= set(outputs):
+            raise ModelError(
+                f"{self.session.name}: a detector has one input 'images' and outputs 'boxes' and 'scores'; "
+                f"found {', '.join(inputs)} and {', '.join(outputs)}"
+            )
+
+    def detect(self, picture: Picture) -> tuple[Face, ...]:
+        """The heads in a picture, best first; boxes are in pixels of the upright original."""
+        found = [self._at(picture, side) for side in self.spec.sides]
+        boxes = np.concatenate([part[0] for part in found])
+        scores = np.concatenate([part[1] for part in found])
+        kept = suppress(boxes, scores, self.spec.nms_iou, self.spec.max_faces)
+        return tuple(
+            Face(Box(*corners), score)
+            for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
+        )
+
+    def _at(self, picture: Picture, side: int) -> tuple[Floats, Floats]:
+        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled."""
+        spec = self.spec
+        canvas, scale = letterbox(picture.pixels, side, multiple=spec.multiple, max_upscale=spec.max_upscale)
+        answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
+        boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
+        boxes, scores = boxes[scores >= self.threshold], scores[scores >= self.threshold]
+        boxes = boxes / np.float32(scale * picture.scale)
+        limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
+        boxes = np.clip(boxes, 0, limits)
+        size = boxes[:, 2:] - boxes[:, :2]
+        good = (size >= MIN_SIDE).all(axis=1)  # NaN is not good either
+        return boxes[good], np.minimum(scores[good], 1)
+
+
+def _first(output: Array, dimensions: int) -> Floats:
+    """The answer for the only picture of a batch."""
+    if output.ndim != dimensions + 1 or len(output) != 1:
+        raise ModelError(f"the detector's output has the shape {output.shape}; see the contract of bundles")
+    first: Floats = output[0].astype(np.float32, copy=False)
+    return first

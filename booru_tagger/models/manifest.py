@@ -1,0 +1,199 @@
+"""The sections of a bundle's manifest: frozen records, and the functions that read them strictly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from booru_tagger.imaging import Normalisation
+from booru_tagger.models.fields import Table
+from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
+
+MANIFEST = "manifest.json"
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What a file must be: its length in bytes and its SHA-256 as hex."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """How to run the detector.
+
+    ``sides``: longest sides in pixels that the picture is scaled to, one run each, merged by NMS.
+    ``threshold``: lowest score of a face. ``nms_iou``: overlap from which the weaker of two boxes goes.
+    """
+
+    file: str
+    sides: tuple[int, ...]
+    normalisation: Normalisation
+    threshold: float
+    multiple: int = 32
+    max_upscale: float = 2.0
+    nms_iou: float = 0.5
+    max_faces: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a face: a square of ``expand`` times its box's longer side, mirrored or not."""
+
+    expand: float
+    flip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecogniserSpec:
+    """How to run the recogniser and what to make of its scores.
+
+    ``size``: side of its input in pixels. ``expand``: the crop rule of the faces that it was trained on.
+    ``hair`` and ``eyes``: names of those outputs' columns. ``character_threshold`` holds for labels without
+    one of their own; below it, down to ``review``, a person should look. ``sure``: score from which a
+    measured colour outweighs the canon of a recognised character. In a picture less colourful than
+    ``min_colourfulness`` (see :func:`booru_tagger.imaging.colourfulness`) no colour is measured.
+    """
+
+    file: str
+    size: int
+    normalisation: Normalisation
+    expand: float
+    views: tuple[View, ...]
+    hair: tuple[str, ...]
+    eyes: tuple[str, ...]
+    character_threshold: float
+    hair_threshold: float
+    eyes_threshold: float
+    review: float
+    sure: float
+    min_colourfulness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A name that the recogniser gives: one column of its output ``character``.
+
+    ``implied`` are tags that follow from it; ``series`` is a tag of the category copyright, or empty.
+    """
+
+    tag: str
+    category: str = CHARACTER
+    series: str = ""
+    implied: tuple[str, ...] = ()
+    threshold: float | None = None
+
+
+def read_files(table: Table) -> Mapping[str, FileRecord]:
+    """The section ``files``."""
+    records = {}
+    for name in table.data:
+        if not _FILE_NAME.fullmatch(name) or name == MANIFEST:
+            table.fail(name, "a file's name may have letters, digits, '.', '_' and '-' only, and no folder")
+        entry = table.table(name)
+        entry.only("sha256", "bytes")
+        digest = entry.text("sha256").lower()
+        if not _SHA256.fullmatch(digest):
+            entry.fail("sha256", "expected 64 hexadecimal digits")
+        records[name] = FileRecord(digest, entry.whole("bytes"))
+    return MappingProxyType(records)
+
+
+def _listed(table: Table, files: Mapping[str, FileRecord]) -> str:
+    name = table.text("file")
+    if name not in files:
+        table.fail("file", f"{name!r} is not listed under 'files'")
+    return name
+
+
+def _normalisation(table: Table) -> Normalisation:
+    return Normalisation(
+        mean=table.triple("mean", low=-10, high=10), std=table.triple("std", low=1e-6, high=1e3)
+    )
+
+
+def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec:
+    """The section ``detector``."""
+    table.only("file", "sides", "multiple", "max_upscale", "mean", "std", "threshold", "nms_iou", "max_faces")
+    sides = table.wholes("sides", low=32, high=8192)
+    if not sides:
+        table.fail("sides", "expected at least one side in pixels")
+    return DetectorSpec(
+        file=_listed(table, files),
+        sides=sides,
+        normalisation=_normalisation(table),
+        threshold=table.share("threshold"),
+        multiple=table.whole("multiple", 32, high=1024),
+        max_upscale=table.number("max_upscale", 2.0, low=0.01, high=100),
+        nms_iou=table.share("nms_iou", 0.5),
+        max_faces=table.whole("max_faces", 200, high=100_000),
+    )
+
+
+def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> RecogniserSpec:
+    """The section ``recogniser``."""
+    table.only(
+        *("file", "size", "mean", "std", "expand", "views", "hair", "eyes", "thresholds"),
+        *("review", "sure", "min_colourfulness"),
+    )
+    thresholds = table.table("thresholds")
+    thresholds.only("character", "hair", "eyes")
+    expand = table.number("expand", 1.0, low=0.1, high=10)
+    views = tuple(_view(item) for item in table.tables("views")) if table.data.get("views") else ()
+    return RecogniserSpec(
+        file=_listed(table, files),
+        size=table.whole("size", low=8, high=4096),
+        normalisation=_normalisation(table),
+        expand=expand,
+        views=views or (View(expand),),
+        hair=table.texts("hair", ()),
+        eyes=table.texts("eyes", ()),
+        character_threshold=thresholds.share("character"),
+        hair_threshold=thresholds.share("hair", 0.5),
+        eyes_threshold=thresholds.share("eyes", 0.5),
+        review=table.share("review", 0.3),
+        sure=table.share("sure", 0.8),
+        min_colourfulness=table.number("min_colourfulness", 6.0),
+    )
+
+
+def _view(table: Table) -> View:
+    table.only("expand", "flip")
+    return View(table.number("expand", low=0.1, high=10), table.flag("flip", False))
+
+
+def read_labels(table: Table) -> tuple[Label, ...]:
+    """The list ``labels`` of the whole manifest."""
+    labels = tuple(_label(item) for item in table.tables("labels")) if "labels" in table.data else ()
+    seen: set[str] = set()
+    for index, label in enumerate(labels):
+        if label.tag in seen:
+            table.fail(f"labels[{index}].tag", f"{label.tag!r} is there twice")
+        seen.add(label.tag)
+    return labels
+
+
+def _label(table: Table) -> Label:
+    table.only("tag", "category", "series", "implied", "threshold")
+    tag, implied = table.text("tag"), table.texts("implied", ())
+    series = table.text("series", "")
+    named = [
+        ("tag", tag),
+        *(("implied", item) for item in implied),
+        *([("series", series)] if series else []),
+    ]
+    for key, value in named:
+        if reason := problem(value):
+            table.fail(key, f"{value!r} is not a tag: {reason}")
+    category = table.text("category", CHARACTER)
+    if category not in CATEGORIES:
+        table.fail("category", f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
+    threshold = None if table.data.get("threshold") is None else table.share("threshold")
+    return Label(tag, category, series, implied, threshold)

@@ -1,0 +1,123 @@
+"""Says who a face is and what colours its hair and eyes have, as plain scores: no thresholds here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from booru_tagger.errors import ModelError
+from booru_tagger.imaging import Floats, Picture, Pixels, crop, square_around
+from booru_tagger.models.bundle import RecogniserSpec, View
+from booru_tagger.models.session import Session
+from booru_tagger.types import Box
+
+BATCH = 64
+"""Crops in one run at most, so that a crowd does not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognition:
+    """The recogniser's raw answer for one face. What a model does not give is ``None``.
+
+    ``character``: probability of each label ``(C,)``, which may sum to less than 1 (the rest is "somebody
+    else"); ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each colour.
+    """
+
+    character: Floats
+    embedding: Floats | None = None
+    hair: Floats | None = None
+    eyes: Floats | None = None
+
+
+class Recogniser:
+    """A face recogniser for ``labels`` characters. May be shared between threads."""
+
+    def __init__(self, session: Session, spec: RecogniserSpec, labels: int) -> None:
+        self.session = session
+        self.spec = spec
+        self.labels = labels
+
+    def check(self) -> None:
+        """Load the model and compare its signature with the contract. Raises :class:`ModelError`."""
+        inputs, outputs = self.session.inputs, self.session.outputs
+        if list(inputs) != ["faces"] or "character" not in outputs:
+            raise ModelError(
+                f"{self.session.name}: a recogniser has one input 'faces' and an output 'character'; "
+                f"found {', '.join(inputs)} and {', '.join(outputs)}"
+            )
+        self._compare("character", self.labels, "labels")
+        self._compare("hair", len(self.spec.hair), "hair colours")
+        self._compare("eyes", len(self.spec.eyes), "eye colours")
+
+    def _compare(self, output: str, expected: int, what: str) -> None:
+        columns = self.session.outputs.get(output, (None, None))[-1]
+        if isinstance(columns, int) and columns != expected:
+            raise ModelError(
+                f"{self.session.name}: output {output!r} has {columns} columns, but the manifest lists "
+                f"{expected} {what}"
+            )
+
+    def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
+        """One answer for each box, given in pixels of the upright original."""
+        scale = picture.scale
+        scaled = [Box(*(value * scale for value in box)) for box in boxes]
+        return self._answers(
+            [self._view(picture.pixels, box, view.expand, view) for box in scaled for view in self.spec.views]
+        )
+
+    def recognise_crop(self, pixels: Pixels) -> Recognition:
+        """The answer for a picture that is a face crop already, cut by the bundle's own crop rule."""
+        height, width = pixels.shape[:2]
+        whole = Box(0, 0, width, height)
+        views = self.spec.views
+        return self._answers(
+            [self._view(pixels, whole, view.expand / self.spec.expand, view) for view in views]
+        )[0]
+
+    def _view(self, pixels: Pixels, box: Box, expand: float, view: View) -> Pixels:
+        face = crop(pixels, square_around(box, expand), self.spec.size)
+        return face[:, ::-1] if view.flip else face
+
+    def _answers(self, crops: list[Pixels]) -> list[Recognition]:
+        """Run all crops, the views of one face next to each other, and average each face's views."""
+        if not crops:
+            return []
+        parts = [self._run(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
+        means = {
+            name: _mean(np.concatenate([part[name] for part in parts]), len(self.spec.views))
+            for name in parts[0]
+        }
+        if "embedding" in means:
+            norms = np.linalg.norm(means["embedding"], axis=1, keepdims=True)
+            means["embedding"] = means["embedding"] / np.maximum(norms, 1e-12)
+        count = len(crops) // len(self.spec.views)
+        return [Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(count)]
+
+    def _run(self, crops: list[Pixels]) -> dict[str, Floats]:
+        answer = self.session.run({"faces": self.spec.normalisation.apply(np.stack(crops))})
+        wanted = {"character": self.labels, "hair": len(self.spec.hair), "eyes": len(self.spec.eyes)}
+        kept: dict[str, Floats] = {}
+        for name in ("character", "embedding", "hair", "eyes"):
+            if name not in answer:
+                continue
+            values = answer[name].astype(np.float32, copy=False)
+            columns = wanted.get(name, values.shape[-1])
+            if values.shape != (len(crops), columns):
+                raise ModelError(
+                    f"{self.session.name}: output {name!r} has the shape {values.shape}, "
+                    f"expected {(len(crops), columns)}"
+                )
+            # A number that is none (an overflow in half precision) must not reach anyone's sidecar.
+            values = np.nan_to_num(values)
+            kept[name] = values if name == "embedding" else np.clip(values, 0, 1)
+        return kept
+
+
+def _mean(values: Floats, views: int) -> Floats:
+    """``(faces * views, K)`` to ``(faces, K)``."""
+    if views == 1:
+        return values
+    mean: Floats = values.reshape(-1, views, values.shape[1]).mean(axis=1)
+    return mean

@@ -1,0 +1,114 @@
+"""The only door to onnxruntime: one model file, one execution provider, arrays in and arrays out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
+
+Array = npt.NDArray[Any]
+
+PROVIDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "cpu": ("CPUExecutionProvider", "onnxruntime"),
+        "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu"),
+        "tensorrt": ("TensorrtExecutionProvider", "onnxruntime-gpu"),
+        "directml": ("DmlExecutionProvider", "onnxruntime-directml"),
+        "coreml": ("CoreMLExecutionProvider", "onnxruntime"),
+        "openvino": ("OpenVINOExecutionProvider", "onnxruntime-openvino"),
+    }
+)
+"""Our name of each execution provider -> onnxruntime's name and the package that brings it."""
+
+_FATAL = 4
+"""onnxruntime's severity above which it prints: whatever matters reaches us as an exception."""
+
+
+class Session:
+    """A model that is loaded on first use and may be shared between threads.
+
+    ``source`` is a file or its bytes; ``name`` appears in messages. ``threads`` is the number of threads of
+    one run: one, by default, because several pictures at a time scale better than several threads on one.
+    Raises :class:`ConfigError` for an unknown ``provider``.
+    """
+
+    def __init__(
+        self, source: Path | bytes, *, name: str = "", threads: int = 1, provider: str = "cpu"
+    ) -> None:
+        if provider not in PROVIDERS:
+            raise ConfigError(f"unknown provider {provider!r}; known: {', '.join(PROVIDERS)}")
+        if threads < 1:
+            raise ConfigError(f"threads must be at least 1, not {threads}")
+        self.name = name or (str(source) if isinstance(source, Path) else "model")
+        self.provider = provider
+        self.threads = threads
+        self._source: Path | bytes | None = source
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def inputs(self) -> dict[str, tuple[int | str | None, ...]]:
+        """Name of each input -> its shape; a free dimension is a name or ``None``."""
+        return {item.name: tuple(item.shape) for item in self._loaded().get_inputs()}
+
+    @property
+    def outputs(self) -> dict[str, tuple[int | str | None, ...]]:
+        """Name of each output -> its shape, as :attr:`inputs`."""
+        return {item.name: tuple(item.shape) for item in self._loaded().get_outputs()}
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the model; returns all its outputs by name. Raises :class:`ModelError`."""
+        session = self._loaded()
+        names = [item.name for item in session.get_outputs()]
+        try:
+            values = session.run(names, dict(feeds))
+        except Exception as error:  # onnxruntime's errors share no base but Exception
+            raise ModelError(f"{self.name}: the model failed: {_first_line(error)}") from error
+        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+
+    def _loaded(self) -> Any:
+        if self._session is None:
+            with self._lock:
+                if self._session is None:
+                    self._session = self._load()
+                    self._source = None  # the bytes are not needed twice
+        return self._session
+
+    def _load(self) -> Any:
+        import onnxruntime  # 0.1 s that only a program which runs a model should pay
+
+        wanted, package = PROVIDERS[self.provider]
+        if wanted not in onnxruntime.get_available_providers():
+            raise MissingExtraError(
+                f"provider {self.provider!r} is not in the installed onnxruntime; install it with: "
+                f"pip uninstall -y onnxruntime && pip install {package}"
+            )
+        onnxruntime.set_default_logger_severity(_FATAL)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _FATAL
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        source = str(self._source) if isinstance(self._source, Path) else self._source
+        try:
+            session = onnxruntime.InferenceSession(source, options, providers=[wanted])
+        except Exception as error:  # as above
+            raise ModelError(
+                f"{self.name}: onnxruntime cannot load the model: {_first_line(error)}"
+            ) from error
+        if session.get_providers()[0] != wanted:
+            raise ModelError(
+                f"{self.name}: provider {self.provider!r} is installed but does not start here "
+                f"(onnxruntime fell back to {session.get_providers()[0]}); check its driver, or use 'cpu'"
+            )
+        return session
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
