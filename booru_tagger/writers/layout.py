@@ -1,0 +1,56 @@
+"""Lists inside a text, edited so that every byte around the edited items stays.
+
+A caption, a JSON array and a JSON object are all the same here: items with separators between them, something
+before and something behind. Taking out what was put in gives the text back as it was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from booru_tagger.writers.merge import Entry
+
+
+@dataclass(slots=True)
+class Layout:
+    """``before``, the items with ``gaps`` between them (one fewer than items), ``behind``."""
+
+    before: str
+    items: list[str]
+    gaps: list[str]
+    behind: str
+
+    def __str__(self) -> str:
+        parts = [self.before]
+        for index, item in enumerate(self.items):
+            parts += [self.gaps[index - 1], item] if index else [item]
+        return "".join([*parts, self.behind])
+
+    def gap(self, default: str) -> str:
+        """The separator that the text uses most; ``default`` where it has none."""
+        return Counter(self.gaps).most_common(1)[0][0] if self.gaps else default
+
+    def insert(self, index: int, item: str, gap: str) -> None:
+        if self.items:
+            self.gaps.insert(max(0, index - 1), gap)
+        self.items.insert(index, item)
+
+    def remove(self, index: int) -> None:
+        del self.items[index]
+        if self.gaps:
+            del self.gaps[max(0, index - 1)]
+
+    def follow(self, entries: Sequence[Entry], gap: str, texts: Sequence[str]) -> None:
+        """Bring the items to a merged list. ``texts`` are the entries' raw texts, used where an entry is new
+        or respelled; ``entries`` keep the order of those items that stay."""
+        kept = {entry.place for entry in entries}
+        for index in reversed(range(len(self.items))):
+            if index not in kept:
+                self.remove(index)
+        for index, (entry, text) in enumerate(zip(entries, texts, strict=True)):
+            if entry.place is None:
+                self.insert(index, text, gap)
+            else:
+                self.items[index] = text
