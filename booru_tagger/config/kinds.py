@@ -1,0 +1,226 @@
+"""The kinds of value a setting can have: one reading for TOML, the environment and flags.
+
+``from_text`` turns the text of a flag or a variable into what a TOML file would have held; ``read`` checks
+that and returns the value for the program. Both raise ValueError with a message that reads well after the
+setting's name and a colon.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+ON = frozenset({"1", "true", "yes", "on"})
+OFF = frozenset({"0", "false", "no", "off"})
+
+
+class Kind(Protocol):
+    """How a setting is read; ``metavar`` names its value in help texts."""
+
+    @property
+    def metavar(self) -> str: ...
+
+    def from_text(self, text: str) -> object: ...
+
+    def read(self, value: object, folder: Path) -> object:
+        """``folder`` is what a relative path is relative to."""
+        ...
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The one of ``words`` that ``word`` was probably meant to be."""
+    return next(iter(difflib.get_close_matches(word, list(words), 1, 0.6)), None)
+
+
+def one_of(words: Iterable[str]) -> str:
+    *head, last = words
+    return f"{', '.join(head)} or {last}" if head else last
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Yes or no. ``off`` is the flag that says no, where it is not ``no-`` and the name."""
+
+    off: str | None = None
+    metavar: str = ""
+
+    def from_text(self, text: str) -> object:
+        if text.lower() in ON | OFF:
+            return text.lower() in ON
+        raise ValueError(f"must be yes or no, not {text!r}")
+
+    def read(self, value: object, folder: Path) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"must be true or false, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    metavar: str = "TEXT"
+
+    def from_text(self, text: str) -> object:
+        return text
+
+    def read(self, value: object, folder: Path) -> str:
+        if isinstance(value, str) and value:
+            return value
+        raise ValueError(f"must be a text that is not empty, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    choices: tuple[str, ...]
+
+    @property
+    def metavar(self) -> str:
+        return "|".join(self.choices)
+
+    def from_text(self, text: str) -> object:
+        return text
+
+    def read(self, value: object, folder: Path) -> str:
+        if value in self.choices:
+            return str(value)
+        near = nearest(str(value), self.choices)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise ValueError(f"must be {one_of(self.choices)}, not {value!r}{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A whole number of at least 1. With ``automatic``, also the word "auto", which reads as ``None``."""
+
+    automatic: bool = False
+
+    @property
+    def metavar(self) -> str:
+        return "N|auto" if self.automatic else "N"
+
+    def from_text(self, text: str) -> object:
+        try:
+            return int(text.replace("_", "").replace(",", ""))
+        except ValueError:
+            return text
+
+    def read(self, value: object, folder: Path) -> int | None:
+        if self.automatic and value == "auto":
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        also = " or auto" if self.automatic else ""
+        raise ValueError(f"must be a whole number of at least 1{also}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A path. ``~`` is the home folder. ``None`` stands for "not set" and cannot be written."""
+
+    metavar: str = "PATH"
+
+    def from_text(self, text: str) -> object:
+        return text
+
+    def read(self, value: object, folder: Path) -> Path | None:
+        if isinstance(value, str) and value:
+            return folder / Path(value).expanduser()
+        raise ValueError(f"must be a path, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOrSwitch:
+    """A path, or true for the program's own place, or false for none."""
+
+    metavar: str = "FILE"
+
+    def from_text(self, text: str) -> object:
+        return text.lower() in ON if text.lower() in ON | OFF else text
+
+    def read(self, value: object, folder: Path) -> Path | bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value:
+            return folder / Path(value).expanduser()
+        raise ValueError(f"must be a path, true or false, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Several texts. In the environment they are separated by commas."""
+
+    metavar: str = "TEXT"
+
+    def from_text(self, text: str) -> object:
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    def read(self, value: object, folder: Path) -> tuple[str, ...]:
+        items = [value] if isinstance(value, str) else value
+        if isinstance(items, list | tuple) and all(isinstance(item, str) and item for item in items):
+            return tuple(str(item) for item in items)
+        raise ValueError(f"must be a list of texts, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Numbers from 0 to 1, one for each of some ``keys``: a table in TOML, ``key=number`` elsewhere."""
+
+    keys: tuple[str, ...]
+
+    @property
+    def metavar(self) -> str:
+        return "KEY=NUMBER"
+
+    def from_text(self, text: str) -> object:
+        return {key: _number(number) for key, number in _pairs(text, "number")}
+
+    def read(self, value: object, folder: Path) -> Mapping[str, float]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a table of numbers, not {value!r}")
+        for key, number in value.items():
+            self._check(str(key), number)
+        return MappingProxyType({str(key): float(number) for key, number in value.items()})
+
+    def _check(self, key: str, number: object) -> None:
+        if key not in self.keys:
+            near = nearest(key, self.keys)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ValueError(f"{key!r} is not one of {', '.join(self.keys)}{hint}")
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+            raise ValueError(f"{key} must be a number from 0 to 1, not {number!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Texts by name: a table in TOML, ``old=new`` elsewhere."""
+
+    metavar: str = "OLD=NEW"
+
+    def from_text(self, text: str) -> object:
+        return dict(_pairs(text, "new"))
+
+    def read(self, value: object, folder: Path) -> Mapping[str, str]:
+        if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in value.values()):
+            raise ValueError(f"must be a table of texts, not {value!r}")
+        return MappingProxyType({str(key): str(item) for key, item in value.items()})
+
+
+def _pairs(text: str, what: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in (part.strip() for part in text.split(",")):
+        # The last "=": a tag may hold one, a number or a new name hardly does.
+        key, equals, value = part.rpartition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"must have the form key={what}, not {part!r}")
+        pairs.append((key.strip(), value.strip()))
+    return pairs
+
+
+def _number(text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,134 @@
+"""Where settings come from: defaults, TOML files, the environment, flags; the last one that speaks wins."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import platformdirs
+
+from booru_tagger.config.kinds import nearest
+from booru_tagger.config.settings import Setting, Settings, settings
+from booru_tagger.errors import ConfigError
+
+PREFIX = "BOORU_TAGGER_"
+LOCAL_NAME = "booru-tagger.toml"
+CONFIG_VARIABLE = "BOORU_TAGGER_CONFIG"
+DEFAULT = "default"
+_RESERVED = frozenset({CONFIG_VARIABLE, "BOORU_TAGGER_DATA"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings in force and, for each, where it comes from (a file, a variable, a flag, "default")."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    files: tuple[Path, ...]
+
+
+def user_file() -> Path:
+    """The user's own configuration file, whether it exists or not."""
+    return platformdirs.user_config_path("booru-tagger", appauthor=False) / "config.toml"
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Settle all settings. ``flags`` holds values in TOML's terms for the settings given as flags.
+
+    ``config`` (or the variable BOORU_TAGGER_CONFIG) names the one file to read, which must exist; without it
+    the user's file is read and then ``booru-tagger.toml`` of the current folder, where they exist. Tables
+    (thresholds, renames) are merged key by key, everything else is replaced. Raises :class:`ConfigError`
+    that names every wrong key of the first place where there is one.
+    """
+    environ = os.environ if environ is None else environ
+    files = _files(config, environ)
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(settings(), DEFAULT)
+    layers = [(_read_file(path), path.parent) for path in files]
+    layers += [(_from_environment(environ), Path()), (_from_flags(flags or {}), Path())]
+    for layer, folder in layers:
+        problems = []
+        for name, (raw, origin) in layer.items():
+            try:
+                _merge(values, settings()[name], raw, folder)
+            except ValueError as error:
+                problems.append(f"{origin}: {name}: {error}")
+            origins[name] = origin
+        if problems:
+            raise ConfigError("\n".join(problems))
+    return Loaded(Settings(**values), MappingProxyType(origins), tuple(files))
+
+
+def _merge(values: dict[str, Any], setting: Setting, raw: object, folder: Path) -> None:
+    value = setting.kind.read(raw, folder)
+    before = values.get(setting.name)
+    if isinstance(value, Mapping) and isinstance(before, Mapping):
+        value = MappingProxyType({**before, **value})
+    values[setting.name] = value
+
+
+def _files(config: Path | None, environ: Mapping[str, str]) -> list[Path]:
+    named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"{named}: there is no such configuration file")
+        return [named]
+    return [path for path in (user_file(), Path(LOCAL_NAME)) if path.is_file()]
+
+
+Layer = dict[str, tuple[object, str]]
+
+
+def _read_file(path: Path) -> Layer:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from error
+    unknown = [_unknown(key, str(path)) for key in table if key not in settings()]
+    if unknown:
+        raise ConfigError("\n".join(unknown))
+    return {key: (value, str(path)) for key, value in table.items()}
+
+
+def _unknown(key: str, place: str) -> str:
+    near = nearest(key.replace("-", "_"), settings())
+    hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(settings())}"
+    return f"{place}: there is no setting {key!r}{hint}"
+
+
+def _from_environment(environ: Mapping[str, str]) -> Layer:
+    by_variable = {setting.variable: setting for setting in settings().values()}
+    layer: Layer = {}
+    for variable, text in environ.items():
+        setting = by_variable.get(variable)
+        if setting is not None:
+            try:
+                layer[setting.name] = (setting.kind.from_text(text), variable)
+            except ValueError as error:
+                raise ConfigError(f"{variable}: {error}") from error
+        elif variable.startswith(PREFIX) and variable not in _RESERVED:
+            _refuse_misspelling(variable, list(by_variable))
+    return layer
+
+
+def _refuse_misspelling(variable: str, known: list[str]) -> None:
+    """Other tools may own variables that begin alike, so only what resembles a setting is refused."""
+    near = nearest(variable.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in known])
+    if near:
+        raise ConfigError(f"{variable}: there is no such setting; did you mean {PREFIX + near}?")
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Layer:
+    return {name: (value, settings()[name].flag) for name, value in flags.items()}

@@ -1,0 +1,124 @@
+"""Every setting of the program, once: its name, default, kind and help.
+
+A setting ``sidecar_name`` is the flag ``--sidecar-name``, the TOML key ``sidecar_name`` and the variable
+``BOORU_TAGGER_SIDECAR_NAME``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, get_type_hints
+
+from booru_tagger.config.kinds import (
+    Choice,
+    Count,
+    File,
+    FileOrSwitch,
+    Flag,
+    Kind,
+    Names,
+    Shares,
+    Text,
+    Texts,
+)
+
+THRESHOLDS = ("face", "character", "hair", "eyes")
+CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of a setting besides its value in force."""
+
+    name: str
+    kind: Kind
+    default: Any
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def off_flag(self) -> str:
+        """The flag that switches a :class:`Flag` off."""
+        off = self.kind.off if isinstance(self.kind, Flag) else None
+        return f"--{off or 'no-' + self.flag[2:]}"
+
+    @property
+    def variable(self) -> str:
+        return "BOORU_TAGGER_" + self.name.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that a run works under. Immutable; every field has a default.
+
+    Each field is annotated with its kind and the help text of its flag.
+    """
+
+    model: Annotated[
+        str, Text("NAME|PATH"), "The model: a name that is known, or the folder of a bundle."
+    ] = "default"
+    threshold: Annotated[
+        Mapping[str, float],
+        Shares(THRESHOLDS),
+        "Least score to be kept, by kind: face, character, hair or eyes.",
+    ] = field(default_factory=dict)
+    crops: Annotated[bool, Flag(), "The pictures are face crops already: look for no faces in them."] = False
+    imply: Annotated[bool, Flag(), "Add what a recognised character implies, such as the hair colour."] = True
+    recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
+    follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
+    writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
+    sidecar_name: Annotated[
+        str, Choice(("full", "stem")), "Name the sidecars of a.png a.png.txt (full) or a.txt (stem)."
+    ] = "full"
+    output: Annotated[
+        Path | None, File("FOLDER"), "Write sidecars below this folder instead of beside the pictures."
+    ] = None
+    format: Annotated[
+        str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
+    ] = "table"
+    jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
+    journal: Annotated[
+        Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
+    ] = True
+    max_pixels: Annotated[int, Count(), "Refuse pictures of more pixels than this."] = 150_000_000
+    max_bytes: Annotated[int, Count(), "Refuse files of more bytes than this."] = 1_000_000_000
+    allow: Annotated[
+        tuple[str, ...], Texts("PATTERN"), "Write only tags that match; wildcards are * ? and [ ]."
+    ] = ()
+    deny: Annotated[tuple[str, ...], Texts("PATTERN"), "Never write tags that match."] = ()
+    rename: Annotated[Mapping[str, str], Names(), "Write the tag NEW where OLD was found."] = field(
+        default_factory=dict
+    )
+    category_threshold: Annotated[
+        Mapping[str, float], Shares(CATEGORIES), "Least score of a tag to be written, by category."
+    ] = field(default_factory=dict)
+    order: Annotated[
+        str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
+    ] = "category"
+    prefix: Annotated[tuple[str, ...], Texts("TAG"), "A tag to put before all others."] = ()
+    suffix: Annotated[tuple[str, ...], Texts("TAG"), "A tag to put after all others."] = ()
+    spaces: Annotated[
+        bool, Flag(off="underscores"), "Spell tags with spaces or, as boorus do, with underscores."
+    ] = False
+    escape_brackets: Annotated[bool, Flag(), r"Spell brackets in captions \( and \), for prompts."] = False
+    keep_mtime: Annotated[
+        bool, Flag(), "Keep a picture's modification time where tags are embedded in it."
+    ] = False
+
+
+@cache
+def settings() -> Mapping[str, Setting]:
+    """All settings by name, in the order of the documentation."""
+    defaults, hints = Settings(), get_type_hints(Settings, include_extras=True)
+    table = {}
+    for item in fields(Settings):
+        kind, help_text = hints[item.name].__metadata__
+        table[item.name] = Setting(item.name, kind, getattr(defaults, item.name), help_text)
+    return MappingProxyType(table)

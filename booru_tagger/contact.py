@@ -1,0 +1,162 @@
+"""A contact sheet: the faces of many pictures side by side, each with what was said of it."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from booru_tagger.errors import BooruTaggerError
+from booru_tagger.imaging import Limits, Picture, crop, read_picture, square_around
+from booru_tagger.types import Box, FaceResult, TagResult
+
+CELL = 128
+"""Side of a face on the sheet, in pixels."""
+EXPAND = 1.25
+"""Side of what is shown, in longer sides of the head box: enough to see whose head it is."""
+LINE = 14
+MARGIN = 8
+CAPTION_LINES = 4
+_KEYWORD, _MARK = "Software", "booru-tagger contact sheet"
+_PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (120, 120, 120)
+_FALLBACK_FONTS = (
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKjp-Regular.otf",
+    "DroidSansFallbackFull.ttf",
+    "ipag.ttf",
+    "YuGothM.ttc",
+    "msgothic.ttc",
+    "Hiragino Sans GB.ttc",
+    "Arial Unicode.ttf",
+    "DejaVuSans.ttf",
+)
+"""Fonts with more letters than Pillow's own, where the system has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    face: Image.Image
+    name: str
+    colours: str
+    place: str
+    known: bool
+
+
+class ContactSheet:
+    """Collects faces and draws them. Holds one small thumbnail for each of at most ``limit`` faces."""
+
+    def __init__(self, limit: int = 400, columns: int = 8) -> None:
+        self.limit = limit
+        self.columns = columns
+        self.left_out = 0
+        self._entries: list[_Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, result: TagResult, limits: Limits | None = None) -> None:
+        """Take the faces of a picture, which is read again; one that can't be any more is passed over."""
+        room = self.limit - len(self._entries)
+        self.left_out += max(0, len(result.faces) - room)
+        faces = result.faces[:room]
+        if not faces:
+            return
+        path = Path(result.path)
+        try:
+            picture = read_picture(path, longest=_needed(result, faces), limits=limits)
+        except BooruTaggerError:
+            return
+        self._entries.extend(_entry(face, picture, path.name) for face in faces)
+
+    def png(self) -> bytes:
+        """The sheet as a PNG file, marked so that :func:`is_sheet` knows it again."""
+        stream = io.BytesIO()
+        notes = PngImagePlugin.PngInfo()
+        notes.add_text(_KEYWORD, _MARK)
+        self._draw().save(stream, "PNG", pnginfo=notes)
+        return stream.getvalue()
+
+    def _draw(self) -> Image.Image:
+        columns = max(1, min(self.columns, len(self._entries)))
+        rows = max(1, math.ceil(len(self._entries) / columns))
+        width, height = CELL + MARGIN, CELL + CAPTION_LINES * LINE + MARGIN
+        footer = 2 * LINE if self.left_out or not self._entries else 0
+        sheet = Image.new(
+            "RGB", (max(320, columns * width + MARGIN), rows * height + MARGIN + footer), _PAPER
+        )
+        draw = ImageDraw.Draw(sheet)
+        for index, entry in enumerate(self._entries):
+            row, column = divmod(index, columns)
+            left, top = MARGIN + column * width, MARGIN + row * height
+            sheet.paste(entry.face, (left, top))
+            _caption(draw, entry, left, top + CELL + 2)
+        if footer:
+            text = f"and {self.left_out:,} faces more" if self._entries else "no faces"
+            _write(draw, (MARGIN, sheet.height - LINE - MARGIN), text, _FAINT, sheet.width)
+        return sheet
+
+
+def is_sheet(path: Path) -> bool:
+    """Whether the file is a contact sheet that was made here (and may be replaced by a newer one)."""
+    try:
+        with Image.open(path) as image:
+            return image.info.get(_KEYWORD) == _MARK
+    except Exception:  # whatever it is, it is not ours
+        return False
+
+
+def _needed(result: TagResult, faces: tuple[FaceResult, ...]) -> int:
+    """Longest side at which the smallest face still has as many pixels as its cell."""
+    smallest = min(max(1.0, face.box.width, face.box.height) for face in faces)
+    return math.ceil(max(result.width, result.height) * CELL / (EXPAND * smallest))
+
+
+def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
+    scale = picture.scale
+    region = square_around(Box(*(side * scale for side in face.box)), EXPAND)
+    thumbnail = Image.fromarray(crop(picture.pixels, region, CELL))
+    colours = [found for found in (face.hair_color, face.eye_color) if found]
+    name = f"{face.character.tag} {face.character.score:.2f}" if face.character else "unknown"
+    return _Entry(
+        face=thumbnail,
+        name=name,
+        colours="\n".join(f"{found.tag} {found.score:.2f}" for found in colours),
+        place=file_name,
+        known=face.character is not None,
+    )
+
+
+def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> None:
+    lines = [(entry.name, _INK if entry.known else _FAINT)]
+    lines += [(colour, _INK) for colour in entry.colours.splitlines()]
+    lines += [(entry.place, _FAINT)]
+    for number, (text, ink) in enumerate(lines):
+        _write(draw, (left, top + number * LINE), text, ink, CELL)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, ink: tuple[int, int, int], width: int
+) -> None:
+    """One line of text, shortened in the middle where it is wider than ``width``."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    font = _font(text.isascii())
+    shown, keep = text, len(text)
+    while keep > 2 and draw.textlength(shown, font=font) > width:
+        keep -= 1
+        shown = f"{text[: keep - keep // 2]}…{text[-(keep // 2) :]}"
+    draw.text(place, shown, fill=ink, font=font)
+
+
+@cache
+def _font(ascii_only: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    if not ascii_only:
+        for name in _FALLBACK_FONTS:
+            try:
+                return ImageFont.truetype(name, LINE - 3)
+            except OSError:
+                continue
+    return ImageFont.load_default(LINE - 3)

@@ -1,0 +1,24 @@
+"""Working on several pictures at once: one small protocol, several ways."""
+
+from __future__ import annotations
+
+import os
+
+from booru_tagger.parallel.base import Executor
+from booru_tagger.parallel.serial import SerialExecutor
+from booru_tagger.parallel.threads import ThreadExecutor
+
+__all__ = ["Executor", "SerialExecutor", "ThreadExecutor", "available_cores", "make_executor"]
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def make_executor(jobs: int | None) -> Executor:
+    """The executor for ``jobs`` pictures at once; one for each core where that is ``None``."""
+    jobs = jobs or available_cores()
+    return SerialExecutor() if jobs == 1 else ThreadExecutor(jobs)

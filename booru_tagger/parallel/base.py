@@ -1,0 +1,27 @@
+"""What every executor promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+I = TypeVar("I")  # noqa: E741 - an item; the letter is the convention of this module alone
+R = TypeVar("R")
+
+
+class Executor(Protocol):
+    """Applies a function to items, perhaps several at once."""
+
+    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Iterator[R]:
+        """Yield ``function(item)`` for each item, in the order of the items.
+
+        - ``items`` may be endless. It is drawn from in the caller's thread, while the result is iterated, and
+          never more than a bounded number of items ahead of the results handed out.
+        - ``None`` among the items has no result. It says that the next item may be long in coming: everything
+          begun is finished and handed out first.
+        - An exception of ``function`` is raised in its item's turn, one of ``items`` after the results of the
+          items before it. Either ends the iteration.
+        - When the iteration ends, for whatever reason, closing it early among them, items that were not begun
+          are dropped, and those that were are waited for.
+        """
+        ...

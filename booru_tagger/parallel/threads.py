@@ -1,0 +1,64 @@
+"""Several items at once in threads: decoding and inference release Python's lock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from booru_tagger.parallel.base import I, R
+
+
+class ThreadExecutor:
+    """See :class:`booru_tagger.parallel.base.Executor`.
+
+    ``jobs`` items are worked on at once, and at most ``in_flight`` (twice that, unless told) are drawn but
+    not handed out yet, so that a slow item in front does not leave the other threads idle.
+    """
+
+    def __init__(self, jobs: int, in_flight: int | None = None) -> None:
+        if jobs < 1:
+            raise ValueError(f"jobs must be at least 1, not {jobs}")
+        self.jobs = jobs
+        self.in_flight = max(jobs, in_flight or 2 * jobs)
+
+    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Iterator[R]:
+        # ThreadPoolExecutor.map would draw all items before the first result.
+        pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="booru-tagger")
+        flying: deque[Future[R]] = deque()
+        try:
+            yield from self._stream(pool, flying, function, items)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _stream(
+        self,
+        pool: ThreadPoolExecutor,
+        flying: deque[Future[R]],
+        function: Callable[[I], R],
+        items: Iterable[I | None],
+    ) -> Iterator[R]:
+        source = iter(items)
+        failure: Exception | None = None
+        while True:
+            try:
+                item = next(source)
+            except StopIteration:
+                break
+            except Exception as error:
+                failure = error
+                break
+            if item is None:
+                yield from _drain(flying)
+                continue
+            flying.append(pool.submit(function, item))
+            while len(flying) >= self.in_flight or (flying and flying[0].done()):
+                yield flying.popleft().result()
+        yield from _drain(flying)
+        if failure is not None:
+            raise failure
+
+
+def _drain(flying: deque[Future[R]]) -> Iterator[R]:
+    while flying:
+        yield flying.popleft().result()

@@ -1,0 +1,92 @@
+"""Which of the found tags are written, under which name and in which order.
+
+How they are spelled in a file (spaces, escaped brackets, namespaces) is the writers' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from booru_tagger.errors import ConfigError
+from booru_tagger.types import Tag
+
+Order = Literal["category", "score", "name"]
+
+_CATEGORY_ORDER = ("character", "copyright", "artist", "general", "meta", "rating")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A user's choice among tags. The default lets everything through, characters first.
+
+    Tags are renamed first; all other rules see the new names. ``allow`` and ``deny`` are patterns with the
+    wildcards ``* ? [ ]``; an empty ``allow`` allows all, and ``deny`` wins over it. ``thresholds`` are least
+    scores by category. ``prefix`` and ``suffix`` are tags that every picture gets, untouched by the rules.
+
+    Raises :class:`ConfigError` for a name that no file could hold.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    order: Order = "category"
+    prefix: tuple[str, ...] = ()
+    suffix: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for setting, names in (
+            ("rename", self.rename.values()),
+            ("prefix", self.prefix),
+            ("suffix", self.suffix),
+        ):
+            for name in names:
+                if not name.strip() or "," in name or not name.isprintable():
+                    raise ConfigError(
+                        f"{setting}: {name!r} cannot be a tag; it is empty, unprintable or has a comma"
+                    )
+
+    def apply(self, tags: Iterable[Tag]) -> tuple[Tag, ...]:
+        """The tags to write, each once. Where a renaming makes two tags one, the better score stays."""
+        best: dict[str, Tag] = {}
+        for tag in map(self._renamed, tags):
+            if self._wants(tag) and (tag.tag not in best or best[tag.tag].score < tag.score):
+                best[tag.tag] = tag
+        fixed = {*self.prefix, *self.suffix}
+        chosen = [tag for tag in self._ordered(best.values()) if tag.tag not in fixed]
+        head = tuple(dict.fromkeys(self.prefix))
+        tail = tuple(name for name in dict.fromkeys(self.suffix) if name not in head)
+        return (*map(_always, head), *chosen, *map(_always, tail))
+
+    def _renamed(self, tag: Tag) -> Tag:
+        new = self.rename.get(tag.tag)
+        return tag if new is None else replace(tag, tag=new)
+
+    def _wants(self, tag: Tag) -> bool:
+        return (
+            tag.score >= self.thresholds.get(tag.category, 0.0)
+            and (not self.allow or _matches(tag.tag, self.allow))
+            and not _matches(tag.tag, self.deny)
+        )
+
+    def _ordered(self, tags: Iterable[Tag]) -> list[Tag]:
+        if self.order == "name":
+            return sorted(tags, key=lambda tag: tag.tag)
+        if self.order == "score":
+            return sorted(tags, key=lambda tag: (-tag.score, tag.tag))
+        return sorted(tags, key=lambda tag: (_rank(tag.category), -tag.score, tag.tag))
+
+
+def _matches(tag: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(tag, pattern) for pattern in patterns)
+
+
+def _rank(category: str) -> int:
+    return _CATEGORY_ORDER.index(category) if category in _CATEGORY_ORDER else len(_CATEGORY_ORDER)
+
+
+def _always(name: str) -> Tag:
+    return Tag(name, "general", 1.0, "policy")

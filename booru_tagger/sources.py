@@ -1,0 +1,170 @@
+"""Finite sources of pictures: files and folders that were named, and lists of paths that are read.
+
+A source yields the paths to try, in the order named, folders sorted by name. What goes wrong on the way (a
+folder without permission, a folder where a picture should be) comes as a failed :class:`TagResult` in its
+place, and the rest goes on. A file that was named is always tried, whatever it is called; in a folder only
+what looks like a picture is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from booru_tagger.types import PictureError, TagResult
+
+Item: TypeAlias = Path | TagResult
+"""A path to try, or what is wrong with it already."""
+
+_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("apng", "avif", "avifs", "bmp", "dib", "gif", "heic", "heif", "j2c", "j2k", "jfif", "jp2", "jpc"),
+        *("jpe", "jpeg", "jpf", "jpg", "jpx", "jxl", "mpo", "pbm", "pcx", "pgm", "png", "pnm", "ppm", "psd"),
+        *("qoi", "tga", "tif", "tiff", "webp"),
+    )
+)
+"""Formats that art comes in; icons, fonts, documents and films that Pillow also opens are left alone."""
+
+_CHUNK = 65_536
+_LONGEST_PATH = 65_536
+"""Bytes of a path in a list; no system allows more, so a longer one is not a list of paths."""
+
+
+@cache
+def suffixes() -> frozenset[str]:
+    """Lower-case file name extensions, with the dot, that count as pictures in a folder."""
+    from PIL import Image  # not needed to name files, only to walk folders
+
+    return _SUFFIXES & Image.registered_extensions().keys()
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name in a folder is to be tried: a picture by its extension, and not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes()  # noqa: PTH122
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How folders are gone through.
+
+    Links to files are always tried. Links to folders are followed only with ``follow_links``; either way no
+    folder is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
+    """
+
+    recursive: bool = True
+    follow_links: bool = False
+    exclude: frozenset[Path] = frozenset()
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def pictures(self, folder: Path) -> Iterator[Item]:
+        """Pictures of ``folder``, sorted, then those of each folder below it."""
+        pending = [folder]
+        while pending:
+            here = pending.pop()
+            try:
+                if self._is_new(here):
+                    names, below = self._list(here)
+                    yield from (path for name in names if not self._is_excluded(path := here / name))
+                    pending.extend(reversed([here / name for name in below]))
+            except OSError as error:
+                yield failure(here, "unreadable", f"the folder cannot be read: {error.strerror or error}")
+
+    def _is_excluded(self, path: Path) -> bool:
+        return bool(self.exclude) and path.resolve() in self.exclude
+
+    def _is_new(self, folder: Path) -> bool:
+        status = folder.stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
+
+    def _list(self, folder: Path) -> tuple[list[str], list[str]]:
+        files, folders = [], []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=self.follow_links):
+                    folders.append(entry.name)
+                elif is_picture_name(entry.name) and _may_be_file(entry):
+                    files.append(entry.name)
+        return sorted(files), sorted(folders) if self.recursive else []
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Not so for sockets, pipes, devices and links to folders; a broken link is tried, and fails visibly."""
+    try:
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
+    except OSError:
+        return True
+
+
+def failure(path: Path, kind: str, reason: str) -> TagResult:
+    """A failed result for what never came as far as the tagger."""
+    return TagResult(path=str(path), error=PictureError(kind, f"{path}: {reason}"))
+
+
+def from_paths(paths: Iterable[Path], walk: Walk | None) -> Iterator[Item]:
+    """The pictures of ``paths``: each file as it is, each folder gone through as ``walk`` says.
+
+    Without ``walk`` a folder is a failure.
+    """
+    for path in paths:
+        if not _is_folder(path):
+            yield path
+        elif walk is not None:
+            yield from walk.pictures(path)
+        else:
+            yield failure(path, "folder", "this is a folder; give --batch to tag the pictures in it")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        return False
+
+
+def from_list(stream: BinaryIO, walk: Walk | None, *, separator: bytes = b"\n") -> Iterator[Item | None]:
+    """The pictures of a list of paths, read as it comes; like :func:`from_paths` otherwise.
+
+    Yields ``None`` whenever the next read may have to wait, so that whoever works through the list can hand
+    out what is done by then. Empty lines are passed over, and a carriage return at the end of a line.
+    """
+    pending = b""
+    while True:
+        yield None
+        chunk = _read_some(stream)
+        *complete, pending = (pending + chunk).split(separator)
+        if not chunk:
+            complete = [pending]
+        for name in complete:
+            yield from _from_line(name.removesuffix(b"\r") if separator == b"\n" else name, walk)
+        if not chunk:
+            return
+        if len(pending) > _LONGEST_PATH:
+            start = Path(os.fsdecode(pending[:60]))
+            yield failure(start, "input", "this is not a list of paths: no end of the line in 65,536 bytes")
+            return
+
+
+def _read_some(stream: BinaryIO) -> bytes:
+    """What there is, at most a chunk: a full chunk is not waited for."""
+    read = getattr(stream, "read1", stream.read)
+    return bytes(read(_CHUNK))
+
+
+def _from_line(line: bytes, walk: Walk | None) -> Iterator[Item]:
+    path = Path(os.fsdecode(line))
+    if b"\0" in line:
+        yield failure(path, "input", "a null byte in a path; give --null for a list separated by them")
+    elif line:
+        yield from from_paths([path], walk)
