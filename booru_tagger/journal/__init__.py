@@ -2,6 +2,6 @@
 
 from booru_tagger.journal.places import default_path
 from booru_tagger.journal.store import Journal
-from booru_tagger.journal.values import Ownership, Plan, Report
+from booru_tagger.journal.values import Entry, Mark, Original, Ownership, Report
 
-__all__ = ["Journal", "Ownership", "Plan", "Report", "default_path"]
+__all__ = ["Entry", "Journal", "Mark", "Original", "Ownership", "Report", "default_path"]

@@ -1,11 +1,15 @@
-"""Where the journal lives, and how it names files."""
+"""Where the journal lives, and how it names files and tells whether one has changed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import platformdirs
+
+_MANY = 65_536
 
 
 def default_path() -> Path:
@@ -13,10 +17,66 @@ def default_path() -> Path:
     return platformdirs.user_state_path("booru-tagger", appauthor=False) / "journal.sqlite3"
 
 
-def key(path: Path) -> bytes:
-    """The name under which a file is known: absolute, its folder's links resolved, its own not.
+class Stamp(NamedTuple):
+    """What a file's folder entry says: equal stamps mean that nobody has written to it."""
 
-    Bytes, because a name on disk need not be valid UTF-8.
+    size: int
+    mtime_ns: int
+
+
+NO_STAMP = Stamp(-1, 0)
+"""The stamp of no file."""
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """The stamp of the file that ``path`` leads to; ``None`` where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - asked for every picture, and twice as fast
+    except (OSError, ValueError):
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+def sha256_of(path: Path) -> str | None:
+    """Hash of the content in hexadecimal; ``""`` where there is no file, ``None`` where it does not read."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError:
+        return None
+
+
+def path_of(key: bytes) -> Path:
+    return Path(os.fsdecode(key))
+
+
+class Keys:
+    """Turns paths into the names under which the journal knows files.
+
+    A key is absolute, with the links in its folder resolved, so that a file has one key however it is
+    reached; the file's own link is kept, for a sidecar stands beside the link. It is bytes, because a name on
+    disk need not be valid UTF-8.
     """
-    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - Path.resolve would follow the file
-    return os.fsencode(os.path.join(os.path.realpath(folder), name))  # noqa: PTH118
+
+    def __init__(self) -> None:
+        self._folders: dict[str, tuple[int, int, str]] = {}
+
+    def __call__(self, path: Path) -> bytes:
+        folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the file
+        return os.fsencode(os.path.join(self._real(folder), name))  # noqa: PTH118
+
+    def _real(self, folder: str) -> str:
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+        except OSError:
+            return os.path.realpath(folder)
+        known = self._folders.get(folder)
+        # A link that was bent elsewhere leads to another inode.
+        if known is None or known[:2] != (status.st_dev, status.st_ino):
+            if len(self._folders) >= _MANY:
+                self._folders.clear()
+            known = (status.st_dev, status.st_ino, os.path.realpath(folder))
+            self._folders[folder] = known
+        return known[2]

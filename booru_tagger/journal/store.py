@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
+import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from sqlite3 import Connection
 from types import TracebackType
 from typing import Self
 
-from booru_tagger.journal.places import key
-from booru_tagger.journal.values import Ownership, Plan, Report
+from booru_tagger.errors import OutputError
+from booru_tagger.journal import ledger
+from booru_tagger.journal.claims import Claims
+from booru_tagger.journal.database import Database
+from booru_tagger.journal.moves import adopt
+from booru_tagger.journal.places import NO_STAMP, Keys, Stamp, path_of, sha256_of, stamp_of
+from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report
 from booru_tagger.types import TagResult
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS pictures (
-    path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, fingerprint TEXT, tagged_at REAL, result TEXT
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS marks (
-    target BLOB, picture BLOB, writer TEXT, owned TEXT, deleted TEXT, PRIMARY KEY (target, picture)
-) WITHOUT ROWID;
-"""
+_REMEMBERED_STAMPS = 65_536
 
 
 class Journal:
-    """An open journal; a context manager that closes it."""
+    """An open journal; a context manager that closes it. May be used from any thread.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.warnings: tuple[str, ...] = ()
+    The course of one picture::
+
+        if not journal.is_done(picture, fingerprint):
+            result = ...
+            with journal.turn(picture, targets):
+                for each writer:
+                    mine = journal.ownership(target, picture)
+                    ...  # calls journal.announce(picture, writer, report) right before it swaps its file in
+                journal.record(picture, fingerprint, result, written)
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._claims = Claims(database)
+        self._keys = Keys()
+        self._seen: OrderedDict[bytes, Stamp] = OrderedDict()
 
     @classmethod
     def open(cls, path: Path) -> Journal:
-        """Open the journal at ``path``, making it and its folder where they are missing."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(_SCHEMA)
-        return cls(connection)
+        """Open the journal at ``path``, making it and its folder where they are missing.
+
+        A damaged one is set aside and a new one begun, which :attr:`warnings` then tells. Raises
+        :class:`ConfigError` where the file is a newer version's or another program's, :class:`OutputError`
+        where the disk is full or another program holds the journal.
+        """
+        return cls(Database(path))
 
     def __enter__(self) -> Self:
         return self
@@ -49,58 +63,176 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        self._connection.close()
+        self._database.close()
+
+    @property
+    def path(self) -> Path:
+        return self._database.path
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should hear of, so far: a journal set aside, one that cannot be kept."""
+        return tuple(self._database.warnings)
 
     def is_done(self, picture: Path, fingerprint: str) -> bool:
-        """Whether this very file was tagged under ``fingerprint`` and all that was written still stands."""
-        try:
-            status = picture.stat()
-        except OSError:
+        """Whether this content was tagged under ``fingerprint`` and every file written for it still stands.
+
+        A picture that was merely touched, or moved with its sidecars, is recognised by its content. A sidecar
+        that was edited is left alone; one that was deleted as a whole is made anew. Raises
+        :class:`OutputError` where the journal cannot be used.
+        """
+        stamp = stamp_of(picture)
+        if stamp is None:
             return False
-        row = self._connection.execute(
-            "SELECT size, mtime_ns, fingerprint FROM pictures WHERE path = ?", (key(picture),)
-        ).fetchone()
-        return row == (status.st_size, status.st_mtime_ns, fingerprint)
+        key = self._keys(picture)
+        self._remember(key, stamp)
+        known = self._known(key, stamp)
+        if known is None or known.fingerprint != fingerprint or known.unsettled:
+            return False
+        if known.stamp != stamp and not self._same_content(picture, known, stamp):
+            return False
+        targets = self._database.read(lambda connection: ledger.expected_targets(connection, known.id))
+        done = all(stamp_of(path_of(target)) is not None for target in targets)
+        if done:
+            self._seen.pop(key, None)
+        return done
 
-    def begin(self, picture: Path, fingerprint: str, plans: Sequence[Plan]) -> None:
-        """Say what is about to be written, before it is."""
+    def _remember(self, key: bytes, stamp: Stamp) -> None:
+        """Keep the stamp from before the picture is read, so that a change meanwhile is noticed."""
+        self._seen[key] = stamp
+        if len(self._seen) > _REMEMBERED_STAMPS:
+            self._seen.popitem(last=False)
 
-    def ownership(self, target: Path, picture: Path | None = None) -> Ownership:
-        """Which tags of ``target`` are ours."""
-        rows = self._connection.execute("SELECT owned, deleted FROM marks WHERE target = ?", (key(target),))
-        owned: set[str] = set()
-        deleted: set[str] = set()
-        for row in rows:
-            owned.update(json.loads(row[0]))
-            deleted.update(json.loads(row[1]))
-        return Ownership(frozenset(owned), frozenset(deleted))
+    def _known(self, key: bytes, stamp: Stamp | None) -> ledger.Known | None:
+        known = self._database.read(lambda connection: ledger.known(connection, key))
+        if known is None and stamp is not None and adopt(self._database, key, stamp):
+            known = self._database.read(lambda connection: ledger.known(connection, key))
+        return known
+
+    def _same_content(self, picture: Path, known: ledger.Known, stamp: Stamp) -> bool:
+        if known.sha256 is None or known.stamp.size != stamp.size or sha256_of(picture) != known.sha256:
+            return False
+        self._database.write(lambda connection: ledger.touch(connection, known.id, stamp))
+        return True
+
+    @contextlib.contextmanager
+    def turn(self, picture: Path, targets: Iterable[Path]) -> Iterator[None]:
+        """Hold ``picture`` and its ``targets``, so that another process waits before it reads or writes them.
+
+        Settles first what a killed process left open there. Raises :class:`OutputError`.
+        """
+        own = self._keys(picture)
+        keys = sorted({own, *map(self._keys, targets)})
+        self._claims.take(keys)
+        try:
+            self._settle(keys)
+            if self._seen.get(own, NO_STAMP) not in (NO_STAMP, stamp_of(picture)):
+                self._seen[own] = NO_STAMP  # replaced since it was looked at: its tags are of the old content
+            yield
+        finally:
+            with contextlib.suppress(OutputError):  # a claim ends by itself
+                self._claims.drop(keys)
+
+    def _settle(self, keys: list[bytes]) -> None:
+        """Find out which announced changes were made, from what stands in their targets."""
+        for picture, target, change in self._database.read(
+            lambda connection: ledger.intents(connection, keys)
+        ):
+            content = sha256_of(path_of(target))
+            if content is None:
+                continue
+            self._settle_one(picture, target, change, content)
+
+    def _settle_one(self, picture: bytes, target: bytes, change: Change, content: str) -> None:
+        made = content == change.after_sha256 or (
+            change.after_sha256 is None and content != change.before_sha256
+        )
+        # Neither the content before nor the one announced: a person was faster, and keeps all that is there.
+        if made:
+            done = replace(change, after_sha256=content)
+            self._database.write(
+                lambda connection: ledger.apply(connection, picture, target, done, time.time())
+            )
+        else:
+            self._database.write(lambda connection: ledger.drop_intent(connection, picture, target))
+
+    def ownership(self, target: Path, picture: Path) -> Ownership:
+        """Which tags in ``target`` we put there for ``picture``, and which of ours a person took out.
+
+        Where the target was deleted as a whole, nothing is ours, and nothing counts as taken out by that.
+        """
+        keys = self._keys(target), self._keys(picture)
+        mine = self._database.read(lambda connection: ledger.ownership(connection, *keys))
+        return mine if stamp_of(target) is not None else Ownership(deleted=mine.deleted)
+
+    def announce(self, picture: Path, writer: str, report: Report) -> None:
+        """Note a change right before it is made, so that it is known even if we are killed right after it."""
+        keys = self._keys(picture), self._keys(report.target)
+        self._database.write(
+            lambda connection: ledger.put_intent(
+                connection, *keys, ledger.change_of(connection, *keys, writer, report), time.time()
+            )
+        )
 
     def record(
         self, picture: Path, fingerprint: str, result: TagResult, written: Sequence[tuple[str, Report]]
     ) -> None:
-        """Remember what was found in ``picture`` and what each writer wrote."""
-        status, name = picture.stat(), key(picture)
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute(
-            "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                name,
-                status.st_size,
-                status.st_mtime_ns,
-                fingerprint,
-                time.time(),
-                json.dumps(result.to_json()),
-            ),
-        )
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)",
-            [
-                (key(report.target), name, writer, _packed(report.owned), _packed(report.deleted))
-                for writer, report in written
-            ],
-        )
-        self._connection.execute("COMMIT")
+        """Remember what was found in ``picture`` and what each writer wrote: name and account.
 
+        Where the picture changed while it was worked on, it counts as not done. Raises :class:`OutputError`;
+        whose the tags are is known even then, if the changes were announced.
+        """
+        key = self._keys(picture)
+        reports = [(self._keys(report.target), writer, report) for writer, report in written]
+        stamp, content = self._content(picture, key, reports)
+        now = time.time()
 
-def _packed(tags: Collection[str]) -> str:
-    return json.dumps(sorted(tags))
+        def work(connection: Connection) -> None:
+            ledger.put_picture(connection, key, stamp, content, fingerprint, now, result)
+            for target, writer, report in reports:
+                change = ledger.change_of(connection, key, target, writer, report)
+                ledger.apply(connection, key, target, change, now)
+
+        self._database.write(work)
+
+    def _content(
+        self, picture: Path, key: bytes, reports: Sequence[tuple[bytes, str, Report]]
+    ) -> tuple[Stamp, str | None]:
+        """Stamp and hash of what was tagged; no stamp where that is not what stands there now."""
+        seen, now = self._seen.pop(key, None), stamp_of(picture)
+        ours = [report.after_sha256 for target, _, report in reports if target == key and report.changed]
+        if now is None or seen == NO_STAMP or (not ours and seen not in (None, now)):
+            return NO_STAMP, None
+        content = sha256_of(picture)
+        if not content or (ours and content != ours[-1]) or stamp_of(picture) != now:
+            return NO_STAMP, None
+        return now, content
+
+    def entry(self, picture: Path) -> Entry | None:
+        """All that is known of a picture; ``None`` where nothing is."""
+        key = self._keys(picture)
+        self._known(key, stamp_of(picture))
+        return self._database.read(lambda connection: ledger.entry(connection, key))
+
+    def announce_removal(
+        self, picture: Path, target: Path, writer: str, deleted: frozenset[str], after_sha256: str | None
+    ) -> None:
+        """Note that our tags are about to be taken out of ``target``.
+
+        ``after_sha256`` is the hash that its content will have, ``None`` where that is not known.
+        """
+        change = Change(writer, frozenset(), deleted, sha256_of(target) or "", after_sha256, Original.UNKNOWN)
+        keys = self._keys(picture), self._keys(target)
+        self._database.write(lambda connection: ledger.put_intent(connection, *keys, change, time.time()))
+
+    def record_removal(self, picture: Path, target: Path, writer: str, deleted: frozenset[str]) -> None:
+        """Note that none of our tags for ``picture`` stand in ``target`` any more, which makes it undone."""
+        keys = self._keys(picture), self._keys(target)
+        change = Change(writer, frozenset(), deleted, "", sha256_of(target) or "", Original.UNKNOWN)
+
+        def work(connection: Connection) -> None:
+            now = time.time()
+            ledger.put_picture(connection, keys[0], NO_STAMP, None, ledger.UNTAGGED, now, None)
+            ledger.apply(connection, *keys, change, now)
+
+        self._database.write(work)

@@ -1,0 +1,255 @@
+"""The journal's tables, row by row. Every function here runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Collection, Iterator
+from sqlite3 import Connection
+from typing import Any, NamedTuple
+
+from booru_tagger.journal.database import DamagedError
+from booru_tagger.journal.places import NO_STAMP, Stamp, path_of
+from booru_tagger.journal.values import Change, Entry, Mark, Original, Ownership, Report
+from booru_tagger.types import TagResult
+
+KEPT_BYTES = 1 << 20
+"""Originals larger than this are not kept: they are pictures, or lists that several pictures share."""
+
+UNTAGGED = ""
+"""Fingerprint of a picture that is known for its marks alone."""
+
+
+class Known(NamedTuple):
+    """The part of a picture's row that tells whether it is done."""
+
+    id: int
+    stamp: Stamp
+    sha256: str | None
+    fingerprint: str
+    unsettled: bool
+    """Whether a write to one of its targets was announced and never recorded."""
+
+
+def known(connection: Connection, picture: bytes) -> Known | None:
+    row = connection.execute(
+        "SELECT id, size, mtime_ns, sha256, fingerprint, EXISTS (SELECT 1 FROM intents WHERE picture = path)"
+        " FROM pictures WHERE path = ?",
+        (picture,),
+    ).fetchone()
+    return None if row is None else Known(row[0], Stamp(row[1], row[2]), row[3], row[4], bool(row[5]))
+
+
+def expected_targets(connection: Connection, picture: int) -> list[bytes]:
+    """Keys of the files that the last tagging of the picture left behind."""
+    query = (
+        "SELECT path FROM marks JOIN targets ON targets.id = target"
+        " WHERE picture = ? AND latest AND left_sha256 != ''"
+    )
+    return [row[0] for row in connection.execute(query, (picture,))]
+
+
+def touch(connection: Connection, picture: int, stamp: Stamp) -> None:
+    connection.execute(
+        "UPDATE pictures SET size = ?, mtime_ns = ? WHERE id = ?", (stamp.size, stamp.mtime_ns, picture)
+    )
+
+
+def put_picture(
+    connection: Connection,
+    picture: bytes,
+    stamp: Stamp,
+    sha256: str | None,
+    fingerprint: str,
+    now: float,
+    result: TagResult | None,
+) -> int:
+    """Insert or replace the picture's row, with none of its marks being the latest any more; its id."""
+    packed = None if result is None else zlib.compress(_json(result.to_json()))
+    (number,) = connection.execute(
+        "INSERT INTO pictures (path, size, mtime_ns, sha256, fingerprint, tagged_at, result)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size = excluded.size,"
+        " mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256, fingerprint = excluded.fingerprint,"
+        " tagged_at = excluded.tagged_at, result = excluded.result RETURNING id",
+        (picture, *stamp, sha256, fingerprint, now, packed),
+    ).fetchone()
+    connection.execute("UPDATE marks SET latest = 0 WHERE picture = ?", (number,))
+    return int(number)
+
+
+def ownership(connection: Connection, target: bytes, picture: bytes) -> Ownership:
+    row = connection.execute(
+        "SELECT owned, deleted FROM marks JOIN targets ON targets.id = target"
+        " JOIN pictures ON pictures.id = picture WHERE targets.path = ? AND pictures.path = ?",
+        (target, picture),
+    ).fetchone()
+    return Ownership() if row is None else Ownership(_tags(row[0]), _tags(row[1]))
+
+
+def change_of(connection: Connection, picture: bytes, target: bytes, writer: str, report: Report) -> Change:
+    """What the journal is to say once the write that ``report`` describes is done."""
+    before = "" if report.before is None else hashlib.sha256(report.before).hexdigest()
+    original, content = _original(connection, picture, target, before, report)
+    return Change(
+        writer,
+        frozenset(report.owned),
+        frozenset(report.deleted),
+        before,
+        report.after_sha256,
+        original,
+        content,
+    )
+
+
+def _original(
+    connection: Connection, picture: bytes, target: bytes, before_sha256: str, report: Report
+) -> tuple[Original, bytes | None]:
+    """The target as it was before our first write, seen from one more write."""
+    if not report.restorable:
+        return Original.UNKNOWN, None
+    row = connection.execute(
+        "SELECT left_sha256, original, bytes FROM targets WHERE path = ?", (target,)
+    ).fetchone()
+    if row is not None and row[0] == before_sha256 and row[1] != Original.UNKNOWN:
+        return Original(row[1]), _inflated(row[2])  # nobody edited it since
+    if report.before is None:
+        return Original.ABSENT, None
+    ours = ownership(connection, target, picture).owned - set(report.deleted)
+    if ours or _is_shared(connection, target, picture) or not report.owned:
+        # Edited since and tags of ours are in it, or none of ours go into it: nothing that could be put back.
+        return Original.UNKNOWN, None
+    return (Original.KEPT, report.before) if len(report.before) <= KEPT_BYTES else (Original.UNKNOWN, None)
+
+
+def _is_shared(connection: Connection, target: bytes, picture: bytes) -> bool:
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM marks JOIN targets ON targets.id = target"
+        " JOIN pictures ON pictures.id = picture"
+        " WHERE targets.path = ? AND pictures.path != ? AND owned != CAST('[]' AS BLOB))"
+    )
+    return bool(connection.execute(query, (target, picture)).fetchone()[0])
+
+
+def apply(connection: Connection, picture: bytes, target: bytes, change: Change, now: float) -> None:
+    """Make the journal say what ``change`` does, and forget that it was announced."""
+    row = connection.execute("SELECT id FROM pictures WHERE path = ?", (picture,)).fetchone()
+    if row is None:
+        row = (put_picture(connection, picture, NO_STAMP, None, UNTAGGED, now, None),)
+    (number,) = connection.execute(
+        "INSERT INTO targets (path, left_sha256, original, bytes) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO"
+        " UPDATE SET left_sha256 = excluded.left_sha256, original = excluded.original, bytes = excluded.bytes"
+        " RETURNING id",
+        (target, change.after_sha256, change.original, _deflated(change.content)),
+    ).fetchone()
+    connection.execute(
+        "INSERT OR REPLACE INTO marks (picture, target, writer, owned, deleted, latest, written_at)"
+        " VALUES (?, ?, ?, ?, ?, 1, ?)",
+        (row[0], number, change.writer, _packed(change.owned), _packed(change.deleted), now),
+    )
+    connection.execute("DELETE FROM intents WHERE picture = ? AND target = ?", (picture, target))
+
+
+def put_intent(connection: Connection, picture: bytes, target: bytes, change: Change, now: float) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO intents (picture, target, writer, owned, deleted, before_sha256,"
+        " after_sha256, original, bytes, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            picture,
+            target,
+            change.writer,
+            _packed(change.owned),
+            _packed(change.deleted),
+            change.before_sha256,
+            change.after_sha256,
+            change.original,
+            _deflated(change.content),
+            now,
+        ),
+    )
+
+
+def intents(connection: Connection, keys: Collection[bytes]) -> list[tuple[bytes, bytes, Change]]:
+    """Announced changes that touch one of the pictures or targets: picture, target and change."""
+    marks = ", ".join("?" * len(keys))
+    rows = connection.execute(
+        "SELECT picture, target, writer, owned, deleted, before_sha256, after_sha256, original, bytes"
+        f" FROM intents WHERE picture IN ({marks}) OR target IN ({marks})",
+        (*keys, *keys),
+    )
+    return [
+        (
+            row[0],
+            row[1],
+            Change(row[2], _tags(row[3]), _tags(row[4]), row[5], row[6], Original(row[7]), _inflated(row[8])),
+        )
+        for row in rows
+    ]
+
+
+def drop_intent(connection: Connection, picture: bytes, target: bytes) -> None:
+    connection.execute("DELETE FROM intents WHERE picture = ? AND target = ?", (picture, target))
+
+
+def entry(connection: Connection, picture: bytes) -> Entry | None:
+    row = connection.execute(
+        "SELECT id, fingerprint, tagged_at, result FROM pictures WHERE path = ?", (picture,)
+    ).fetchone()
+    if row is None:
+        return None
+    return Entry(
+        path_of(picture), row[1], row[2], _result(row[3]), tuple(_marks(connection, row[0], picture))
+    )
+
+
+def _marks(connection: Connection, number: int, picture: bytes) -> Iterator[Mark]:
+    rows = connection.execute(
+        "SELECT path, writer, owned, deleted, left_sha256, original, bytes, written_at FROM marks"
+        " JOIN targets ON targets.id = target WHERE picture = ? ORDER BY path",
+        (number,),
+    ).fetchall()
+    for row in rows:
+        yield Mark(
+            target=path_of(row[0]),
+            writer=row[1],
+            owned=_tags(row[2]),
+            deleted=_tags(row[3]),
+            left_sha256=row[4],
+            original=Original(row[5]),
+            content=_inflated(row[6]),
+            shared=_is_shared(connection, row[0], picture),
+            written_at=row[7],
+        )
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _packed(tags: Collection[str]) -> bytes:
+    return _json(sorted(tags))
+
+
+def _tags(packed: bytes) -> frozenset[str]:
+    try:
+        return frozenset(map(str, json.loads(packed)))
+    except (ValueError, TypeError) as error:
+        raise DamagedError(f"a list of tags does not read: {error}") from error
+
+
+def _result(packed: bytes | None) -> TagResult | None:
+    try:
+        return None if packed is None else TagResult.from_json(json.loads(zlib.decompress(packed)))
+    except (zlib.error, ValueError, TypeError, KeyError) as error:
+        raise DamagedError(f"a result does not read: {error}") from error
+
+
+def _deflated(content: bytes | None) -> bytes | None:
+    return None if content is None else zlib.compress(content)
+
+
+def _inflated(packed: bytes | None) -> bytes | None:
+    try:
+        return None if packed is None else zlib.decompress(packed)
+    except (zlib.error, TypeError) as error:
+        raise DamagedError(f"kept bytes do not read: {error}") from error
