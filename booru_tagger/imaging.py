@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from booru_tagger.errors import (
     DamagedImageError,
@@ -35,10 +37,37 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 PAD_VALUE = 128
 """Grey that fills what lies outside a picture, in crops and letterboxes alike."""
 
+_WIDEST_FRAME = 4096
+"""A crop that reaches out of its picture is padded at this many pixels a side at most."""
+
+_ORIENTATION = 0x0112
+_UPRIGHT = MappingProxyType(
+    {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+)
+"""EXIF orientation -> what puts the picture upright; from 5 on, width and height change places."""
+
+_REFUSED = frozenset({"EPS", "WMF", "EMF"})
+"""Formats that Pillow hands to another program or to the operating system: not with strangers' files."""
+
+# Pillow warns of large pictures and odd metadata; what matters here becomes an ImageError. A filter for good,
+# because `warnings.catch_warnings` changes the state of the whole process and so may not be used by threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a picture may cost: pixels once decoded, and bytes of the file. Checked before decoding."""
+    """What a picture may cost: pixels once decoded, and bytes of the file. Checked before decoding.
+
+    Pillow's own limit, twice ``PIL.Image.MAX_IMAGE_PIXELS`` (178,956,970 pixels), holds beside this one.
+    """
 
     pixels: int = 150_000_000
     file_bytes: int = 1_000_000_000
@@ -58,7 +87,7 @@ class Picture:
     @property
     def scale(self) -> float:
         """Decoded pixels per original pixel, at most 1."""
-        return self.pixels.shape[1] / self.width
+        return float(self.pixels.shape[1]) / self.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +99,12 @@ class Normalisation:
 
     def apply(self, batch: Pixels) -> Floats:
         """``(N, H, W, 3)`` bytes to ``(N, 3, H, W)`` float32."""
-        factor = 1.0 / (255.0 * np.asarray(self.std, dtype=np.float32))
-        offset = np.asarray(self.mean, dtype=np.float32) / np.asarray(self.std, dtype=np.float32)
-        floats = batch.astype(np.float32)
-        floats *= factor
-        floats -= offset
-        return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
+        std = np.asarray(self.std, dtype=np.float32).reshape(3, 1, 1)
+        mean = np.asarray(self.mean, dtype=np.float32).reshape(3, 1, 1)
+        planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32)
+        np.multiply(planes, 1 / (255 * std), out=planes)
+        np.subtract(planes, mean / std, out=planes)
+        return planes
 
 
 def read_picture(path: Path, *, longest: int | None = None, limits: Limits | None = None) -> Picture:
@@ -114,9 +143,7 @@ def decode_picture(
     if not data:
         raise NotAnImageError(f"{name}: the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _decode(data, name, longest, limits)
+        return _decode(data, name, longest, limits)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -135,32 +162,47 @@ def _reason(error: Exception) -> str:
 
 def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Picture:
     with Image.open(io.BytesIO(data)) as image:
+        if image.format in _REFUSED:
+            raise NotAnImageError(f"{name}: {image.format} files are not read; convert it to PNG first")
         width, height = image.size
         if width * height > limits.pixels:
             raise TooLargeImageError(
-                f"{name}: {width}x{height} is {width * height:,} pixels, more than the limit of {limits.pixels:,}"
+                f"{name}: {width}x{height} is {width * height:,} pixels, "
+                f"more than the limit of {limits.pixels:,}"
             )
-        turned = _is_turned(image)
-        if longest is not None and image.format == "JPEG" and max(width, height) > longest:
-            factor = longest / max(width, height)
-            image.draft("RGB", (max(1, round(width * factor)), max(1, round(height * factor))))
+        drafted = longest is not None and _draft(image, longest)
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        pixels = np.asarray(_to_rgb(upright if upright is not None else image))
-    if turned:
+        orientation = _orientation(image)
+        rgb = _to_rgb(image)
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    if not drafted:  # some formats say their true size only here
+        width, height = rgb.size
+    elif orientation >= 5:
         width, height = height, width
-    return Picture(pixels, width, height)
+    return Picture(np.asarray(rgb), width, height)
 
 
-def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF says that width and height change places (orientations 5 to 8)."""
+def _draft(image: Image.Image, longest: int) -> bool:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8, where its longest side keeps ``longest`` pixels."""
+    size = image.size
+    factor = longest / max(size)
+    if image.format not in ("JPEG", "MPO") or factor >= 1:
+        return False
+    image.draft("RGB", (math.ceil(size[0] * factor), math.ceil(size[1] * factor)))
+    return image.size != size
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; to be asked after loading, since some formats turn themselves."""
     with contextlib.suppress(Exception):  # damaged EXIF is no reason to refuse the pixels
-        return image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    return False
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        return orientation if orientation in _UPRIGHT else 1
+    return 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _sixteen_bit_to_rgb(image)
@@ -214,33 +256,55 @@ def crop(pixels: Pixels, region: Box, size: int) -> Pixels:
 
     What lies outside the picture is filled with grey. Antialiased bilinear.
     """
-    image = Image.fromarray(pixels)
+    height, width = pixels.shape[:2]
     x0, y0, x1, y1 = region
-    left, top = max(0, int(np.floor(x0))), max(0, int(np.floor(y0)))
-    right, bottom = min(image.width, int(np.ceil(x1))), min(image.height, int(np.ceil(y1)))
-    if x0 < 0 or y0 < 0 or x1 > image.width or y1 > image.height:
-        frame = Image.new(
-            "RGB", (int(np.ceil(x1) - np.floor(x0)), int(np.ceil(y1) - np.floor(y0))), (PAD_VALUE,) * 3
-        )
-        if right > left and bottom > top:
-            inside = image.crop((left, top, right, bottom))
-            frame.paste(inside, (left - int(np.floor(x0)), top - int(np.floor(y0))))
-        image, x0, y0, x1, y1 = (
-            frame,
-            x0 - np.floor(x0),
-            y0 - np.floor(y0),
-            x1 - np.floor(x0),
-            y1 - np.floor(y0),
-        )
-        x1, y1 = min(x1, image.width), min(y1, image.height)
-    resized = image.resize((size, size), Image.Resampling.BILINEAR, box=(x0, y0, x1, y1), reducing_gap=2.0)
+    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+        return np.full((size, size, 3), PAD_VALUE, dtype=np.uint8)
+    if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+        image, region = _framed(pixels, region)
+    else:
+        image, region = _cut(pixels, region, math.ceil(max(region.width, region.height) / size) + 2)
+    resized = image.resize((size, size), Image.Resampling.BILINEAR, box=region, reducing_gap=2.0)
     return np.asarray(resized)
 
 
-def fit(pixels: Pixels, size: int) -> Pixels:
-    """A whole picture that is a face crop already, padded to a centred square and resized to ``size``."""
+def _cut(pixels: Pixels, region: Box, margin: int) -> tuple[Image.Image, Box]:
+    """The part in ``region`` with the ``margin`` that resizing looks at, and where the region is in it."""
+    left, top = max(0, math.floor(region.x0) - margin), max(0, math.floor(region.y0) - margin)
+    right, bottom = math.ceil(region.x1) + margin, math.ceil(region.y1) + margin
+    return Image.fromarray(pixels[top:bottom, left:right]), _moved(region, left, top)
+
+
+def _framed(pixels: Pixels, region: Box) -> tuple[Image.Image, Box]:
+    """As :func:`_cut`, for a region that reaches out of the picture: padded with grey."""
     height, width = pixels.shape[:2]
-    return crop(pixels, square_around(Box(0, 0, width, height), 1.0), size)
+    left, top = max(0, math.floor(region.x0)), max(0, math.floor(region.y0))
+    inside = Image.fromarray(
+        pixels[top : min(height, math.ceil(region.y1)), left : min(width, math.ceil(region.x1))]
+    )
+    region = _moved(region, left, top)
+    shrink = math.ceil(max(region.width, region.height) / _WIDEST_FRAME)
+    if shrink > 1:
+        inside = inside.reduce(shrink)
+        region = Box(*(value / shrink for value in region))
+    x, y = math.floor(region.x0), math.floor(region.y0)
+    frame = Image.new("RGB", (math.ceil(region.x1) - x, math.ceil(region.y1) - y), (PAD_VALUE,) * 3)
+    frame.paste(inside, (-x, -y))
+    return frame, _moved(region, x, y)
+
+
+def _moved(box: Box, left: int, top: int) -> Box:
+    """The box as seen from the point ``left``, ``top``."""
+    return Box(box.x0 - left, box.y0 - top, box.x1 - left, box.y1 - top)
+
+
+def fit(pixels: Pixels, size: int, expand: float = 1.0) -> Pixels:
+    """A whole picture that is a face crop already, padded to a centred square and resized to ``size``.
+
+    ``expand`` above 1 pads further, below 1 keeps the centre.
+    """
+    height, width = pixels.shape[:2]
+    return crop(pixels, square_around(Box(0, 0, width, height), expand), size)
 
 
 def colourfulness(pixels: Pixels) -> float:

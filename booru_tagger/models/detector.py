@@ -22,18 +22,23 @@ class Detector:
         self.session = session
         self.spec = spec
         self.threshold = spec.threshold if threshold is None else threshold
+        self._checked = False
 
     def check(self) -> None:
         """Load the model and compare its signature with the contract. Raises :class:`ModelError`."""
+        if self._checked:
+            return
         inputs, outputs = self.session.inputs, self.session.outputs
         if list(inputs) != ["images"] or not {"boxes", "scores"} <= set(outputs):
             raise ModelError(
                 f"{self.session.name}: a detector has one input 'images' and outputs 'boxes' and 'scores'; "
                 f"found {', '.join(inputs)} and {', '.join(outputs)}"
             )
+        self._checked = True
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
+        self.check()
         found = [self._at(picture, side) for side in self.spec.sides]
         boxes = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])

@@ -38,9 +38,12 @@ class Recogniser:
         self.session = session
         self.spec = spec
         self.labels = labels
+        self._checked = False
 
     def check(self) -> None:
         """Load the model and compare its signature with the contract. Raises :class:`ModelError`."""
+        if self._checked:
+            return
         inputs, outputs = self.session.inputs, self.session.outputs
         if list(inputs) != ["faces"] or "character" not in outputs:
             raise ModelError(
@@ -50,6 +53,7 @@ class Recogniser:
         self._compare("character", self.labels, "labels")
         self._compare("hair", len(self.spec.hair), "hair colours")
         self._compare("eyes", len(self.spec.eyes), "eye colours")
+        self._checked = True
 
     def _compare(self, output: str, expected: int, what: str) -> None:
         columns = self.session.outputs.get(output, (None, None))[-1]
@@ -84,6 +88,7 @@ class Recogniser:
         """Run all crops, the views of one face next to each other, and average each face's views."""
         if not crops:
             return []
+        self.check()
         parts = [self._run(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
         means = {
             name: _mean(np.concatenate([part[name] for part in parts]), len(self.spec.views))

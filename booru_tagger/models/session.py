@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = npt.NDArray[Any]
+Source: TypeAlias = Path | bytes | Callable[[], bytes]
 
 PROVIDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -30,18 +31,19 @@ PROVIDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 _FATAL = 4
 """onnxruntime's severity above which it prints: whatever matters reaches us as an exception."""
 
+_OUTSIDE = b"\x0a\x08location"
+"""How ONNX begins the name of another file that holds a model's weights (protobuf: field 1, 8 letters)."""
+
 
 class Session:
     """A model that is loaded on first use and may be shared between threads.
 
-    ``source`` is a file or its bytes; ``name`` appears in messages. ``threads`` is the number of threads of
-    one run: one, by default, because several pictures at a time scale better than several threads on one.
-    Raises :class:`ConfigError` for an unknown ``provider``.
+    ``source`` is a file, its bytes, or a function that returns them; ``name`` appears in messages.
+    ``threads`` is the number of threads of one run: one, by default, because several pictures at a time scale
+    better than several threads on one. Raises :class:`ConfigError` for an unknown ``provider``.
     """
 
-    def __init__(
-        self, source: Path | bytes, *, name: str = "", threads: int = 1, provider: str = "cpu"
-    ) -> None:
+    def __init__(self, source: Source, *, name: str = "", threads: int = 1, provider: str = "cpu") -> None:
         if provider not in PROVIDERS:
             raise ConfigError(f"unknown provider {provider!r}; known: {', '.join(PROVIDERS)}")
         if threads < 1:
@@ -49,7 +51,7 @@ class Session:
         self.name = name or (str(source) if isinstance(source, Path) else "model")
         self.provider = provider
         self.threads = threads
-        self._source: Path | bytes | None = source
+        self._source: Source | None = source
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -95,7 +97,7 @@ class Session:
         options.log_severity_level = _FATAL
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
-        source = str(self._source) if isinstance(self._source, Path) else self._source
+        source = self._model()
         try:
             session = onnxruntime.InferenceSession(source, options, providers=[wanted])
         except Exception as error:  # as above
@@ -108,6 +110,16 @@ class Session:
                 f"(onnxruntime fell back to {session.get_providers()[0]}); check its driver, or use 'cpu'"
             )
         return session
+
+    def _model(self) -> str | bytes:
+        """What onnxruntime is given: a path or checked bytes."""
+        if isinstance(self._source, Path):
+            return str(self._source)
+        data = self._source() if callable(self._source) else self._source
+        if data is None or _OUTSIDE in data:
+            # Such a name would be looked up from the current folder, whoever wrote it and whatever it says.
+            raise ModelError(f"{self.name}: keeps weights in another file; export it as one file")
+        return data
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,34 @@
+"""Finds the faces in anime art, says who they are, and gives the picture booru tags.
+
+    >>> from booru_tagger import Tagger
+    >>> Tagger().tag("picture.jpg").tags  # doctest: +SKIP
+
+Importing the package loads nothing heavy: the names below are looked up on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from booru_tagger.tagger import Tagger, tag_paths
+    from booru_tagger.types import TagResult
+
+__all__ = ["TagResult", "Tagger", "tag_paths"]
+
+_HOMES = {
+    "TagResult": "booru_tagger.types",
+    "Tagger": "booru_tagger.tagger",
+    "tag_paths": "booru_tagger.tagger",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

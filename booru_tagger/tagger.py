@@ -1,0 +1,239 @@
+"""A picture in, its faces and tags out. Writes nothing."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from booru_tagger import derive
+from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLargeImageError
+from booru_tagger.imaging import Limits, Picture, colourfulness, decode_picture, read_file
+from booru_tagger.models.detector import Detector
+from booru_tagger.models.recogniser import Recogniser, Recognition
+from booru_tagger.models.session import Session
+from booru_tagger.models.store import DEFAULT, open_bundle
+from booru_tagger.types import Box, Face, FaceResult, PictureError, TagResult
+
+THRESHOLDS = ("face", "character", "hair", "eyes")
+"""Scores that a user may set, each from 0 to 1."""
+
+DETAIL = 2
+"""A JPEG is decoded at this many times the detector's side or more: shrinking the rest antialiases."""
+
+
+class Tagger:
+    """Finds the faces of a picture and tags it. One may be shared between threads.
+
+    ``model`` is ``default``, a bundle's folder or a zip file. ``thresholds`` replace the model's (keys:
+    ``face``, ``character``, ``hair``, ``eyes``). With ``crops`` each picture is one face already. Without
+    ``imply`` a recognised character does not bring its series and attributes. ``threads`` and ``provider``
+    (``cpu``, ``cuda``, …) say how the model runs.
+
+    Raises :class:`ConfigError` and :class:`ModelError`. The networks are loaded on first use or by
+    :meth:`load`; a pickled tagger takes its settings along, not the networks.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT,
+        *,
+        thresholds: Mapping[str, float] | None = None,
+        crops: bool = False,
+        imply: bool = True,
+        limits: Limits | None = None,
+        threads: int = 1,
+        provider: str = "cpu",
+    ) -> None:
+        self._recipe: dict[str, Any] = {
+            "model": model,
+            "thresholds": dict(thresholds or {}),
+            "crops": crops,
+            "imply": imply,
+            "limits": limits,
+            "threads": threads,
+            "provider": provider,
+        }
+        self.crops = crops
+        self.limits = limits or Limits()
+        self.thresholds = _checked(thresholds or {})
+        self.bundle = open_bundle(model)
+        self._detector = self._make_detector()
+        self._recogniser = self._make_recogniser()
+        spec = self.bundle.recogniser
+        self._rules = derive.Rules(spec, self.bundle.labels, self.thresholds, imply=imply) if spec else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return functools.partial(type(self), **self._recipe), ()
+
+    @property
+    def model(self) -> str:
+        """Name and version of the model, as results show them."""
+        return f"{self.bundle.name} {self.bundle.version}"
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Changes with whatever may change a result (model, thresholds, options): 16 hexadecimal digits."""
+        decisive = {
+            "bundle": self.bundle.fingerprint,
+            "thresholds": self.thresholds,
+            "crops": self.crops,
+            "imply": self._recipe["imply"],
+            "revision": derive.REVISION,
+        }
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    def load(self) -> None:
+        """Load the networks now rather than with the first picture. Raises :class:`ModelError`."""
+        for network in (self._detector, self._recogniser):
+            if network is not None:
+                network.check()
+
+    def tag(self, path: str | PathLike[str]) -> TagResult:
+        """Tag the picture in a file. Raises :class:`booru_tagger.errors.ImageError`."""
+        return self.tag_bytes(read_file(Path(path), self.limits), str(path))
+
+    def tag_bytes(self, data: bytes, name: str) -> TagResult:
+        """Tag an encoded picture; ``name`` stands for its path in the result and in messages."""
+        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
+        if self.crops:
+            return self._result(name, picture, self._read_crop(picture))
+        faces = self.detect(picture)
+        coloured = self._coloured(picture)
+        if (longest := self._too_coarse(picture, faces)) is not None:
+            picture = decode_picture(data, name, longest=longest, limits=self.limits)
+        return self._result(name, picture, self._read(picture, faces, coloured))
+
+    def tag_picture(self, picture: Picture, name: str) -> TagResult:
+        """Tag a decoded picture as it is: small faces are cut from its pixels, however few."""
+        if self.crops:
+            return self._result(name, picture, self._read_crop(picture))
+        readings = self._read(picture, self.detect(picture), self._coloured(picture))
+        return self._result(name, picture, readings)
+
+    def detect(self, picture: Picture) -> tuple[Face, ...]:
+        """The heads in a picture, best first; boxes are in pixels of the upright original."""
+        if self._detector is None:
+            raise ModelError(
+                f"{self.bundle.folder}: this model has no detector; it tags face crops (--crops)"
+            )
+        return self._detector.detect(picture)
+
+    def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
+        """The raw scores of the faces in ``boxes``, before any threshold."""
+        if self._recogniser is None:
+            raise ModelError(f"{self.bundle.folder}: this model has no recogniser")
+        return self._recogniser.recognise(picture, boxes)
+
+    def _make_detector(self) -> Detector | None:
+        spec = self.bundle.detector
+        if self.crops:
+            return None
+        if spec is None:
+            raise ModelError(
+                f"{self.bundle.folder}: this model has no detector, so it takes face crops only: "
+                "use --crops, or another model"
+            )
+        return Detector(self._session(spec.file), spec, self.thresholds.get("face"))
+
+    def _make_recogniser(self) -> Recogniser | None:
+        spec = self.bundle.recogniser
+        if spec is not None:
+            return Recogniser(self._session(spec.file), spec, len(self.bundle.labels))
+        if self.crops:
+            raise ModelError(f"{self.bundle.folder}: this model has no recogniser to give face crops to")
+        return None
+
+    def _session(self, file: str) -> Session:
+        return Session(
+            functools.partial(self.bundle.read, file),
+            name=str(self.bundle.folder / file),
+            threads=self._recipe["threads"],
+            provider=self._recipe["provider"],
+        )
+
+    def _longest(self) -> int | None:
+        """Longest side in pixels of a first look that loses nothing; ``None``: all there are."""
+        detector, recogniser = self.bundle.detector, self.bundle.recogniser
+        if self.crops and recogniser:
+            closest = min(view.expand for view in recogniser.views) / recogniser.expand
+            return math.ceil(DETAIL * recogniser.size / min(1.0, closest))
+        return DETAIL * max(detector.sides) if detector else None
+
+    def _too_coarse(self, picture: Picture, faces: Sequence[Face]) -> int | None:
+        """Longest side that gives the smallest face as many pixels as the recogniser takes.
+
+        ``None`` where the picture as it was decoded will do.
+        """
+        spec = self.bundle.recogniser
+        if spec is None or not faces or picture.scale >= 1:
+            return None
+        expand = min(view.expand for view in spec.views)
+        smallest = min(max(face.box.width, face.box.height) for face in faces) * expand
+        scale = min(1.0, spec.size / smallest)
+        return math.ceil(scale * max(picture.width, picture.height)) if scale > picture.scale else None
+
+    def _coloured(self, picture: Picture) -> bool:
+        spec = self.bundle.recogniser
+        return spec is not None and colourfulness(picture.pixels) >= spec.min_colourfulness
+
+    def _read(self, picture: Picture, faces: Sequence[Face], coloured: bool) -> list[derive.Reading]:
+        if self._recogniser is None or self._rules is None:
+            return [derive.Reading(FaceResult(face.box, face.score)) for face in faces]
+        answers = self._recogniser.recognise(picture, [face.box for face in faces])
+        return [
+            self._rules.read(face, answer, coloured=coloured)
+            for face, answer in zip(faces, answers, strict=True)
+        ]
+
+    def _read_crop(self, picture: Picture) -> list[derive.Reading]:
+        assert self._recogniser is not None and self._rules is not None  # the constructor saw to it
+        whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
+        answer = self._recogniser.recognise_crop(picture.pixels)
+        return [self._rules.read(whole, answer, coloured=self._coloured(picture))]
+
+    def _result(self, name: str, picture: Picture, readings: Sequence[derive.Reading]) -> TagResult:
+        return TagResult(
+            path=name,
+            width=picture.width,
+            height=picture.height,
+            faces=tuple(reading.face for reading in readings),
+            tags=derive.picture_tags(readings),
+            conflicts=tuple(conflict for reading in readings for conflict in reading.conflicts),
+            model=self.model,
+        )
+
+
+def _checked(thresholds: Mapping[str, float]) -> dict[str, float]:
+    for key, value in thresholds.items():
+        if key not in THRESHOLDS:
+            raise ConfigError(f"unknown threshold {key!r}; known: {', '.join(THRESHOLDS)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise ConfigError(f"threshold {key!r} must be a number from 0 to 1, not {value!r}")
+    return {key: float(value) for key, value in thresholds.items()}
+
+
+def tag_paths(paths: Iterable[str | PathLike[str]], tagger: Tagger | None = None) -> Iterator[TagResult]:
+    """Tag pictures one after the other, in order; a bad one gives a result whose ``error`` says why.
+
+    Raises only what would stop every picture: :class:`ConfigError` and :class:`ModelError` of the model.
+    """
+    tagger = tagger or Tagger()
+    tagger.load()
+    for path in paths:
+        try:
+            yield tagger.tag(path)
+        except BooruTaggerError as error:
+            yield failed(path, error)
+        except MemoryError:
+            yield failed(path, TooLargeImageError(f"{path}: not enough memory to tag it"))
+
+
+def failed(path: str | PathLike[str], error: BooruTaggerError) -> TagResult:
+    """The result of a picture that could not be tagged."""
+    return TagResult(path=str(path), error=PictureError(error.kind, str(error)))
