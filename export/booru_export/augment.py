@@ -126,8 +126,8 @@ TURNS = (1.75, math.pi, 4.53)
 def turn_hue(batch: Tensor, turns: Tensor, generator: torch.Generator) -> Tensor:
     """Make somebody else of faces: turn all hues but those of skin, by ``TURNS[turns]`` and a little chance.
 
-    ``turns`` holds an index for each face, -1 to leave it alone. Hair and eye colour say who an anime character
-    is; with others, the same drawing shows a stranger.
+    ``turns`` holds an index for each face, -1 to leave it alone. Hair and eye colour say who an anime
+    character is; with others, the same drawing shows a stranger.
     """
     chosen = turns >= 0
     if not chosen.any():

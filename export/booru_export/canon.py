@@ -57,9 +57,8 @@ def read_canon(path: Path | None = None) -> dict[str, Canon]:
     for row in reader:
         for column, known in (("hair", HAIR), ("eyes", EYES)):
             if row[column] and row[column] not in known:
-                raise DataError(
-                    f"{name}, line {reader.line_num}: {row[column]!r} is no {column} colour; known: {', '.join(known)}"
-                )
+                where = f"{name}, line {reader.line_num}"
+                raise DataError(f"{where}: {row[column]!r} is no {column} colour; known: {', '.join(known)}")
         table[row["tag"]] = Canon(
             row["tag"], row["series"], row["hair"], row["eyes"], tuple((row["implied"] or "").split())
         )

@@ -46,8 +46,8 @@ class Scene:
 def read_faces(place: Path) -> list[FaceItem]:
     """Faces of a ``faces.csv`` (or the folder that holds one), or of a folder with one folder per character.
 
-    The CSV needs the columns ``path`` and ``label``; ``source`` and ``group`` are optional (a picture without a
-    group is a group of its own). Raises :class:`DataError`.
+    The CSV needs the columns ``path`` and ``label``; ``source`` and ``group`` are optional (a picture
+    without a group is a group of its own). Raises :class:`DataError`.
     """
     table = place if place.suffix == ".csv" else place / "faces.csv"
     if table.is_file():

@@ -60,8 +60,8 @@ class Matches:
 def match(pictures: Sequence[Detections], iou: float = 0.5) -> Matches:
     """Greedy by score: right is a detection whose IoU with a head not yet taken is at least ``iou``.
 
-    A detection that lies for more than half of its area in a region to ignore counts neither way, unless it is
-    right.
+    A detection that lies for more than half of its area in a region to ignore counts neither way, unless it
+    is right.
     """
     scores: list[float] = []
     right: list[bool] = []

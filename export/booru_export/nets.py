@@ -34,7 +34,9 @@ class Residual(nn.Module):
         super().__init__()
         self.first = ConvNorm(inputs, outputs, stride)
         self.second = ConvNorm(outputs, outputs, act=False)
-        nn.init.zeros_(self.second[1].weight)  # begin as the identity
+        norm = self.second[1]
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.zeros_(norm.weight)  # begin as the identity
         same = inputs == outputs and stride == 1
         self.short: nn.Module = nn.Identity() if same else ConvNorm(inputs, outputs, stride, 1, act=False)
 
@@ -68,8 +70,8 @@ class Trunk(nn.Module):
 class HeadDetector(nn.Module):
     """A centre-point detector (Zhou et al., "Objects as points", 2019) with distances to the four sides.
 
-    Input ``(N, 3, H, W)`` with sides that are multiples of 32; output: heat as logits ``(N, 1, H/8, W/8)`` and
-    distances to left, top, right, bottom in pixels ``(N, 4, H/8, W/8)``.
+    Input ``(N, 3, H, W)`` with sides that are multiples of 32; output: heat as logits ``(N, 1, H/8, W/8)``
+    and distances to left, top, right, bottom in pixels ``(N, 4, H/8, W/8)``.
     """
 
     def __init__(self, widths: Sequence[int], blocks: Sequence[int], neck: int) -> None:
@@ -80,7 +82,8 @@ class HeadDetector(nn.Module):
         self.tower = ConvNorm(neck, neck)
         self.heat = nn.Conv2d(neck, 1, 1)
         self.sides = nn.Conv2d(neck, 4, 1)
-        nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]  # few cells hold a head: start there
+        # few cells hold a head: start there
+        nn.init.constant_(self.heat.bias, -4.0)  # type: ignore[arg-type]
         nn.init.constant_(self.sides.bias, 1.2)  # type: ignore[arg-type]
         nn.init.normal_(self.sides.weight, std=0.01)
 

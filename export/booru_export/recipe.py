@@ -17,9 +17,9 @@ from booru_tagger.errors import DataError
 class Schedule:
     """How long and how fast to learn.
 
-    ``steps`` optimiser steps of ``batch`` samples; the rate rises linearly over ``warmup`` (a share of the run)
-    and falls along a half cosine to ``final_rate`` times the peak. ``sizes`` are input sides in pixels, used
-    one after the other in equal parts of ``size_until``'s shares of the run (progressive resizing).
+    ``steps`` optimiser steps of ``batch`` samples; the rate rises linearly over ``warmup`` (a share of the
+    run) and falls along a half cosine to ``final_rate`` times the peak. ``sizes`` are input sides in pixels,
+    each used until the share of the run in ``size_until`` (progressive resizing).
     """
 
     steps: int

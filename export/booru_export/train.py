@@ -88,8 +88,8 @@ def run(
     """Train until the schedule ends; returns the checkpoint's path.
 
     ``folder`` receives ``last.ckpt`` every few minutes (written whole, then renamed), ``metrics.csv`` and
-    ``curves.png``. With ``minutes`` the schedule follows the clock, so that a run of bounded length still ends
-    with a small learning rate. With ``resume`` the run goes on from ``last.ckpt``.
+    ``curves.png``. With ``minutes`` the schedule follows the clock, so that a run of bounded length still
+    ends with a small learning rate. With ``resume`` the run goes on from ``last.ckpt``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / CHECKPOINT
@@ -115,7 +115,8 @@ def run(
             left = progress.seconds * (1 - share) / max(share, 1e-6) / 60
             rate = 20 * schedule.batch / max(log.lap(), 1e-6)
             say(
-                f"step {progress.step} {share:6.1%} {size} px {log.recent()} {rate:.0f}/s, {left:.0f} min left"
+                f"step {progress.step} {share:6.1%} {size} px {log.recent()} "
+                f"{rate:.0f}/s, {left:.0f} min left"
             )
         if progress.step % schedule.evaluate_every == 0:
             log.write(progress, size, _evaluate(task, average), say)

@@ -29,7 +29,9 @@ Boxes = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class LoadedScene:
-    """A scene in memory: a pyramid of images, each half the one before, with boxes at the scale of the first."""
+    """A scene in memory: a pyramid of images, each half the one before, with boxes at the scale of the
+    first.
+    """
 
     pyramid: tuple[Image.Image, ...]
     boxes: Boxes
@@ -72,7 +74,9 @@ def _array(boxes: Sequence[Box]) -> Boxes:
 
 
 class Sampler:
-    """Makes training samples: half single windows, half mosaics of four (Bochkovskiy et al., "YOLOv4", 2020)."""
+    """Makes training samples: half single windows, half mosaics of four (Bochkovskiy et al., "YOLOv4",
+    2020).
+    """
 
     def __init__(self, scenes: Sequence[LoadedScene], mosaic: float, seed: int) -> None:
         self.scenes = scenes

@@ -2,7 +2,8 @@
 
 Characters are learned with a margin on the cosine (Wang et al., "CosFace", 2018). Beside the characters'
 prototypes stand those of made-up people (characters with other hair and eye colours) and one level that means
-"somebody else", which strangers in posters must reach: the net learns who is *not* known together with who is.
+"somebody else", which strangers in posters must reach: the net learns who is *not* known together with who
+is.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class RecogniserTask:
         """Probabilities of the characters (the rest is for strangers), of hair and of eyes."""
         images = whole(faces, size, expand)
         outputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        for chunk in images.split(64):
+        for chunk in torch.split(images, 64):
             embedding, hair, eyes = net(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
             identity = identity_logits(net, embedding, self.recipe.scale).softmax(1)
             outputs.append((identity[:, : len(self.labels)], hair.softmax(1), eyes.softmax(1)))

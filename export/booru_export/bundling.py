@@ -1,0 +1,76 @@
+"""Making a bundle: the manifest and its files, written so that a half-made bundle is never seen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from booru_tagger.errors import DataError, OutputError
+from booru_tagger.imaging import Normalisation
+from booru_tagger.models.bundle import MANIFEST, SCHEMA, Bundle
+
+LICENCE = "MIT; trained on fan art whose pictures are not part of this file and belong to their artists"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest in ``folder``, or an empty one to be filled."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return {"schema": SCHEMA, "name": folder.name, "version": "1", "files": {}, "labels": []}
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise DataError(f"{path}: not a manifest of schema {SCHEMA}")
+    return manifest
+
+
+def put_part(
+    folder: Path, section: str, model: bytes, values: Mapping[str, Any], more: Mapping[str, Any]
+) -> Bundle:
+    """Put a model into a bundle as its ``section`` (``detector`` or ``recogniser``) and check the whole.
+
+    ``values`` are the section's keys; ``more`` the manifest's other keys that come with this part. Other
+    parts stay as they are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = read_manifest(folder)
+    name = f"{section}.onnx"
+    manifest["files"][name] = {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}
+    manifest[section] = {"file": name, **values}
+    for key, value in more.items():
+        both = isinstance(value, Mapping) and isinstance(manifest.get(key), dict)
+        manifest[key] = {**manifest[key], **value} if both else value
+    manifest["created"] = time.strftime("%Y-%m-%d", time.gmtime())
+    manifest.setdefault("licence", LICENCE)
+    _replace(folder / name, model)
+    return write_manifest(folder, manifest)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
+    """Write the manifest if, and only if, the runtime accepts it."""
+    data = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    bundle = Bundle.parse(data, folder)
+    bundle.verify()
+    _replace(folder / MANIFEST, data)
+    return bundle
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def normalisation_keys(normalisation: Normalisation) -> dict[str, list[float]]:
+    """``mean`` and ``std`` as a section of the manifest has them."""
+    return {"mean": list(normalisation.mean), "std": list(normalisation.std)}

@@ -1,0 +1,128 @@
+"""From a checkpoint to a part of a bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from booru_export.bundling import normalisation_keys, put_part
+from booru_export.calibrate import calibrate
+from booru_export.canon import EYES, HAIR, Canon, read_canon
+from booru_export.dataset import read_faces, read_scenes
+from booru_export.detector import task as detector_task
+from booru_export.nets import FaceNet
+from booru_export.recipe import RecogniserRecipe, from_table
+from booru_export.recogniser import task as recogniser_task
+from booru_export.recogniser.samples import load_faces, load_heads
+from booru_export.splits import split_faces, split_scenes
+from booru_export.to_onnx import Calibration, DetectorGraph, RecogniserGraph, export_graph, parity
+from booru_export.train import read_checkpoint
+from booru_tagger.errors import DataError
+from booru_tagger.imaging import Normalisation
+from booru_tagger.models.bundle import Bundle
+
+VIEWS = ({"expand": 1.0, "flip": False}, {"expand": 0.9, "flip": True})
+DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
+DEFAULT_FACE_THRESHOLD = 0.4
+
+
+def export_checkpoint(
+    checkpoint: Path, output: Path, *, data: Path | None, canon: Path | None
+) -> tuple[Bundle, float]:
+    """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
+
+    With ``data`` (a folder with ``faces`` and perhaps ``scenes``) scores are calibrated on its validation
+    part.
+    """
+    state = read_checkpoint(checkpoint)
+    kind = state.get("kind")
+    if kind == "detector":
+        return _export_detector(state, output)
+    if kind == "recogniser":
+        return _export_recogniser(state, output, data, read_canon(canon))
+    raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
+
+
+def _training(state: dict[str, Any]) -> dict[str, Any]:
+    progress = state["progress"]
+    return {
+        state["kind"]: {
+            "steps": progress["step"],
+            "minutes": round(progress["seconds"] / 60, 1),
+            "pictures": state["data"],
+            "recipe": state["recipe"],
+        }
+    }
+
+
+def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float]:
+    graph = DetectorGraph(detector_task.from_checkpoint(state))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "detector.onnx"
+        export_graph(graph, torch.randn(2, 3, 256, 320), path, free=("batch", "height", "width"))
+        examples = [torch.rand(1, 3, 384, 288) * 2 - 1, torch.rand(2, 3, 128, 160) * 2 - 1]
+        difference = parity(graph, path, examples)
+        model = path.read_bytes()
+    values = {
+        "sides": [detector_task.EVALUATED_SIDE],
+        "multiple": 32,
+        "max_upscale": 2.0,
+        **normalisation_keys(detector_task.NORMALISATION),
+        "threshold": DEFAULT_FACE_THRESHOLD,
+        "nms_iou": detector_task.NMS_IOU,
+    }
+    return put_part(output, "detector", model, values, {"training": _training(state)}), difference
+
+
+def _export_recogniser(
+    state: dict[str, Any], output: Path, data: Path | None, canon: dict[str, Canon]
+) -> tuple[Bundle, float]:
+    recipe = from_table(RecogniserRecipe, state["recipe"], "checkpoint")
+    labels: list[str] = state["labels"]
+    net = recogniser_task.from_checkpoint(state)
+    size = recipe.schedule.sizes[-1]
+    calibration = _calibration(net, labels, data, canon, size, recipe.scale) if data else Calibration()
+    graph = RecogniserGraph(net, len(labels), recipe.scale, calibration)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recogniser.onnx"
+        export_graph(graph, torch.randn(2, 3, size, size), path)
+        difference = parity(graph, path, [torch.rand(3, 3, size, size) * 2 - 1])
+        model = path.read_bytes()
+    values = {
+        "size": size,
+        **normalisation_keys(Normalisation()),
+        "expand": 1.0,
+        "views": list(VIEWS),
+        "hair": list(HAIR),
+        "eyes": list(EYES),
+        "thresholds": DEFAULT_THRESHOLDS,
+    }
+    more = {
+        "labels": [_label(canon.get(tag, Canon(tag))) for tag in labels],
+        "training": {**_training(state), "calibration": dataclasses.asdict(calibration)},
+    }
+    return put_part(output, "recogniser", model, values, more), difference
+
+
+def _label(canon: Canon) -> dict[str, Any]:
+    return {
+        "tag": canon.tag,
+        "category": "character",
+        "series": canon.series,
+        "implied": list(canon.implied_tags()),
+        "threshold": None,
+    }
+
+
+def _calibration(
+    net: FaceNet, labels: list[str], data: Path, canon: dict[str, Canon], size: int, scale: float
+) -> Calibration:
+    faces = load_faces(split_faces(read_faces(data / "faces"))["validation"], labels, canon)
+    heads = None
+    if (data / "scenes" / "boxes.jsonl").is_file():
+        heads = load_heads(split_scenes(read_scenes(data / "scenes"))["validation"], labels)
+    return calibrate(net, faces, heads, size=size, scale=scale)

@@ -1,0 +1,100 @@
+"""The ``evaluate`` command: which pictures to judge a bundle on, and what to write down of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from booru_export.bundling import read_manifest, write_manifest
+from booru_export.dataset import FaceItem, Scene, read_faces, read_scenes
+from booru_export.evaluate import (
+    Naming,
+    SeenFace,
+    SeenScene,
+    confusions,
+    face_figures,
+    look_at_faces,
+    look_at_scenes,
+    scene_figures,
+    tuned_thresholds,
+)
+from booru_export.splits import Part, split_faces, split_scenes
+from booru_tagger.errors import DataError
+from booru_tagger.models.bundle import Bundle
+
+Item = TypeVar("Item", FaceItem, Scene)
+Seen = TypeVar("Seen", SeenFace, SeenScene)
+Step = Callable[[], None]
+
+
+def judge(
+    folder: Path, data: Path, part: str, *, strangers: Path | None, tune: bool, strangers_named: float
+) -> tuple[dict[str, Any], list[tuple[str, str, int]]]:
+    """Figures by name and the most frequent mistakes; with ``tune`` thresholds and figures are kept."""
+    bundle = Bundle.load(folder)
+    faces, scenes = _data(data, bundle, part)
+    seen_faces = _look(
+        "faces", faces, lambda items, step: look_at_faces(folder, items, strangers=False, step=step)
+    )
+    if strangers:
+        unknown = read_faces(strangers)
+        seen_faces += _look(
+            "strangers", unknown, lambda items, step: look_at_faces(folder, items, strangers=True, step=step)
+        )
+    seen_scenes = _look("illustrations", scenes, lambda items, step: look_at_scenes(folder, items, step=step))
+    if tune:
+        _tune(folder, tuned_thresholds(seen_faces, seen_scenes, bundle, strangers_named))
+        bundle = Bundle.load(folder)
+    figures = _figures(bundle, seen_faces, seen_scenes)
+    if tune:
+        manifest = read_manifest(folder)
+        kept = {name: round(value, 4) for name, value in figures.items()}
+        manifest["figures"] = {**manifest.get("figures", {}), part: kept}
+        write_manifest(folder, manifest)
+    return figures, confusions(seen_faces)
+
+
+def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
+    faces_folder, scenes_table = data / "faces", data / "scenes" / "boxes.jsonl"
+    faces: list[FaceItem] = []
+    scenes: list[Scene] = []
+    if bundle.recogniser is not None and faces_folder.is_dir():
+        faces = read_faces(faces_folder)
+        faces = faces if part == "all" else split_faces(faces)[cast(Part, part)]
+    if bundle.detector is not None and scenes_table.is_file():
+        scenes = read_scenes(scenes_table)
+        scenes = scenes if part == "all" else split_scenes(scenes)[cast(Part, part)]
+    if not faces and not scenes:
+        raise DataError(f"{data}: neither faces/ nor scenes/boxes.jsonl that this bundle could be judged on")
+    return faces, scenes
+
+
+def _look(
+    name: str, items: Sequence[Item], look: Callable[[Sequence[Item], Step], list[Seen]]
+) -> list[Seen]:
+    if not items:
+        return []
+    with click.progressbar(length=len(items), label=name, file=click.get_text_stream("stderr")) as bar:
+        return look(items, lambda: bar.update(1))
+
+
+def _figures(bundle: Bundle, faces: Sequence[SeenFace], scenes: Sequence[SeenScene]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    if faces:
+        figures |= face_figures(faces, Naming.of(bundle))
+    if scenes:
+        labels = frozenset(label.tag for label in bundle.labels)
+        figures |= scene_figures(scenes, labels, bundle)
+    return figures
+
+
+def _tune(folder: Path, tuned: dict[str, float]) -> None:
+    manifest = read_manifest(folder)
+    if "face" in tuned:
+        manifest["detector"]["threshold"] = tuned["face"]
+    if "character" in tuned:
+        manifest["recogniser"]["thresholds"]["character"] = tuned["character"]
+    write_manifest(folder, manifest)

@@ -1,0 +1,152 @@
+"""From a trained net to an ONNX file that says the same: export, half-size weights, parity check."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from booru_export.detector.task import decode
+from booru_export.nets import FaceNet, HeadDetector
+from booru_export.recogniser.loss import identity_logits
+from booru_tagger.errors import ModelError
+from booru_tagger.models.session import Session
+
+OPSET = 20
+WORTH_HALVING = 512
+"""Weights with fewer elements keep full precision: they cost nothing and often carry a scale."""
+MOST_DIFFERENCE = 0.02
+"""Between torch and onnxruntime, on scores from 0 to 1, with weights rounded to float16."""
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Temperatures that make scores honest (Guo et al., 2017), and a shift of the stranger's level."""
+
+    character: float = 1.0
+    stranger: float = 0.0
+    hair: float = 1.0
+    eyes: float = 1.0
+
+
+class DetectorGraph(nn.Module):
+    """The detector as the runtime calls it: images to boxes ``(N, M, 4)`` and scores ``(N, M)``."""
+
+    outputs = ("boxes", "scores")
+    input_name = "images"
+
+    def __init__(self, net: HeadDetector) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return decode(*self.net(images))
+
+
+class RecogniserGraph(nn.Module):
+    """The recogniser as the runtime calls it: faces to embedding and calibrated probabilities."""
+
+    outputs = ("embedding", "character", "hair", "eyes")
+    input_name = "faces"
+
+    def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
+        super().__init__()
+        self.net, self.characters, self.scale, self.calibration = net, characters, scale, calibration
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        embedding, hair, eyes = self.net(faces)
+        logits = identity_logits(self.net, embedding, self.scale / self.calibration.character)
+        logits = torch.cat([logits[:, :-1], logits[:, -1:] + self.calibration.stranger], 1)
+        character = logits.softmax(1)[:, : self.characters]
+        hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
+        return embedding, character, hair.softmax(1), eyes.softmax(1)
+
+
+def export_graph(
+    graph: DetectorGraph | RecogniserGraph, example: Tensor, path: Path, *, free: Sequence[str] = ("batch",)
+) -> None:
+    """Write ``graph`` to ``path`` with fp16-stored weights; the dimensions named in ``free`` stay dynamic.
+
+    ``example`` must have at least 2 pictures, so that the exporter does not take the batch for a constant.
+    """
+    names = {"batch": 0, "height": 2, "width": 3}
+    # sides are multiples of 32, and the exporter must be told so
+    shapes: dict[int, object] = {}
+    for name in free:
+        dimension = torch.export.Dim(name, min=1, max=4096)
+        shapes[names[name]] = (
+            dimension if name == "batch" else 32 * torch.export.Dim(f"{name}_32", min=1, max=128)
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph.eval(),
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[graph.input_name],
+            output_names=list(graph.outputs),
+            dynamic_shapes=({**shapes},),
+            verbose=False,
+        )
+    assert program is not None
+    model = halve_weights(program.model_proto)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large float32 weights as float16 with a Cast behind each: half the file, the same speed.
+
+    onnxruntime folds the casts when it loads the model and computes in float32.
+    """
+    graph = model.graph
+    for weight in list(graph.initializer):
+        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < WORTH_HALVING:
+            continue
+        values = numpy_helper.to_array(weight)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        halved = numpy_helper.from_array(values.astype(np.float16), f"{weight.name}_half")
+        graph.initializer.remove(weight)
+        graph.initializer.append(halved)
+        cast = onnx.helper.make_node("Cast", [halved.name], [weight.name], to=onnx.TensorProto.FLOAT)
+        graph.node.insert(0, cast)
+    del graph.value_info[:]
+    del model.metadata_props[:]
+    for (
+        node
+    ) in graph.node:  # the exporter notes where in the source each node came from: paths of this machine
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return model
+
+
+def parity(graph: DetectorGraph | RecogniserGraph, path: Path, examples: Sequence[Tensor]) -> float:
+    """The largest difference between torch and onnxruntime over ``examples``, relative to each output's size.
+
+    Raises :class:`ModelError` where it is more than rounding of the weights to float16 explains.
+    """
+    session = Session(path)
+    worst = 0.0
+    for example in examples:
+        with torch.inference_mode():
+            wanted = graph.eval()(example)
+        answer = session.run({graph.input_name: example.numpy()})
+        for name, tensor in zip(graph.outputs, wanted, strict=True):
+            reference: Array = tensor.numpy()
+            size = max(1.0, float(np.abs(reference).max()))
+            worst = max(worst, float(np.abs(answer[name] - reference).max()) / size)
+    if not worst < MOST_DIFFERENCE:
+        raise ModelError(f"{path}: differs from the trained net by {worst:.4f}, more than {MOST_DIFFERENCE}")
+    return worst
