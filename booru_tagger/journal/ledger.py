@@ -150,6 +150,34 @@ def apply(connection: Connection, picture: bytes, target: bytes, change: Change,
     connection.execute("DELETE FROM intents WHERE picture = ? AND target = ?", (picture, target))
 
 
+def forget_empty(connection: Connection, picture: bytes, target: bytes) -> None:
+    """Drop what is known of a picture and a target where it says nothing any more."""
+    connection.execute(
+        "DELETE FROM marks WHERE owned = CAST('[]' AS BLOB) AND deleted = CAST('[]' AS BLOB)"
+        " AND picture = (SELECT id FROM pictures WHERE path = ?)"
+        " AND target = (SELECT id FROM targets WHERE path = ?)",
+        (picture, target),
+    )
+    connection.execute(
+        "DELETE FROM targets WHERE path = ? AND NOT EXISTS (SELECT 1 FROM marks WHERE target = targets.id)",
+        (target,),
+    )
+    connection.execute(
+        "DELETE FROM pictures WHERE path = ?"
+        " AND NOT EXISTS (SELECT 1 FROM marks WHERE picture = pictures.id)",
+        (picture,),
+    )
+
+
+def written_below(connection: Connection, prefix: bytes) -> list[bytes]:
+    rows = connection.execute(
+        "SELECT path FROM pictures WHERE path >= ? AND path < ? AND EXISTS"
+        " (SELECT 1 FROM marks WHERE picture = pictures.id AND owned != CAST('[]' AS BLOB)) ORDER BY path",
+        (prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
+    )
+    return [row[0] for row in rows]
+
+
 def put_intent(connection: Connection, picture: bytes, target: bytes, change: Change, now: float) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO intents (picture, target, writer, owned, deleted, before_sha256,"

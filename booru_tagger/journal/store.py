@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from booru_tagger.journal.values import Change, Entry, Original, Ownership, Repo
 from booru_tagger.types import TagResult
 
 _REMEMBERED_STAMPS = 65_536
+_SEPARATOR = os.sep.encode()
 
 
 class Journal:
@@ -214,6 +216,16 @@ class Journal:
         self._known(key, stamp_of(picture))
         return self._database.read(lambda connection: ledger.entry(connection, key))
 
+    def knows(self, picture: Path) -> bool:
+        """Whether anything is known of the picture, or of the one that it was before it was moved here."""
+        return self._known(self._keys(picture), stamp_of(picture)) is not None
+
+    def written_below(self, folder: Path, *, recursive: bool = True) -> list[Path]:
+        """The pictures in ``folder``, gone ones too, for which tags of ours stand in some file; by path."""
+        prefix = os.fsencode(os.path.realpath(folder)).rstrip(_SEPARATOR) + _SEPARATOR
+        found = self._database.read(lambda connection: ledger.written_below(connection, prefix))
+        return [path_of(key) for key in found if recursive or _SEPARATOR not in key[len(prefix) :]]
+
     def announce_removal(
         self, picture: Path, target: Path, writer: str, deleted: frozenset[str], after_sha256: str | None
     ) -> None:
@@ -234,5 +246,6 @@ class Journal:
             now = time.time()
             ledger.put_picture(connection, keys[0], NO_STAMP, None, ledger.UNTAGGED, now, None)
             ledger.apply(connection, *keys, change, now)
+            ledger.forget_empty(connection, *keys)
 
         self._database.write(work)
