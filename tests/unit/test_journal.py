@@ -1,0 +1,274 @@
+"""What the journal remembers of pictures and of the files that were written for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from booru_tagger.journal import Journal, Original, Ownership, default_path
+from booru_tagger.writers.base import Written
+from tests.journaling import account, result_for, tag, write
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite3"
+
+
+@pytest.fixture
+def journal(place: Path) -> Iterator[Journal]:
+    with Journal.open(place) as opened:
+        yield opened
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "art" / "a.png"
+    path.parent.mkdir()
+    path.write_bytes(b"picture")
+    return path
+
+
+class TestDone:
+    def test_only_after_it_was_recorded_under_that_fingerprint(self, journal: Journal, picture: Path) -> None:
+        assert not journal.is_done(picture, "f")
+        tag(journal, picture)
+        assert journal.is_done(picture, "f")
+        assert not journal.is_done(picture, "another model")
+
+    def test_is_known_to_the_next_process(self, place: Path, picture: Path) -> None:
+        with Journal.open(place) as journal:
+            tag(journal, picture)
+        with Journal.open(place) as journal:
+            assert journal.is_done(picture, "f")
+            assert journal.warnings == ()
+
+    def test_a_changed_picture_is_done_again(self, journal: Journal, picture: Path) -> None:
+        tag(journal, picture)
+        picture.write_bytes(b"PICTURE")  # of the same size
+        os.utime(picture, ns=(0, 1))
+        assert not journal.is_done(picture, "f")
+
+    def test_a_touched_picture_is_not(self, journal: Journal, picture: Path) -> None:
+        tag(journal, picture)
+        os.utime(picture, ns=(0, 1))
+        assert journal.is_done(picture, "f")
+        picture.chmod(0)  # now it must be known by its new stamp, without being read again
+        assert journal.is_done(picture, "f")
+
+    def test_a_deleted_sidecar_is_made_anew(self, journal: Journal, picture: Path) -> None:
+        target = tag(journal, picture)
+        target.write_bytes(b"blue_hair, by hand\n")
+        assert journal.is_done(picture, "f"), "an edit is no reason to write again"
+        target.unlink()
+        assert not journal.is_done(picture, "f")
+
+    def test_a_sidecar_of_an_earlier_setting_may_be_missing(self, journal: Journal, picture: Path) -> None:
+        target = tag(journal, picture, "with txt")
+        other = picture.with_suffix(".json")
+        journal.record(
+            picture, "with json", result_for(picture), [("json", write(other, b"{}", {"blue_hair"}))]
+        )
+        target.unlink()
+        assert journal.is_done(picture, "with json")
+
+    def test_a_picture_without_tags_has_no_sidecar_and_is_done(self, journal: Journal, picture: Path) -> None:
+        journal.record(
+            picture,
+            "f",
+            result_for(picture),
+            [("txt", account(picture.with_suffix(".txt"), None, None, set()))],
+        )
+        assert journal.is_done(picture, "f")
+
+    def test_a_missing_picture_is_not(self, journal: Journal, tmp_path: Path) -> None:
+        assert not journal.is_done(tmp_path / "gone.png", "f")
+
+    def test_a_picture_replaced_while_it_was_tagged_is_done_again(
+        self, journal: Journal, picture: Path
+    ) -> None:
+        assert not journal.is_done(picture, "f")
+        picture.write_bytes(b"another picture")
+        tag(journal, picture)
+        assert not journal.is_done(picture, "f")
+        tag(journal, picture)
+        assert journal.is_done(picture, "f")
+
+    def test_tags_embedded_in_the_picture_do_not_make_it_a_changed_one(
+        self, journal: Journal, picture: Path
+    ) -> None:
+        assert not journal.is_done(picture, "f")
+        with journal.turn(picture, [picture]):
+            report = write(picture, b"picture with tags", {"blue_hair"}, restorable=False)
+            journal.record(picture, "f", result_for(picture), [("embed", report)])
+        assert journal.is_done(picture, "f")
+
+    def test_nor_do_they_hide_that_it_was_replaced_before(self, journal: Journal, picture: Path) -> None:
+        assert not journal.is_done(picture, "f")
+        picture.write_bytes(b"another picture")
+        with journal.turn(picture, [picture]):
+            report = write(picture, b"another picture with tags", {"blue_hair"}, restorable=False)
+            journal.record(picture, "f", result_for(picture), [("embed", report)])
+        assert not journal.is_done(picture, "f")
+
+    @pytest.mark.skipif(os.name == "nt", reason="names there are always Unicode")
+    def test_names_that_are_not_utf8(self, journal: Journal, tmp_path: Path) -> None:
+        picture = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe\n'\".png"))
+        try:
+            picture.write_bytes(b"x")
+        except OSError:
+            pytest.skip("this file system takes no such names")
+        target = tag(journal, picture)
+        assert journal.is_done(picture, "f")
+        assert journal.ownership(target, picture).owned == {"blue_hair"}
+        entry = journal.entry(picture)
+        assert entry is not None
+        assert entry.picture == picture
+        assert entry.result == result_for(picture)
+
+    def test_a_file_has_one_name_however_it_is_reached(
+        self, journal: Journal, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tag(journal, picture)
+        (tmp_path / "link").symlink_to(picture.parent)
+        monkeypatch.chdir(picture.parent)
+        assert journal.is_done(tmp_path / "link" / "a.png", "f")
+        assert journal.is_done(Path("a.png"), "f")
+        assert journal.is_done(Path("../art/a.png"), "f")
+
+
+class TestMoves:
+    def test_a_renamed_folder_keeps_its_history(
+        self, journal: Journal, picture: Path, tmp_path: Path
+    ) -> None:
+        tag(journal, picture)
+        picture.parent.rename(tmp_path / "renamed")
+        moved = tmp_path / "renamed" / "a.png"
+        assert journal.is_done(moved, "f")
+        assert journal.ownership(Path(f"{moved}.txt"), moved).owned == {"blue_hair"}
+
+    def test_another_picture_of_the_same_name_size_and_time_does_not(
+        self, journal: Journal, picture: Path, tmp_path: Path
+    ) -> None:
+        tag(journal, picture)
+        status = picture.stat()
+        other = tmp_path / "other" / "a.png"
+        other.parent.mkdir()
+        other.write_bytes(b"PICTURE")
+        os.utime(other, ns=(0, status.st_mtime_ns))
+        picture.unlink()
+        assert not journal.is_done(other, "f")
+
+    def test_a_copy_is_another_picture(self, journal: Journal, picture: Path, tmp_path: Path) -> None:
+        tag(journal, picture)
+        copy = tmp_path / "copy" / "a.png"
+        copy.parent.mkdir()
+        copy.write_bytes(picture.read_bytes())
+        os.utime(copy, ns=(0, picture.stat().st_mtime_ns))
+        assert not journal.is_done(copy, "f")
+        assert journal.is_done(picture, "f")
+
+
+class TestOwnership:
+    def test_nothing_is_ours_at_first(self, journal: Journal, picture: Path) -> None:
+        assert journal.ownership(picture.with_suffix(".txt"), picture) == Ownership()
+
+    def test_is_what_the_writer_said_last(self, journal: Journal, picture: Path) -> None:
+        target = tag(journal, picture)
+        report = write(target, b"red_hair\n", {"red_hair"}, {"blue_hair"})
+        journal.record(picture, "g", result_for(picture), [("txt", report)])
+        assert journal.ownership(target, picture) == Ownership(
+            frozenset({"red_hair"}), frozenset({"blue_hair"})
+        )
+
+    def test_is_kept_apart_for_pictures_that_share_a_file(self, journal: Journal, picture: Path) -> None:
+        target, other = picture.with_name("metadata.jsonl"), picture.with_name("b.png")
+        other.write_bytes(b"other")
+        for path, tags in ((picture, {"blue_hair"}), (other, {"red_hair"})):
+            report = write(target, b"x", tags, restorable=False)
+            journal.record(path, "f", result_for(path), [("jsonl", report)])
+        assert journal.ownership(target, picture).owned == {"blue_hair"}
+        assert journal.ownership(target, other).owned == {"red_hair"}
+
+    def test_of_a_deleted_file_is_none_and_nothing_counts_as_taken_out(
+        self, journal: Journal, picture: Path
+    ) -> None:
+        target = tag(journal, picture)
+        report = write(target, b"red_hair\n", {"red_hair"}, {"blue_hair"})
+        journal.record(picture, "f", result_for(picture), [("txt", report)])
+        target.unlink()
+        assert journal.ownership(target, picture) == Ownership(deleted=frozenset({"blue_hair"}))
+
+
+class TestOriginal:
+    """What is known of a target before our first write decides how it can be undone."""
+
+    def original(self, journal: Journal, picture: Path) -> tuple[Original, bytes | None]:
+        entry = journal.entry(picture)
+        assert entry is not None
+        (mark,) = entry.marks
+        return mark.original, mark.content
+
+    def record(self, journal: Journal, picture: Path, *reports: Written) -> None:
+        for report in reports:
+            journal.record(picture, "f", result_for(picture), [("txt", report)])
+
+    def test_there_was_no_file(self, journal: Journal, picture: Path) -> None:
+        tag(journal, picture)
+        assert self.original(journal, picture) == (Original.ABSENT, None)
+
+    def test_stays_the_first_one_while_nobody_else_writes(self, journal: Journal, picture: Path) -> None:
+        target = picture.with_name("a.txt")
+        self.record(
+            journal,
+            picture,
+            account(target, b"mine\n", b"mine, a\n", {"a"}),
+            account(target, b"mine, a\n", b"mine, b\n", {"b"}),
+            account(target, b"mine, b\n", b"mine, b\n", {"b"}),
+        )
+        assert self.original(journal, picture) == (Original.KEPT, b"mine\n")
+
+    def test_is_given_up_once_a_person_edits_what_we_wrote(self, journal: Journal, picture: Path) -> None:
+        target = picture.with_name("a.txt")
+        self.record(
+            journal,
+            picture,
+            account(target, b"mine\n", b"mine, a\n", {"a"}),
+            account(target, b"mine, a, typed\n", b"mine, b, typed\n", {"b"}),
+        )
+        assert self.original(journal, picture) == (Original.UNKNOWN, None)
+
+    def test_is_what_the_person_made_of_it_where_nothing_of_ours_is_left(
+        self, journal: Journal, picture: Path
+    ) -> None:
+        target = picture.with_name("a.txt")
+        self.record(
+            journal,
+            picture,
+            account(target, b"mine\n", b"mine, a\n", {"a"}),
+            account(target, b"typed\n", b"typed, b\n", {"b"}, {"a"}),
+        )
+        assert self.original(journal, picture) == (Original.KEPT, b"typed\n")
+
+    def test_is_not_kept_for_nothing(self, journal: Journal, picture: Path) -> None:
+        target = picture.with_name("a.txt")
+        self.record(journal, picture, account(target, b"a\n", b"a\n", set()))
+        assert self.original(journal, picture) == (Original.UNKNOWN, None)
+
+    def test_is_not_kept_where_it_is_large_or_shared(self, journal: Journal, picture: Path) -> None:
+        large = b"x" * ((1 << 20) + 1)
+        self.record(journal, picture, account(picture.with_name("a.txt"), large, large + b", a", {"a"}))
+        assert self.original(journal, picture) == (Original.UNKNOWN, None)
+        other = picture.with_name("b.png")
+        self.record(
+            journal, other, account(picture.with_name("m.jsonl"), b"1", b"2", {"a"}, restorable=False)
+        )
+        assert self.original(journal, other) == (Original.UNKNOWN, None)
+
+
+def test_the_default_place_is_the_users_state_folder() -> None:
+    assert default_path().name == "journal.sqlite3"
+    assert default_path().parent.name == "booru-tagger"
