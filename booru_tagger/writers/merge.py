@@ -34,7 +34,7 @@ class Merged:
 
 
 def meaning(text: str) -> str:
-    """What spellings of a tag share: ``Blonde Hair``, ``blonde_hair``; ``saber (fate)``, ``saber \\(fate\\)``."""
+    r"""What spellings of a tag share: ``Blonde Hair`` and ``blonde_hair``, ``x (y)`` and ``x \(y\)``."""
     return normalise(unescape(text))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from booru_tagger.vocab import escape, to_spaces
 from booru_tagger.writers.naming import Naming
 
 
@@ -22,3 +23,11 @@ class WriterOptions:
     escape_brackets: bool = False
     keep_mtime: bool = False
     lock_timeout: float = 30.0
+
+    def spell(self, tag: str) -> str:
+        """A tag in Danbooru's spelling as metadata shall show it."""
+        return to_spaces(tag) if self.spaces else tag
+
+    def caption(self, tag: str) -> str:
+        """A tag in Danbooru's spelling as captions shall have it."""
+        return escape(self.spell(tag)) if self.escape_brackets else self.spell(tag)

@@ -6,7 +6,6 @@ An existing file keeps its own layout (several lines, other gaps, no newline at 
 from __future__ import annotations
 
 from booru_tagger.types import Tag
-from booru_tagger.vocab import escape, to_spaces
 from booru_tagger.writers.text import Dialect, TextWriter
 
 
@@ -17,5 +16,4 @@ class TxtWriter(TextWriter):
     dialect = Dialect(",", ", ")
 
     def spell(self, tag: Tag) -> str:
-        text = to_spaces(tag.tag) if self.options.spaces else tag.tag
-        return escape(text) if self.options.escape_brackets else text
+        return self.options.caption(tag.tag)

@@ -1,0 +1,130 @@
+"""JSON edited in place: what we don't touch keeps its bytes, down to a person's blanks and escapes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from booru_tagger.errors import OutputError
+from booru_tagger.writers.layout import Layout
+
+_DECODER = json.JSONDecoder()
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def dumps(value: Any, indent: int | None = None) -> str:
+    """JSON with real letters; escapes where a file name is no Unicode and only they can carry it."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
+
+
+def loads(text: str, place: str) -> Any:
+    """Raises :class:`OutputError` that names ``place`` where the text is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise OutputError(f"{place}: is not valid JSON ({error}); repair it or move it away") from error
+
+
+def decoded(data: bytes, target: Path) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise OutputError(f"{target}: is not UTF-8 text; save it as UTF-8 or move it away") from error
+
+
+@dataclass(slots=True)
+class JsonObject:
+    """The text of a JSON object, member by member."""
+
+    layout: Layout
+    keys: list[str]
+    values: list[Any]
+
+    def __str__(self) -> str:
+        return str(self.layout)
+
+    def get(self, key: str) -> Any:
+        """The member's value, ``None`` where there is no such member."""
+        return self.values[self.keys.index(key)] if key in self.keys else None
+
+    def raw(self, key: str) -> str:
+        """The text of the member's value."""
+        item = self.layout.items[self.keys.index(key)]
+        return item[_value_start(item) :]
+
+    def set(self, key: str, raw: str) -> None:
+        """Make ``raw``, JSON, the member's value; a new member goes last. In an object that is laid out on
+        lines of its own, so is the value."""
+        gap = self.layout.gap(", ")
+        _, newline, indent = gap.rpartition("\n")
+        raw = raw.replace("\n", newline + indent) if newline else raw
+        if key in self.keys:
+            index = self.keys.index(key)
+            item = self.layout.items[index]
+            self.layout.items[index] = item[: _value_start(item)] + raw
+            self.values[index] = json.loads(raw)
+        else:
+            self.layout.insert(len(self.keys), f"{json.dumps(key)}: {raw}", gap)
+            self.keys.append(key)
+            self.values.append(json.loads(raw))
+
+    def drop(self, key: str) -> None:
+        if key in self.keys:
+            index = self.keys.index(key)
+            self.layout.remove(index)
+            del self.keys[index], self.values[index]
+
+
+def object_layout(text: str) -> JsonObject:
+    """Take apart an object. ``text`` is valid JSON for one, blanks around it allowed."""
+    layout, keys, values = _take_apart(text, in_object=True)
+    return JsonObject(layout, keys, values)
+
+
+def array_layout(text: str) -> Layout:
+    """Take apart an array: its items' JSON. ``text`` is valid JSON for one."""
+    return _take_apart(text, in_object=False)[0]
+
+
+def _take_apart(text: str, in_object: bool) -> tuple[Layout, list[str], list[Any]]:
+    first = _skip(text, 0) + 1
+    position = _skip(text, first)
+    spans: list[tuple[int, int]] = []
+    keys: list[str] = []
+    values: list[Any] = []
+    while text[position] not in "]}":
+        begin = position
+        if in_object:
+            key, position = _DECODER.raw_decode(text, position)
+            keys.append(key)
+            position = _skip(text, _skip(text, position) + 1)  # over the colon
+        value, position = _DECODER.raw_decode(text, position)
+        values.append(value)
+        spans.append((begin, position))
+        position = _skip(text, position)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    if not spans:
+        return Layout(text[:first], [], [], text[first:]), keys, values
+    items = [text[begin:end] for begin, end in spans]
+    gaps = [text[end:begin] for (_, end), (begin, _) in pairwise(spans)]
+    return Layout(text[: spans[0][0]], items, gaps, text[spans[-1][1] :]), keys, values
+
+
+def _value_start(item: str) -> int:
+    _, after_key = _DECODER.raw_decode(item, 0)
+    return _skip(item, _skip(item, after_key) + 1)  # over the colon
+
+
+def _skip(text: str, position: int) -> int:
+    match = _BLANKS.match(text, position)
+    return match.end() if match else position

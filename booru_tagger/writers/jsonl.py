@@ -1,0 +1,211 @@
+"""``metadata.jsonl`` as Hugging Face's imagefolder reads it: one line for each picture of a folder.
+
+Each line is ``{"file_name": ..., "text": ..., "tags": [...]}``. Other lines, other keys and a text that a
+person wrote stay, to the byte. Every write rewrites the list, under a lock, so that several processes may
+write: meant for data sets of thousands of pictures to a folder, not for millions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from booru_tagger.errors import OutputError
+from booru_tagger.writers.atomic import PREFIX, Change, output_error, read_target, revise
+from booru_tagger.writers.base import MARK, Job, Written, plain
+from booru_tagger.writers.json_text import JsonObject, array_layout, dumps, object_layout
+from booru_tagger.writers.layout import Layout
+from booru_tagger.writers.locking import locked
+from booru_tagger.writers.merge import Merged, merge, take_out
+from booru_tagger.writers.options import WriterOptions
+
+NAME = "metadata.jsonl"
+
+_LINE = MARK + "line"
+"""The note that we added the picture's line."""
+_TAGS = MARK + "tags"
+"""The note that we added the member ``tags`` to it."""
+_TEXT = MARK + "text="
+"""Beginning of the note that we wrote the member ``text``, and what."""
+
+_Caption = Callable[[Sequence[str]], str]
+_Merging = Callable[[Sequence[str], bool], Merged]
+"""From the tags that stand in a line, and whether there is such a line."""
+
+
+class JsonlWriter:
+    """``metadata.jsonl`` in the picture's folder (or the mirrored one)."""
+
+    name = "jsonl"
+
+    def __init__(self, options: WriterOptions) -> None:
+        self.options = options
+        self.naming = options.naming
+
+    def target(self, picture: Path) -> Path:
+        return self.naming.folder(picture) / NAME
+
+    def read(self, picture: Path) -> tuple[str, ...]:
+        target = self.target(picture)
+        lines = _lines(read_target(target))
+        at = _find(lines, _file_name(picture, target))
+        return () if at is None else tuple(_tags(object_layout(lines.items[at]), target))
+
+    def write(self, job: Job) -> Written:
+        ours = [tag.tag for tag in job.tags]
+
+        def merging(existing: Sequence[str], stood: bool) -> Merged:
+            return merge(existing, ours, plain(job.owned) if stood else (), job.deleted)
+
+        def caption(tags: Sequence[str]) -> str:
+            return ", ".join(map(self.options.caption, tags))
+
+        return self._revise(job.picture, job.owned, merging, caption, job.announce)
+
+    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
+        def merging(existing: Sequence[str], stood: bool) -> Merged:
+            return take_out(existing, plain(owned) if stood else ())
+
+        written = self._revise(picture, owned, merging, lambda tags: "", None)
+        return replace(written, owned=frozenset())
+
+    def _revise(
+        self,
+        picture: Path,
+        owned: frozenset[str],
+        merging: _Merging,
+        caption: _Caption,
+        announce: Callable[[Written], None] | None,
+    ) -> Written:
+        target = self.target(picture)
+        name = _file_name(picture, target)
+
+        def change(before: bytes | None) -> Change:
+            return _change(before, name, target, owned, merging, caption)
+
+        with self._alone(target):
+            return revise(target, change, announce=announce, restorable=False)
+
+    @contextlib.contextmanager
+    def _alone(self, target: Path) -> Iterator[None]:
+        lock = target.with_name(f"{PREFIX}{target.name}.lock")
+        with contextlib.ExitStack() as stack:
+            try:
+                if self.naming.output is not None:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(lock, self.options.lock_timeout))
+            except OSError as error:
+                raise output_error(target, error) from error
+            yield
+
+
+def _change(
+    before: bytes | None,
+    name: str,
+    target: Path,
+    owned: frozenset[str],
+    merging: _Merging,
+    caption: _Caption,
+) -> Change:
+    lines = _lines(before)
+    at = _find(lines, name)
+    notes = {note for note in owned if note.startswith(MARK)} if at is not None else {_LINE}
+    line = object_layout(lines.items[at] if at is not None else dumps({"file_name": name}))
+    merged = merging(_tags(line, target), at is not None)
+    deleted = set(merged.deleted)
+    _put_text(line, caption(merged.tags), notes, deleted)
+    _put_tags(line, merged, notes)
+    if _LINE in notes and line.keys == ["file_name"]:
+        notes.clear()
+        if at is not None:
+            lines.remove(at)
+    elif at is not None:
+        lines.items[at] = str(line)
+    else:
+        lines.insert(
+            len(lines.items),
+            str(line) + ("\r" if lines.items and lines.items[-1].endswith("\r") else ""),
+            "\n",
+        )
+    # A list whose last line was ours goes with it: an empty one is of no use to anybody.
+    data = str(lines).encode("utf-8", "surrogateescape") if lines.items else None
+    if not lines.items and at is None:
+        data = before
+    return Change(data, merged.owned | notes, frozenset(deleted))
+
+
+def _put_text(line: JsonObject, caption: str, notes: set[str], deleted: set[str]) -> None:
+    """Write the caption, unless the text that stands there is a person's, or a person took ours away."""
+    noted = next((note for note in notes if note.startswith(_TEXT)), None)
+    if noted is None:
+        theirs = "text" in line.keys
+    else:
+        theirs = line.get("text") != noted.removeprefix(_TEXT)
+        notes.discard(noted)
+        if "text" not in line.keys:
+            deleted.add(noted)
+    if theirs or any(note.startswith(_TEXT) for note in deleted):
+        return
+    if caption:
+        if line.get("text") != caption:
+            line.set("text", dumps(caption))
+        notes.add(_TEXT + caption)
+    else:
+        line.drop("text")
+
+
+def _put_tags(line: JsonObject, merged: Merged, notes: set[str]) -> None:
+    if not merged.entries and (_TAGS in notes or "tags" not in line.keys):
+        line.drop("tags")
+        notes.discard(_TAGS)
+    elif "tags" not in line.keys:
+        line.set("tags", dumps(list(merged.tags)))
+        notes.add(_TAGS)
+    else:
+        array = array_layout(line.raw("tags"))
+        texts = [
+            array.items[place] if place is not None and line.get("tags")[place] == text else dumps(text)
+            for place, text in merged.entries
+        ]
+        array.follow(merged.entries, array.gap(", "), texts)
+        line.set("tags", str(array))
+
+
+def _tags(line: JsonObject, target: Path) -> list[str]:
+    tags = line.get("tags") if "tags" in line.keys else []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise OutputError(
+            f"{target}: the 'tags' of {line.get('file_name')!r} are not a list of strings; repair it"
+        )
+    return tags
+
+
+def _lines(data: bytes | None) -> Layout:
+    if data is None:
+        return Layout("", [], [], "\n")
+    text = data.decode("utf-8", "surrogateescape")  # a line that is no UTF-8 is somebody's, and stays
+    behind = "\n" if text.endswith("\n") else ""
+    text = text.removesuffix("\n")
+    items = text.split("\n") if text else []
+    return Layout("", items, ["\n"] * (len(items) - 1), behind)
+
+
+def _find(lines: Layout, name: str) -> int | None:
+    """The line of the picture called ``name``; what is no JSON object is passed over."""
+    spellings = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
+    for index, text in enumerate(lines.items):
+        if any(spelling in text for spelling in spellings):
+            with contextlib.suppress(ValueError, RecursionError):
+                line = json.loads(text)
+                if isinstance(line, dict) and line.get("file_name") == name:
+                    return index
+    return None
+
+
+def _file_name(picture: Path, target: Path) -> str:
+    # relpath, not name: with a mirrored tree the picture lies elsewhere.
+    return Path(os.path.relpath(picture, target.parent)).as_posix()

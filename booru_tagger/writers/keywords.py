@@ -1,0 +1,106 @@
+"""The same tags in several keyword fields of one target: flat lists, trees with one separator or another.
+
+A person's programs don't all know all fields. So ownership is kept for each field by itself, but a keyword
+that a person has taken out of one of them is taken out of the others too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from booru_tagger.types import Tag
+from booru_tagger.writers.base import MARK
+from booru_tagger.writers.merge import Merged, meaning, merge, take_out
+from booru_tagger.writers.options import WriterOptions
+
+SUBJECT, DIGIKAM, LIGHTROOM = "subject", "digikam", "lightroom"
+"""The fields of an XMP packet: flat names, and the two usual trees."""
+IPTC, WINDOWS = "iptc", "windows"
+"""Flat names again, where older programs look for them inside a picture."""
+
+# What looks like the separator stands for itself where a tag has it: fate/stay_night is no path.
+_SEPARATORS = {DIGIKAM: ("/", "／"), LIGHTROOM: ("|", "｜")}
+_ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+Fields = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFields:
+    """What shall stand in each field, whose it is, and which tags are not refused by a person."""
+
+    fields: dict[str, Merged]
+    owned: frozenset[str]
+    deleted: frozenset[str]
+    tags: tuple[Tag, ...] = ()
+
+
+def form(tag: Tag, field: str, options: WriterOptions) -> str:
+    """The tag as it stands in a field; in trees, below its category."""
+    text = _ILLEGAL_IN_XML.sub("\ufffd", options.spell(tag.tag))
+    if field not in _SEPARATORS:
+        return text
+    separator, stand_in = _SEPARATORS[field]
+    return tag.category + separator + text.replace(separator, stand_in)
+
+
+def note(field: str, text: str) -> str:
+    """The entry of ``owned`` for a keyword in a field: the keyword itself for the main one."""
+    return text if field == SUBJECT else f"{MARK}{field}={text}"
+
+
+def _noted(field: str, owned: Collection[str]) -> frozenset[str]:
+    if field == SUBJECT:
+        return frozenset(text for text in owned if not text.startswith(MARK))
+    start = f"{MARK}{field}="
+    return frozenset(text.removeprefix(start) for text in owned if text.startswith(start))
+
+
+def merge_fields(
+    existing: Fields,
+    tags: Sequence[Tag],
+    owned: Collection[str],
+    deleted: Collection[str],
+    options: WriterOptions,
+) -> MergedFields:
+    """Merge ``tags`` into every field. ``owned`` and ``deleted`` hold entries as :func:`note` makes them."""
+    gone = {
+        field: _noted(field, deleted) | _missing(field, texts, owned) for field, texts in existing.items()
+    }
+    refused = {field: set(map(meaning, texts)) for field, texts in gone.items()}
+    kept = tuple(
+        tag
+        for tag in tags
+        if not any(meaning(form(tag, field, options)) in refused[field] for field in existing)
+    )
+    merged = {}
+    for field, texts in existing.items():
+        ours = [form(tag, field, options) for tag in kept]
+        standing = _noted(field, owned) - gone[field]
+        merged[field] = merge(texts, ours, standing & set(texts), gone[field])
+    return MergedFields(
+        merged,
+        frozenset(note(field, text) for field, result in merged.items() for text in result.owned),
+        frozenset(deleted)
+        | {note(field, text) for field, result in merged.items() for text in result.deleted},
+        kept,
+    )
+
+
+def _missing(field: str, existing: Sequence[str], owned: Collection[str]) -> frozenset[str]:
+    """Keywords of ours that a person took out of a field. An empty field other than the main one tells
+    nothing: some program may have dropped it that does not know it."""
+    if not existing and field != SUBJECT:
+        return frozenset()
+    return _noted(field, owned) - set(existing)
+
+
+def take_out_fields(existing: Fields, owned: Collection[str]) -> MergedFields:
+    """Every field without the keywords in ``owned``."""
+    merged = {field: take_out(texts, _noted(field, owned)) for field, texts in existing.items()}
+    gone = frozenset(
+        note(field, text) for field, texts in existing.items() for text in _missing(field, texts, owned)
+    )
+    return MergedFields(merged, frozenset(), gone)

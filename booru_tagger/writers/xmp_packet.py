@@ -1,0 +1,219 @@
+"""XMP packets, edited in place: a packet goes in as bytes and comes out with one list changed.
+
+Properties that we add stand in an ``rdf:Description`` of their own, which XMP joins with the others of the
+same subject; so taking them out again leaves the packet as it was, and nothing foreign is ever written anew.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from xml.sax.saxutils import quoteattr
+
+from booru_tagger.writers.layout import Layout
+from booru_tagger.writers.merge import Entry
+from booru_tagger.writers.xml_text import Element, XmlError, parse
+
+NAMESPACES = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "digiKam": "http://www.digikam.org/ns/1.0/",
+    "lr": "http://ns.adobe.com/lightroom/1.0/",
+    "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
+    "stArea": "http://ns.adobe.com/xmp/sType/Area#",
+    "stDim": "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
+}
+
+EMPTY = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="booru-tagger">\n'
+    f' <rdf:RDF xmlns:rdf="{NAMESPACES["rdf"]}">\n'
+    " </rdf:RDF>\n"
+    "</x:xmpmeta>\n"
+    '<?xpacket end="w"?>\n'
+).encode()
+"""A packet without properties."""
+
+
+def qualified(name: str) -> str:
+    """``dc:subject`` as :class:`Element` names it."""
+    prefix, _, local = name.partition(":")
+    return f"{NAMESPACES[prefix]} {local}"
+
+
+_RDF, _LI, _ABOUT = qualified("rdf:RDF"), qualified("rdf:li"), qualified("rdf:about")
+_DESCRIPTION = qualified("rdf:Description")
+_CONTAINERS = tuple(map(qualified, ("rdf:Bag", "rdf:Seq", "rdf:Alt")))
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A top-level property that holds a list.
+
+    ``path`` leads from the property to the element around the list (``()``: the property itself);
+    ``opening`` and ``closing`` are what stands around the items where we write the property anew.
+    """
+
+    name: str
+    opening: str
+    closing: str
+    path: tuple[str, ...] = ()
+
+
+def to_utf8(data: bytes) -> tuple[bytes, str]:
+    """The packet in UTF-8, and the encoding to give it back in: packets may be UTF-16 or UTF-32 as well."""
+    marks = (
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    )
+    for mark, encoding in marks:
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding).encode(), encoding
+            except UnicodeDecodeError as error:
+                raise XmlError(str(error)) from error
+    return data, "utf-8"
+
+
+def items(packet: bytes, wanted: Property) -> list[Element]:
+    """The ``rdf:li`` elements of a property, in order. Raises :class:`XmlError`."""
+    found = _find(parse(packet), wanted.name)
+    return [] if found is None else _list_items(_container(found, wanted))
+
+
+def is_empty(packet: bytes) -> bool:
+    """Whether no property is left."""
+    return not any(node.children or set(node.attributes) - {_ABOUT} for node in _rdf(parse(packet)).children)
+
+
+def edit(packet: bytes, wanted: Property, entries: Sequence[Entry], texts: Sequence[str | None]) -> bytes:
+    """Bring a property's list to ``entries``; ``texts`` are the XML of their items, ``None`` for those that
+    stay as they stand.
+
+    A list that is left without items goes, and so does a description that is left without properties. Raises
+    :class:`XmlError`.
+    """
+    root = parse(packet)
+    found = _find(root, wanted.name)
+    if found is None:
+        return _add(packet, _rdf(root), wanted, [text for text in texts if text]) if texts else packet
+    container = _container(found, wanted)
+    if not entries:
+        return _drop(packet, found) if _list_items(container) else packet
+    return _follow(packet, container, entries, texts)
+
+
+def _rdf(root: Element) -> Element:
+    for element in root.walk():
+        if element.name == _RDF:
+            return element
+    raise XmlError("it has no rdf:RDF in it")
+
+
+def _find(root: Element, name: str) -> Element | None:
+    name = qualified(name)
+    for node in _rdf(root).children:
+        if name in node.attributes:
+            raise XmlError(f"{name.split()[-1]} is written as an attribute, but should be a list")
+        if (found := node.child(name)) is not None:
+            return found
+    return None
+
+
+def _container(found: Element, wanted: Property) -> Element:
+    element: Element | None = found
+    for step in wanted.path:
+        element = content(element).child(qualified(step)) if element is not None else None
+    for child in element.children if element is not None else ():
+        if child.name in _CONTAINERS:
+            return child
+    raise XmlError(f"its {wanted.name} is not a list")
+
+
+def content(element: Element) -> Element:
+    """Where the fields of a structure stand: in the element itself, or in an ``rdf:Description`` inside."""
+    return element.child(_DESCRIPTION) or element
+
+
+def _list_items(container: Element) -> list[Element]:
+    return [child for child in container.children if child.name == _LI]
+
+
+def _follow(
+    packet: bytes, container: Element, entries: Sequence[Entry], texts: Sequence[str | None]
+) -> bytes:
+    standing = _list_items(container)
+    opening, inside, closing = _opened(packet, container)
+    layout = _layout(packet, inside, container, standing)
+    blank = layout.gap(layout.before)
+    raw = [
+        _at_home(text, opening) if text is not None else layout.items[entry.place or 0]
+        for entry, text in zip(entries, texts, strict=True)
+    ]
+    layout.follow(entries, blank if not blank.strip() else "", raw)
+    changed = (opening + str(layout) + closing).encode()
+    return packet[: container.start] + changed + packet[container.end :]
+
+
+def _opened(packet: bytes, element: Element) -> tuple[str, str, str]:
+    """Start tag, content and end tag; an element like ``<a/>`` gets an end tag."""
+    if element.inner_end < element.end:
+        cuts = element.start, element.inner, element.inner_end, element.end
+        opening, inside, closing = (packet[a:b].decode() for a, b in pairwise(cuts))
+        return opening, inside, closing
+    tag = packet[element.start : element.end].decode().removesuffix("/>").rstrip()
+    return tag + ">", "", f"</{_raw_name(tag)}>"
+
+
+def _layout(packet: bytes, inside: str, container: Element, standing: Sequence[Element]) -> Layout:
+    if not standing:
+        return Layout(inside, [], [], "")
+    cuts = [container.inner]
+    for element in standing:
+        cuts += [element.start, element.end]
+    cuts.append(container.inner_end)
+    parts = [packet[a:b].decode() for a, b in pairwise(cuts)]
+    return Layout(parts[0], parts[1::2], parts[2:-1:2], parts[-1])
+
+
+def _raw_name(tag: str) -> str:
+    match = re.match(r"<([^\s/>]+)", tag)
+    return match[1] if match else ""
+
+
+def _at_home(item: str, opening: str) -> str:
+    """An item made with the prefix ``rdf``, for a list that may know RDF by another."""
+    if _raw_name(opening).startswith("rdf:"):
+        return item
+    return item.replace("<rdf:li", f'<rdf:li xmlns:rdf="{NAMESPACES["rdf"]}"', 1)
+
+
+def _add(packet: bytes, rdf: Element, wanted: Property, texts: Sequence[str]) -> bytes:
+    about = next((node.attributes[_ABOUT] for node in rdf.children if _ABOUT in node.attributes), "")
+    lines = [
+        f'<rdf:Description xmlns:rdf="{NAMESPACES["rdf"]}" rdf:about={quoteattr(about)}>',
+        " " + wanted.opening,
+        *("   " + text for text in texts),
+        " " + wanted.closing,
+        "</rdf:Description>",
+    ]
+    block = "".join(f"\n  {line}" for line in lines).encode()
+    if rdf.children:
+        place = rdf.children[-1].end
+        return packet[:place] + block + packet[place:]
+    opening, inside, closing = _opened(packet, rdf)
+    return packet[: rdf.start] + opening.encode() + block + (inside + closing).encode() + packet[rdf.end :]
+
+
+def _drop(packet: bytes, found: Element) -> bytes:
+    node = found.parent
+    assert node is not None  # a property stands in a description
+    alone = len(node.children) == 1 and not set(node.attributes) - {_ABOUT}
+    gone = node if alone else found
+    start = len(packet[: gone.start].rstrip(b" \t\r\n"))
+    return packet[:start] + packet[gone.end :]
