@@ -114,8 +114,8 @@ def _bundle(data: object, folder: Path) -> Bundle:
     table.only("schema", "name", "version", "created", "licence", "training", "figures", *_USED)
     files = read_files(table.table("files"))
     labels = read_labels(table)
-    detector = read_detector(table.table("detector"), files) if table.data.get("detector") else None
-    recogniser = read_recogniser(table.table("recogniser"), files) if table.data.get("recogniser") else None
+    detector = read_detector(table.table("detector"), files) if table.has("detector") else None
+    recogniser = read_recogniser(table.table("recogniser"), files) if table.has("recogniser") else None
     if detector is None and recogniser is None:
         table.fail("", "it has neither a detector nor a recogniser")
     if recogniser is not None and not labels:
@@ -143,4 +143,4 @@ def _fingerprint(manifest: Mapping[str, Any]) -> str:
 
 
 def _free(table: Table, key: str) -> Mapping[str, Any]:
-    return MappingProxyType(dict(table.table(key).data)) if key in table.data else MappingProxyType({})
+    return MappingProxyType(dict(table.table(key).data)) if table.has(key) else MappingProxyType({})

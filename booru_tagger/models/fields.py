@@ -32,6 +32,10 @@ class Table:
                 hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
                 self.fail(key, f"unknown key; {hint}")
 
+    def has(self, key: str) -> bool:
+        """Whether there is a value; ``null`` is none."""
+        return self.data.get(key) is not None
+
     def get(self, key: str) -> object:
         """The value, whatever it is; refuses a key that is not there."""
         if key not in self.data:
@@ -119,8 +123,7 @@ class Table:
     def _or(self, key: str, default: object) -> object:
         if default is None:
             return self.get(key)
-        value = self.data.get(key)
-        return default if value is None else value
+        return self.data[key] if self.has(key) else default
 
 
 def _kind(value: object) -> str:

@@ -146,7 +146,7 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
     thresholds = table.table("thresholds")
     thresholds.only("character", "hair", "eyes")
     expand = table.number("expand", 1.0, low=0.1, high=10)
-    views = tuple(_view(item) for item in table.tables("views")) if table.data.get("views") else ()
+    views = tuple(_view(item) for item in table.tables("views")) if table.has("views") else ()
     return RecogniserSpec(
         file=_listed(table, files),
         size=table.whole("size", low=8, high=4096),
@@ -171,7 +171,7 @@ def _view(table: Table) -> View:
 
 def read_labels(table: Table) -> tuple[Label, ...]:
     """The list ``labels`` of the whole manifest."""
-    labels = tuple(_label(item) for item in table.tables("labels")) if "labels" in table.data else ()
+    labels = tuple(_label(item) for item in table.tables("labels")) if table.has("labels") else ()
     seen: set[str] = set()
     for index, label in enumerate(labels):
         if label.tag in seen:
@@ -195,5 +195,5 @@ def _label(table: Table) -> Label:
     category = table.text("category", CHARACTER)
     if category not in CATEGORIES:
         table.fail("category", f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
-    threshold = None if table.data.get("threshold") is None else table.share("threshold")
+    threshold = table.share("threshold") if table.has("threshold") else None
     return Label(tag, category, series, implied, threshold)
