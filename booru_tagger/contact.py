@@ -58,6 +58,10 @@ class ContactSheet:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def full(self) -> bool:
+        return len(self._entries) >= self.limit
+
     def add(self, result: TagResult, limits: Limits | None = None) -> None:
         """Take the faces of a picture, which is read again; one that can't be any more is passed over."""
         room = self.limit - len(self._entries)

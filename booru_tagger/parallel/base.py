@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Protocol, TypeVar
 
 I = TypeVar("I")  # noqa: E741 - an item; the letter is the convention of this module alone
@@ -12,7 +12,7 @@ R = TypeVar("R")
 class Executor(Protocol):
     """Applies a function to items, perhaps several at once."""
 
-    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Iterator[R]:
+    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
         """Yield ``function(item)`` for each item, in the order of the items.
 
         - ``items`` may be endless. It is drawn from in the caller's thread, while the result is iterated, and

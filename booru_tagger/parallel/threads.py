@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from booru_tagger.parallel.base import I, R
@@ -22,7 +22,7 @@ class ThreadExecutor:
         self.jobs = jobs
         self.in_flight = max(jobs, in_flight or 2 * jobs)
 
-    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Iterator[R]:
+    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
         # ThreadPoolExecutor.map would draw all items before the first result.
         pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="booru-tagger")
         flying: deque[Future[R]] = deque()

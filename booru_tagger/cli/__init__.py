@@ -1,0 +1,76 @@
+"""The command line. Importing it, and `booru-tagger --help`, loads click and nothing else that is heavy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from booru_tagger.cli.lazy import LazyGroup, PipeClosedError
+from booru_tagger.errors import BooruTaggerError
+
+EXIT_BROKEN_PIPE = 141
+"""128 + SIGPIPE: whoever read our output closed it."""
+EXIT_INTERRUPTED = 130
+
+_log = logging.getLogger("booru_tagger")
+
+
+@click.group(
+    cls=LazyGroup,
+    commands={
+        "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
+        "config": ("booru_tagger.cli.config:config", "Show, begin or check the configuration."),
+    },
+    plugin_group="booru_tagger.commands",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="booru-tagger")
+@click.option("--debug", is_flag=True, help="Show where errors come from.")
+def cli(debug: bool) -> None:
+    """Finds every face in anime art, says who it is, and writes booru tags where your other tools read them.
+
+    Exit codes are listed in docs/exit-codes.md.
+    """
+    if debug:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        _log.addHandler(handler)
+        _log.setLevel(logging.DEBUG)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. This is the one place where errors become messages."""
+    _accept_any_name()
+    try:
+        code = cli.main(args, prog_name="booru-tagger", standalone_mode=False)
+        sys.stdout.flush()
+    except BooruTaggerError as error:
+        _log.debug("the error came from here", exc_info=True)
+        click.echo(f"booru-tagger: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except PipeClosedError:
+        _close_quietly()
+        return EXIT_BROKEN_PIPE
+    return code if isinstance(code, int) else 0
+
+
+def _accept_any_name() -> None:
+    """File names need not be text: print what cannot be encoded as escapes rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _close_quietly() -> None:
+    """Keep the interpreter from complaining, when it flushes at its end, that nobody listens any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,100 @@
+"""From settings to the parts that work under them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import click
+
+from booru_tagger.config import Settings
+from booru_tagger.imaging import Limits
+from booru_tagger.journal import Journal, default_path
+from booru_tagger.policy import Order, Policy
+from booru_tagger.runner import Output
+from booru_tagger.sources import suffixes
+from booru_tagger.tagger import Tagger
+from booru_tagger.writers.naming import Naming, Scheme
+from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.registry import check_writers, make_writer
+
+
+def make_limits(settings: Settings) -> Limits:
+    return Limits(pixels=settings.max_pixels, file_bytes=settings.max_bytes)
+
+
+def make_tagger(settings: Settings) -> Tagger:
+    """Raises ModelError where there is no such model."""
+    return Tagger(
+        settings.model,
+        thresholds=settings.threshold,
+        crops=settings.crops,
+        imply=settings.imply,
+        limits=make_limits(settings),
+    )
+
+
+def make_policy(settings: Settings) -> Policy:
+    """Raises ConfigError for a tag that could not be written."""
+    return Policy(
+        allow=settings.allow,
+        deny=settings.deny,
+        rename=settings.rename,
+        thresholds=settings.category_threshold,
+        order=cast(Order, settings.order),
+        prefix=settings.prefix,
+        suffix=settings.suffix,
+    )
+
+
+@contextmanager
+def open_output(
+    settings: Settings, tagger: Tagger, policy: Policy, roots: Sequence[Path], *, force: bool = False
+) -> Iterator[Output]:
+    """The writers and the journal, which is closed at the end.
+
+    ``roots`` are the folders whose trees are mirrored where an output folder is set. Raises ConfigError or
+    MissingExtraError for writers that cannot be had, and OutputError for those that get in each other's way
+    and for a journal that cannot be used.
+    """
+    naming = Naming(cast(Scheme, settings.sidecar_name), settings.output, tuple(roots))
+    options = WriterOptions(
+        naming=naming,
+        spaces=settings.spaces,
+        escape_brackets=settings.escape_brackets,
+        keep_mtime=settings.keep_mtime,
+    )
+    writers = [make_writer(name, options) for name in settings.writer]
+    check_writers(writers)
+    fingerprint = _fingerprint(settings, tagger, policy, options)
+    with _open_journal(settings) as journal:
+        yield Output(
+            writers, naming, journal=journal, fingerprint=fingerprint, force=force, suffixes=suffixes()
+        )
+
+
+@contextmanager
+def _open_journal(settings: Settings) -> Iterator[Journal | None]:
+    if settings.journal is False:
+        yield None
+        return
+    path = settings.journal if isinstance(settings.journal, Path) else default_path()
+    with Journal.open(path) as journal:
+        try:
+            yield journal
+        finally:
+            for warning in journal.warnings:
+                click.echo(f"booru-tagger: {warning}", err=True)
+
+
+def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:
+    """Changes with whatever may change what is written; which folders were named is not among it."""
+    plain = replace(options, naming=replace(options.naming, roots=()))
+    tables = sorted(policy.rename.items()), sorted(policy.thresholds.items())
+    rules = replace(policy, rename={}, thresholds={})
+    parts = (tagger.fingerprint, rules, tables, settings.writer, plain)
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()

@@ -1,0 +1,112 @@
+"""A group of commands that are imported when they are used, not when they are listed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from booru_tagger.errors import BooruTaggerError, MissingExtraError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_PLUGIN_HELP = {
+    "dataset": "Import, look over and split training data.",
+    "train": "Train a detector or a recogniser.",
+    "export": "Turn a trained network into a model bundle.",
+    "evaluate": "Measure a model bundle on labelled data.",
+    "compare": "Train several methods and compare them.",
+}
+"""Help for commands of our own that come in as plug-ins, whose modules need not be imported to list them."""
+
+
+class LazyGroup(click.Group):
+    """A click group whose ``commands`` are names with where to import them from and a line of help.
+
+    Further commands come from entry points of ``plugin_group``. A command that is broken, or lacks packages,
+    shows only when it is used.
+    """
+
+    def __init__(
+        self, *args: Any, commands: Mapping[str, tuple[str, str]], plugin_group: str, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = dict(commands)
+        self._plugin_group = plugin_group
+
+    @cached_property
+    def _plugins(self) -> dict[str, EntryPoint]:
+        from importlib.metadata import entry_points  # costs as much as click; only listings and plug-ins pay
+
+        found = entry_points(group=self._plugin_group)
+        return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self._lazy, *(name for name in self._plugins if name not in self._lazy)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self._lazy:
+            module, _, attribute = self._lazy[cmd_name][0].partition(":")
+            command = getattr(import_module(module), attribute)
+        elif cmd_name in self._plugins:
+            command = _loaded(self._plugins[cmd_name])
+        else:
+            return None
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        known = self.list_commands(ctx) if name not in self._lazy and not name.startswith("-") else [name]
+        if name not in known and not name.startswith("-"):
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}."
+            ctx.fail(f"There is no command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._help_for(name)) for name in self.list_commands(ctx)])
+
+    def _help_for(self, name: str) -> str:
+        if name in self._lazy:
+            return self._lazy[name][1]
+        return _PLUGIN_HELP.get(name) or f"From the package {_package(self._plugins[name])}."
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosedError from error  # click would end the program with its own exit code
+
+
+class PipeClosedError(Exception):
+    """Standard output was closed by its reader."""
+
+
+def _loaded(entry: EntryPoint) -> click.Command:
+    try:
+        command = entry.load()
+    except BooruTaggerError:
+        raise
+    except Exception as error:  # another package's code: anything may go wrong in it
+        raise MissingExtraError(
+            f"the command {entry.name!r} of the package {_package(entry)} does not load "
+            f"({type(error).__name__}: {error}); install what it needs, or repair or uninstall it"
+        ) from error
+    if not isinstance(command, click.Command):
+        raise MissingExtraError(
+            f"the command {entry.name!r} of the package {_package(entry)} is no click command ({entry.value})"
+        )
+    return command
+
+
+def _package(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else entry.value

@@ -1,0 +1,111 @@
+"""Settings as command line options: the flags are made from :mod:`booru_tagger.config`, not written again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from booru_tagger.config import Loaded, Setting, load, settings
+from booru_tagger.config.kinds import Count, FileOrSwitch, Flag, Kind, Names, Shares, Texts
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Read settings from this file and no other; see `booru-tagger config`.",
+)
+
+
+def with_settings(*names: str) -> Callable[[F], F]:
+    """Give a command ``--config`` and the flags of these settings; it is called with ``loaded``."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def command(*args: Any, config: Path | None, **values: Any) -> Any:
+            flags = {name: values.pop(name) for name in names}
+            for name in [name for name in names if values.pop(f"no_{name}", False)]:
+                flags[name] = False
+            given = {name: _joined(value) for name, value in flags.items() if value not in (None, ())}
+            return function(*args, loaded=load(given, config=config), **values)
+
+        decorated = cast(F, command)
+        for name in reversed(names):
+            decorated = _option(settings()[name])(decorated)
+        return _config_option(decorated)
+
+    return decorate
+
+
+def load_only(function: F) -> F:
+    """Give a command ``--config`` alone; it is called with ``loaded``."""
+    return with_settings()(function)
+
+
+def _joined(value: Any) -> Any:
+    """What a repeated flag says in all: lists follow each other, tables are merged."""
+    if not isinstance(value, tuple):
+        return value
+    if isinstance(value[0], dict):
+        return {key: item for table in value for key, item in table.items()}
+    return [item for items in value for item in items]
+
+
+class _Value(click.ParamType):  # type: ignore[type-arg]
+    """Checks a flag's text as the setting's kind does, and leaves it in TOML's terms."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.name = kind.metavar
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            raw = self.kind.from_text(value) if isinstance(value, str) else value
+            self.kind.read(raw, Path())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return raw
+
+
+def _option(setting: Setting) -> Callable[[F], F]:
+    kind, text = setting.kind, f"{setting.help}{_default(setting)}"
+    if isinstance(kind, Flag):
+        return click.option(f"{setting.flag}/{setting.off_flag}", setting.name, default=None, help=text)
+    repeated = isinstance(kind, Texts | Shares | Names)
+    option: Callable[[F], F] = click.option(
+        setting.flag,
+        setting.name,
+        type=_Value(kind),
+        metavar=kind.metavar,
+        multiple=repeated,
+        help=f"{text} May be repeated." if repeated else text,
+    )
+    if not isinstance(kind, FileOrSwitch):
+        return option
+    off = click.option(
+        setting.off_flag, f"no_{setting.name}", is_flag=True, help=f"Do without {setting.flag}."
+    )
+    return lambda function: option(off(function))
+
+
+def _default(setting: Setting) -> str:
+    default = setting.default
+    if isinstance(setting.kind, Flag):
+        text = setting.flag[2:] if default else setting.off_flag[2:]
+    elif isinstance(setting.kind, Count) and default is None:
+        text = "auto"
+    elif isinstance(default, str | int) and not isinstance(default, bool):
+        text = str(default)
+    elif isinstance(default, tuple):
+        text = ", ".join(default)
+    else:
+        text = ""
+    return f"  [default: {text}]" if text else ""
+
+
+__all__ = ["Loaded", "load_only", "with_settings"]

@@ -1,0 +1,92 @@
+"""How far a run has come: a bar on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from booru_tagger.runner import Outcome
+
+
+class Progress(Protocol):
+    def __call__(self, outcome: Outcome) -> None: ...
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Off the terminal for as long as this lasts."""
+        yield
+
+
+@contextmanager
+def show_progress(count: Callable[[], int] | None, *, wanted: bool = True) -> Iterator[Progress]:
+    """A bar on standard error where that is a terminal. ``count`` tells how many pictures there are.
+
+    It is called in a thread of its own, so that the work need not wait for it; without it there is no
+    estimate of the time left.
+    """
+    if not wanted or not sys.stderr.isatty():
+        yield _Silent()
+        return
+    bar = _Bar()
+    if count is not None:
+        threading.Thread(target=lambda: bar.set_total(count()), daemon=True).start()
+    with bar.shown():
+        yield bar
+
+
+class _Silent:
+    def __call__(self, outcome: Outcome) -> None:
+        pass
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        yield
+
+
+class _Bar:
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._failed = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._task = self._bar.add_task("tagging", total=None, speed="")
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        with self._bar:
+            yield
+
+    def set_total(self, total: int) -> None:
+        self._bar.update(self._task, total=total)
+
+    def __call__(self, outcome: Outcome) -> None:
+        failed = outcome.result is not None and outcome.result.error is not None
+        self._failed += failed
+        changes: dict[str, Any] = {"advance": 1}
+        if failed:
+            changes["description"] = f"tagging ({self._failed} failed)"
+        speed = self._bar.tasks[0].speed
+        if speed:
+            changes["speed"] = f"{speed:.1f}/s"
+        self._bar.update(self._task, **changes)
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()

@@ -1,0 +1,19 @@
+"""From paths to files: workers tag, this package alone writes, and a report says how it went."""
+
+from booru_tagger.runner.batch import attempt, run
+from booru_tagger.runner.interrupts import Interrupted, Interrupts
+from booru_tagger.runner.output import Kept, Output
+from booru_tagger.runner.report import Failure, Listener, Outcome, Report
+
+__all__ = [
+    "Failure",
+    "Interrupted",
+    "Interrupts",
+    "Kept",
+    "Listener",
+    "Outcome",
+    "Output",
+    "Report",
+    "attempt",
+    "run",
+]

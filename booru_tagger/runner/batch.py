@@ -1,0 +1,156 @@
+"""Pictures to workers, results to the output, outcomes to whoever listens: the one loop of a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from booru_tagger.errors import BooruTaggerError, ModelError, OutputError, TooLargeImageError
+from booru_tagger.parallel import Executor
+from booru_tagger.policy import Policy
+from booru_tagger.runner.interrupts import Interrupted, Interrupts
+from booru_tagger.runner.output import Output
+from booru_tagger.runner.report import Listener, Outcome, Report
+from booru_tagger.tagger import failed
+from booru_tagger.types import PictureError, TagResult
+
+Item: TypeAlias = Path | TagResult
+TagFunction: TypeAlias = Callable[[Path], TagResult]
+_Job: TypeAlias = tuple[Path, TagResult | None]
+"""A path to tag, or one that failed before it came to that."""
+
+_log = logging.getLogger(__name__)
+
+
+def run(
+    items: Iterable[Item | None],
+    tag: TagFunction,
+    *,
+    executor: Executor,
+    policy: Policy,
+    output: Output | None = None,
+    listener: Listener = lambda outcome: None,
+) -> Report:
+    """Tag all ``items`` and give each result to ``output``; without one, nothing is written.
+
+    Items are paths, results of what failed already, and ``None`` where the source may be long in coming (see
+    :class:`Executor`). A picture that fails is part of the report, and the rest goes on. The run ends early,
+    and its report says why, on SIGINT and SIGTERM (the write in progress is finished) and where nothing more
+    can be written (disk full, journal lost). Other errors, such as a model's, are raised.
+    """
+    return _Run(tag, executor, policy, output, listener).go(items)
+
+
+class _Run:
+    def __init__(
+        self,
+        tag: TagFunction,
+        executor: Executor,
+        policy: Policy,
+        output: Output | None,
+        listener: Listener,
+    ) -> None:
+        self._tag, self._executor, self._policy = tag, executor, policy
+        self._output, self._listener = output, listener
+        self._report = Report()
+        self._drawn = 0
+
+    def go(self, items: Iterable[Item | None]) -> Report:
+        source = iter(items)
+        with Interrupts() as self._interrupts:
+            try:
+                with closing(self._executor.run(self._work, self._to_do(source))) as results:
+                    for path, result in results:
+                        with self._interrupts.shield():
+                            self._tell(self._outcome(path, result))
+                        if self._report.stopped is not None:
+                            break
+            except Interrupted as interruption:
+                self._report.signal = interruption.signal
+        self._report.not_done = self._drawn - self._report.seen
+        if self._report.stopped is not None:
+            self._report.not_done += _count(source)
+        return self._report
+
+    def _to_do(self, source: Iterator[Item | None]) -> Iterator[_Job | None]:
+        """Leave out what was done before. Drawn from in the main thread, as the output demands."""
+        for item in source:
+            if item is None:
+                yield None
+                continue
+            self._drawn += 1
+            if isinstance(item, TagResult):
+                yield Path(item.path), item
+                continue
+            try:
+                done = self._was_done(item)
+            except OutputError as error:
+                self._report.stopped = error
+                return
+            if done:
+                self._tell(Outcome(str(item), None))
+            else:
+                yield item, None
+
+    def _was_done(self, path: Path) -> bool:
+        if self._output is None:
+            return False
+        with self._interrupts.shield():
+            return self._output.is_done(path)
+
+    def _work(self, job: _Job) -> tuple[Path, TagResult]:
+        """In a worker: nothing here writes, or raises for the sake of one picture."""
+        path, result = job
+        if result is None:
+            result = attempt(self._tag, path)
+        if result.error is None:
+            result = replace(result, tags=self._policy.apply(result.tags))
+        return path, result
+
+    def _outcome(self, path: Path, result: TagResult) -> Outcome:
+        """Back in the main thread, so that no two pictures are written at once."""
+        if self._output is None or result.error is not None:
+            return Outcome(result.path, result)
+        kept = self._output.keep(path, result)
+        if kept.fatal is not None:
+            self._report.stopped = kept.fatal
+        if kept.failures:
+            message = "; ".join(str(error) for error in kept.failures)
+            error = PictureError(kept.failures[0].kind, message)
+            result = TagResult(result.path, result.width, result.height, error=error, model=result.model)
+        return Outcome(result.path, result, tuple(kept.changed))
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._report.add(outcome)
+        self._listener(outcome)
+
+
+def attempt(tag: TagFunction, path: Path) -> TagResult:
+    """The picture's result, failed where it raises. A :class:`ModelError` goes through: it would be the same
+    for every picture."""
+    try:
+        return tag(path)
+    except ModelError:
+        raise
+    except BooruTaggerError as error:
+        return failed(path, error)
+    except MemoryError:
+        return failed(path, TooLargeImageError(f"{path}: not enough memory to tag it"))
+    except Exception as error:
+        _log.debug("unexpected error at %s", path, exc_info=True)
+        reason = f"{type(error).__name__}: {error}"
+        return failed(path, BooruTaggerError(f"{path}: unexpected error ({reason}); please report it"))
+
+
+def _count(source: Iterator[Item | None]) -> int:
+    """Items left, up to where the source would make us wait."""
+    count = 0
+    for item in source:
+        if item is None:
+            break
+        count += 1
+    return count

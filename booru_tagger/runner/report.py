@@ -1,0 +1,85 @@
+"""What became of each picture, and of all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, BooruTaggerError
+from booru_tagger.types import PictureError, TagResult
+
+MOST_FAILURES = 1_000
+"""Failures that a report holds; more are only counted, so that a report stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A picture (or folder) that could not be done, and why."""
+
+    path: str
+    error: PictureError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one picture.
+
+    ``result`` has the tags that were written, or its ``error`` set. It is ``None`` where the picture was
+    skipped, having been tagged before. ``changed`` are the files that differ now.
+    """
+
+    path: str
+    result: TagResult | None
+    changed: tuple[Path, ...] = ()
+
+
+class Listener(Protocol):
+    """Hears of each picture as soon as it is done with, in order."""
+
+    def __call__(self, outcome: Outcome, /) -> None: ...
+
+
+@dataclass(slots=True)
+class Report:
+    """How a run went.
+
+    ``tagged``, ``skipped`` (done in an earlier run) and ``failed`` add up to the pictures dealt with;
+    ``not_done`` counts those known of that a run which ended early did not come to. ``stopped`` is what ended
+    it early, ``signal`` the number of the signal that did.
+    """
+
+    tagged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    not_done: int = 0
+    changed_files: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    stopped: BooruTaggerError | None = None
+    signal: int | None = None
+
+    def add(self, outcome: Outcome) -> None:
+        self.changed_files += len(outcome.changed)
+        if outcome.result is None:
+            self.skipped += 1
+        elif outcome.result.error is None:
+            self.tagged += 1
+        else:
+            self.failed += 1
+            if len(self.failures) < MOST_FAILURES:
+                self.failures.append(Failure(outcome.path, outcome.result.error))
+
+    @property
+    def seen(self) -> int:
+        return self.tagged + self.skipped + self.failed
+
+    @property
+    def exit_code(self) -> int:
+        """The code that the command line ends with; see docs/exit-codes.md."""
+        if self.signal is not None:
+            return 128 + self.signal
+        if self.stopped is not None:
+            return self.stopped.exit_code
+        if self.tagged + self.skipped == 0:
+            return EXIT_NOTHING_DONE
+        return EXIT_SOME_FAILED if self.failed else 0
