@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from booru_export.drawn.curves import Points, ellipse, star
 from booru_export.drawn.palette import RGB, any_colour, light, mix, shade
+from booru_export.drawn.pen import Look
 
 Size = tuple[int, int]
 
@@ -16,6 +17,23 @@ Size = tuple[int, int]
 def draw_backdrop(size: Size, rng: random.Random) -> Image.Image:
     """An RGB picture of the size with some background on it."""
     return rng.choice(_KINDS)(size, rng)
+
+
+def draw_foreground(image: Image.Image, look: Look, rng: random.Random) -> Image.Image:
+    """The picture with light over it (soft styles), and sometimes petals or sparkles before everything."""
+    if look.soft:
+        glow = _ramp(image.size, (255, 246, 230), mix((120, 110, 190), any_colour(rng), 0.3))
+        image = Image.blend(image, glow, rng.uniform(0.03, 0.1))
+    kind = rng.choice(("", "", "petals", "sparkles"))
+    draw = ImageDraw.Draw(image)
+    for _ in range(rng.randint(6, 14) if kind else 0):
+        x, y = rng.uniform(0, image.width), rng.uniform(0, image.height)
+        unit = rng.uniform(0.006, 0.02) * max(image.size)
+        if kind == "petals":
+            draw.polygon(_spots(ellipse(x, y, unit, unit * rng.uniform(0.4, 0.8))), fill=(252, 196, 212))
+        else:
+            draw.polygon(_spots(star(x, y, unit, unit * 0.2, 4)), fill=(255, 252, 226))
+    return image
 
 
 def _spots(shape: Points) -> list[tuple[float, float]]:
@@ -123,32 +141,40 @@ def _room(size: Size, rng: random.Random) -> Image.Image:
 
 
 def _pattern(size: Size, rng: random.Random) -> Image.Image:
-    base = any_colour(rng, (0.1, 0.6), (0.7, 1.0))
-    other = light(base, 0.45) if rng.random() < 0.7 else shade(base, 0.2)
-    image = Image.new("RGB", size, base)
+    image, other, step = _two_tones(size, rng)
     draw = ImageDraw.Draw(image)
-    step = rng.uniform(0.06, 0.16) * max(size)
-    kind = rng.choice(("dots", "stripes", "checks", "stars"))
+    kind = rng.choice(("dots", "checks", "stars"))
     for row in range(int(size[1] / step) + 2):
         for column in range(int(size[0] / step) + 2):
             x, y = (column + 0.5 * (row % 2)) * step, row * step
             if kind == "dots":
-                draw.ellipse((x - step * 0.22, y - step * 0.22, x + step * 0.22, y + step * 0.22), fill=other)
+                draw.polygon(_spots(ellipse(x, y, step * 0.22, step * 0.22)), fill=other)
             elif kind == "stars":
                 draw.polygon(_spots(star(x, y, step * 0.28, step * 0.12, 5)), fill=other)
-            elif kind == "checks":
-                draw.rectangle((x, y, x + step / 2, y + step), fill=other)
             else:
-                draw.polygon(
-                    [
-                        (x - y, y),
-                        (x - y + step / 3, y),
-                        (x - y + step / 3 - step, y + step),
-                        (x - y - step, y + step),
-                    ],
-                    fill=other,
-                )
+                draw.rectangle((x, y, x + step / 2, y + step), fill=other)
     return image
+
+
+def _stripes(size: Size, rng: random.Random) -> Image.Image:
+    image, other, step = _two_tones(size, rng)
+    draw = ImageDraw.Draw(image)
+    width, height = size
+    slope = rng.uniform(-1.0, 1.0) * height
+    x = -abs(slope)
+    while x < width + abs(slope):
+        draw.polygon(
+            [(x, 0), (x + step / 2, 0), (x + step / 2 + slope, height), (x + slope, height)], fill=other
+        )
+        x += step
+    return image
+
+
+def _two_tones(size: Size, rng: random.Random) -> tuple[Image.Image, RGB, float]:
+    """A picture of one colour, a second colour for its pattern, and how far the pattern's marks are apart."""
+    base = any_colour(rng, (0.1, 0.6), (0.7, 1.0))
+    other = light(base, 0.45) if rng.random() < 0.7 else shade(base, 0.2)
+    return Image.new("RGB", size, base), other, rng.uniform(0.06, 0.16) * max(size)
 
 
 def _bokeh(size: Size, rng: random.Random) -> Image.Image:
@@ -170,5 +196,6 @@ _KINDS: tuple[Callable[[Size, random.Random], Image.Image], ...] = (
     _night,
     _room,
     _pattern,
+    _stripes,
     _bokeh,
 )

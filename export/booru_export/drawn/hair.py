@@ -130,8 +130,8 @@ def _spikes(volume: float, rng: random.Random) -> Points:
     gaps = [(1.08 * volume * np.cos(a), -0.28 - 1.12 * np.sin(a)) for a in angles]
     tips = []
     for a in (angles[:-1] + angles[1:]) / 2:
-        reach = rng.uniform(1.2, 1.42)
-        lean = a - 0.12 * np.sign(np.cos(a))
+        reach = rng.uniform(1.24, 1.4) + 0.16 * max(0.0, float(np.sin(a)))
+        lean = a - 0.14 * np.sign(np.cos(a))
         tips.append((volume * reach * np.cos(lean), -0.28 - reach * 1.02 * np.sin(lean)))
     return join(teeth(gaps, tips, 0.7), points([(0.9, 0.75), (0.5, 1.0), (-0.5, 1.0), (-0.9, 0.75)]))
 

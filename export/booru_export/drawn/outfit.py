@@ -4,90 +4,117 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TypeAlias
 
-from booru_export.drawn.curves import Points, bend, ellipse, join, mirrored, points, ribbon, spline, symmetric
+import numpy as np
+
+from booru_export.drawn.curves import (
+    Point,
+    Points,
+    bend,
+    ellipse,
+    join,
+    mirrored,
+    points,
+    ribbon,
+    spline,
+    symmetric,
+)
 from booru_export.drawn.palette import RGB, light, luminance, shade, skin_shade
 from booru_export.drawn.pen import Pen
 from booru_export.drawn.traits import Traits
 
 WHITE: RGB = (250, 250, 252)
+TORSO = spline(
+    symmetric(
+        [(0, 0.34), (0.3, 0.16), (0.8, 0.34), (1.12, 0.62), (1.02, 1.5), (0.86, 2.4), (1.0, 3.3), (0, 3.4)]
+    ),
+    closed=True,
+    steps=6,
+)
+_Arm: TypeAlias = tuple[Point, Point, bool]
+_HANGING: _Arm = ((1.24, 1.95), (1.3, 3.3), False)
+_ARMS: Mapping[str, tuple[_Arm, _Arm]] = MappingProxyType(
+    {
+        "hanging": (_HANGING, _HANGING),
+        "akimbo": (((1.75, 1.9), (1.0, 2.95), False), ((1.75, 1.9), (1.0, 2.95), False)),
+        "wave": (_HANGING, ((1.7, 1.7), (2.05, 0.35), True)),
+        "together": (((1.4, 1.85), (0.2, 2.3), True), ((1.4, 1.85), (0.14, 2.2), True)),
+        "chest": (_HANGING, ((1.45, 1.9), (0.45, 1.15), True)),
+    }
+)
+"""For each pose the arms on the left and right: elbow, hand, and whether the forearm lies before the body."""
 GOLD: RGB = (240, 196, 84)
 STEEL: RGB = (176, 186, 202)
 
 
-def draw_body(pen: Pen, traits: Traits, *, arms: float, chin: float) -> None:
-    """A standing body below the neck; ``arms`` is the pose, 0 hanging to 1 akimbo, ``chin`` its height above."""
-    cloth, _ = _cloths(traits)
+def draw_body(pen: Pen, traits: Traits, *, neck: float) -> None:
+    """A standing body in the traits' clothes and pose; ``neck`` is how far the neck goes up into the head."""
+    cloth = _main_cloth(traits)
     _draw_legs(pen, traits)
-    for side in (-1, 1):
-        _draw_arm(pen, traits, side, arms, cloth)
-    _draw_neck(pen, traits, chin)
-    torso = spline(
-        symmetric(
-            [
-                (0, 0.34),
-                (0.3, 0.16),
-                (0.8, 0.34),
-                (1.12, 0.62),
-                (1.02, 1.5),
-                (0.86, 2.4),
-                (1.0, 3.3),
-                (0, 3.4),
-            ]
-        ),
-        closed=True,
-        steps=6,
-    )
-    pen.paint(torso, cloth, depth=0.25)
-    with pen.inside(torso) as inner:
+    arms = _ARMS[traits.pose]
+    for side, (elbow, hand, _) in zip((-1, 1), arms, strict=True):
+        _draw_upper_arm(pen, side, elbow, cloth)
+        _draw_lower_arm(pen, traits, side, elbow, hand, cloth)
+    _draw_neck(pen, traits, neck)
+    pen.paint(TORSO, cloth, depth=0.25)
+    with pen.inside(TORSO) as inner:
         if not pen.look.soft:
-            inner.fill(
-                spline([(1.4, 0.2), (0.78, 0.9), (0.66, 2.2), (0.7, 3.6), (1.6, 3.6)], closed=True),
-                shade(cloth, 0.22 * pen.look.depth),
-                outline=0,
-            )
+            far_side = spline([(1.4, 0.2), (0.78, 0.9), (0.66, 2.2), (0.7, 3.6), (1.6, 3.6)], closed=True)
+            inner.fill(far_side, shade(cloth, 0.22 * pen.look.depth), outline=0)
         _DETAILS[traits.outfit](inner, traits)
     if traits.outfit in ("sailor", "blazer", "dress"):
         _draw_skirt(pen, shade(traits.trim, 0.2) if traits.outfit != "dress" else cloth)
     _OVER[traits.outfit](pen, traits)
+    for side, (elbow, hand, before) in zip((-1, 1), arms, strict=True):
+        if before:
+            _draw_lower_arm(pen, traits, side, elbow, hand, cloth)
 
 
-def _cloths(traits: Traits) -> tuple[RGB, RGB]:
-    if traits.outfit == "sailor":
-        return WHITE, traits.trim
-    if traits.outfit == "armour":
-        return STEEL, GOLD
-    return traits.cloth, traits.trim
+def _main_cloth(traits: Traits) -> RGB:
+    return {"sailor": WHITE, "armour": STEEL}.get(traits.outfit, traits.cloth)
 
 
-def _draw_neck(pen: Pen, traits: Traits, chin: float) -> None:
-    neck = join(
-        points([(-0.3, -0.6 - chin)]), bend((-0.27, -0.2), (-0.3, 0.1), (-0.62, 0.26)), points([(0, 0.62)])
+def _draw_neck(pen: Pen, traits: Traits, reach: float) -> None:
+    left = join(
+        points([(-0.3, -0.6 - reach)]), bend((-0.27, -0.2), (-0.3, 0.1), (-0.62, 0.26)), points([(0, 0.62)])
     )
-    shape = join(neck, mirrored(neck)[1:])
+    shape = join(left, mirrored(left)[1:])
     pen.paint(shape, traits.skin, depth=0.1)
     with pen.inside(shape) as inner:
         shadow = points([(-0.6, -1.2), (0.6, -1.2), (0.36, -0.12), (0.05, 0.06), (-0.3, -0.14)])
         inner.wash(shadow, skin_shade(traits.skin, 0.24), 0.85, blur=0.05 if pen.look.soft else 0.0)
 
 
-def _draw_arm(pen: Pen, traits: Traits, side: int, pose: float, cloth: RGB) -> None:
-    elbow = (side * (1.2 + 0.55 * pose), 1.95)
-    hand = (side * (1.3 - 0.35 * pose), 3.35 - 0.35 * pose)
-    arm = spline([(side * 0.92, 0.55), (side * (1.14 + 0.2 * pose), 1.2), elbow, hand], steps=6)
-    pen.fill(ellipse(hand[0], hand[1] + 0.08, 0.17, 0.22), traits.skin)
-    pen.paint(ribbon(arm, (0.5, 0.52, 0.46, 0.36)), cloth, depth=0.3)
+def _draw_upper_arm(pen: Pen, side: int, elbow: Point, cloth: RGB) -> None:
+    middle = (1.0 + elbow[0]) / 2 + 0.06
+    arm = spline([(side * 0.9, 0.58), (side * middle, 1.2), (side * elbow[0], elbow[1])], steps=6)
+    pen.paint(ribbon(arm, (0.5, 0.52, 0.46)), cloth, depth=0.2)
+
+
+def _draw_lower_arm(pen: Pen, traits: Traits, side: int, elbow: Point, hand: Point, cloth: RGB) -> None:
+    start, end = points([elbow, hand]) * (side, 1)
+    along = (end - start) / np.hypot(*(end - start))
+    palm = end + along * 0.12
+    for spread in (-0.45, -0.15, 0.15, 0.45):
+        turned = np.asarray([along[0] - spread * along[1], along[1] + spread * along[0]])
+        pen.paint(ribbon(points([palm, palm + turned * 0.32]), (0.1, 0.08)), traits.skin)
+    pen.paint(ellipse(float(palm[0]), float(palm[1]), 0.17, 0.19), traits.skin)
+    pen.paint(ellipse(float(start[0]), float(start[1]), 0.23, 0.23), cloth, depth=0.1)
+    sleeve = spline([start, (start + end) / 2, end], steps=6)
+    pen.paint(ribbon(sleeve, (0.46, 0.42, 0.36)), cloth, depth=0.3)
 
 
 def _draw_legs(pen: Pen, traits: Traits) -> None:
     bare = traits.outfit in ("sailor", "blazer", "dress")
+    colour = traits.skin if bare else shade(traits.cloth, 0.45)
+    foot = 5.9 if pen.look.chibi else 8.3
     for side in (-1, 1):
-        leg = points([(side * 0.45, 3.0), (side * 0.47, 5.0), (side * 0.42, 6.8), (side * 0.4, 8.2)])
-        pen.paint(
-            ribbon(spline(leg, steps=4), (0.78, 0.62, 0.5, 0.34)),
-            traits.skin if bare else shade(traits.cloth, 0.45),
+        leg = points(
+            [(side * 0.45, 3.0), (side * 0.47, 4.6), (side * 0.42, foot * 0.8), (side * 0.4, foot - 0.1)]
         )
-        pen.fill(ellipse(side * 0.48, 8.3, 0.34, 0.2), shade(traits.trim, 0.5))
+        pen.paint(ribbon(spline(leg, steps=4), (0.78, 0.62, 0.5, 0.34)), colour)
+        pen.fill(ellipse(side * 0.48, foot, 0.34, 0.2), shade(traits.trim, 0.5))
 
 
 def _draw_skirt(pen: Pen, colour: RGB) -> None:

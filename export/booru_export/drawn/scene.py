@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from booru_export.drawn.backdrop import draw_backdrop
+from booru_export.drawn.backdrop import draw_backdrop, draw_foreground
 from booru_export.drawn.curves import Points, join, points
 from booru_export.drawn.eyes import draw_brows, draw_eyes
 from booru_export.drawn.face import draw_face, draw_mouth, draw_nose, outline_of_face
@@ -20,7 +20,7 @@ from booru_export.drawn.trims import draw_choker, draw_glasses, draw_trims
 from booru_tagger.types import Box
 
 STYLES = tuple(LOOKS)
-NECK = 0.42
+NECK = 0.34
 """From the chin down to the pit of the neck, in head units."""
 WIDEST = 1.5
 """Hair further from the head's axis than this hangs apart from it."""
@@ -69,11 +69,12 @@ def draw_scene(
     for place in _arrange(canvas.size, count, look, rng):
         traits = choose_traits(rng, look)
         hair = grow_hair(traits, rng)
-        _draw_character(Pen(canvas, look, place, oversample), traits, hair, rng)
+        _draw_character(Pen(canvas, look, place, oversample), traits, hair)
         heads.append(
             DrawnHead(_head_box(place, traits, hair, canvas.size, oversample), traits.hair, traits.eyes)
         )
-    return Drawing(canvas.reduce(oversample), tuple(heads))
+    picture = canvas.reduce(oversample)
+    return Drawing(draw_foreground(picture, look, rng), tuple(heads))
 
 
 def _arrange(size: tuple[int, int], count: int, look: Look, rng: random.Random) -> list[Placement]:
@@ -94,13 +95,13 @@ def _arrange(size: tuple[int, int], count: int, look: Look, rng: random.Random) 
     return sorted(places, key=lambda place: place.y)
 
 
-def _draw_character(pen: Pen, traits: Traits, hair: Hair, rng: random.Random) -> None:
+def _draw_character(pen: Pen, traits: Traits, hair: Hair) -> None:
     draw_back_hair(pen, traits, hair)
     chin = traits.build.chin
     x, y = pen.place.to_pixels(points([(0.0, chin + NECK)]))[0]
     shrink = 0.62 if pen.look.chibi else 1.0
     body = pen.at(Placement(pen.place.unit * shrink, float(x), float(y), pen.place.roll * 0.3))
-    draw_body(body, traits, arms=rng.random(), chin=0.3)
+    draw_body(body, traits, neck=0.3)
     draw_choker(body, traits)
     draw_face(pen, traits, hair.bangs)
     draw_nose(pen, traits)

@@ -20,6 +20,7 @@ BACK_HAIR = ("bob", "long", "twintails", "ponytail", "spiky", "hime", "wavy", "b
 BANGS = ("jagged", "blunt", "parted", "swept", "between", "wispy")
 EYE_SHAPES = ("round", "upturned", "drooping", "half", "closed_happy", "closed_calm", "wink")
 MOUTHS = ("smile", "open", "laugh", "small", "flat", "cat", "frown", "oh")
+POSES = ("hanging", "akimbo", "wave", "together", "chest")
 OUTFITS = ("sailor", "blazer", "hoodie", "kimono", "armour", "dress", "shirt")
 CLOSED = "closed"
 """The eye colour's name where both eyes are shut, as in the labelled scenes."""
@@ -58,6 +59,7 @@ class Traits:
     blush: float
     glance: float
     outfit: str
+    pose: str
     cloth: RGB
     trim: RGB
     accessories: tuple[str, ...]
@@ -84,6 +86,7 @@ def choose_traits(rng: random.Random, look: Look) -> Traits:
         blush=rng.choice((0.0, 0.3, 0.5, 0.8)),
         glance=rng.uniform(-0.25, 0.25),
         outfit=rng.choice(OUTFITS),
+        pose=rng.choice(POSES),
         cloth=any_colour(rng),
         trim=any_colour(rng, (0.4, 0.9), (0.5, 1.0)),
         accessories=_accessories(rng, back_hair),
