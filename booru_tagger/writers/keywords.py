@@ -18,10 +18,12 @@ from booru_tagger.writers.options import WriterOptions
 SUBJECT, DIGIKAM, LIGHTROOM = "subject", "digikam", "lightroom"
 """The fields of an XMP packet: flat names, and the two usual trees."""
 IPTC, WINDOWS = "iptc", "windows"
-"""Flat names again, where older programs look for them inside a picture."""
+"""Flat names again, where older programs look for them inside a picture; IPTC allows 64 bytes to each."""
 
-# What looks like the separator stands for itself where a tag has it: fate/stay_night is no path.
-_SEPARATORS = {DIGIKAM: ("/", "／"), LIGHTROOM: ("|", "｜")}
+_TREES = {DIGIKAM: "/", LIGHTROOM: "|"}
+# What a tag has of a field's separator is written full-width: fate/stay_night is no path, ;) no two keywords.
+_STAND_INS = {DIGIKAM: ("/", "／"), LIGHTROOM: ("|", "｜"), WINDOWS: (";", "；")}
+_LONGEST_IPTC = 64
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Fields = Mapping[str, Sequence[str]]
@@ -40,10 +42,13 @@ class MergedFields:
 def form(tag: Tag, field: str, options: WriterOptions) -> str:
     """The tag as it stands in a field; in trees, below its category."""
     text = _ILLEGAL_IN_XML.sub("\ufffd", options.spell(tag.tag))
-    if field not in _SEPARATORS:
-        return text
-    separator, stand_in = _SEPARATORS[field]
-    return tag.category + separator + text.replace(separator, stand_in)
+    if field in _STAND_INS:
+        text = text.replace(*_STAND_INS[field])
+    return f"{tag.category}{_TREES[field]}{text}" if field in _TREES else text
+
+
+def _fits(text: str, field: str) -> bool:
+    return field != IPTC or len(text.encode()) <= _LONGEST_IPTC
 
 
 def note(field: str, text: str) -> str:
@@ -77,7 +82,7 @@ def merge_fields(
     )
     merged = {}
     for field, texts in existing.items():
-        ours = [form(tag, field, options) for tag in kept]
+        ours = [text for tag in kept if _fits(text := form(tag, field, options), field)]
         standing = _noted(field, owned) - gone[field]
         merged[field] = merge(texts, ours, standing & set(texts), gone[field])
     return MergedFields(

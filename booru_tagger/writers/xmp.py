@@ -85,6 +85,9 @@ def merge_packet(
     """Merge a job's tags and faces into an XMP packet. ``elsewhere`` are keyword fields outside of it, which
     are merged alongside. Raises :class:`XmlError`."""
     existing = read_fields(packet) | (elsewhere or {})
+    if packet == EMPTY and not any(existing.values()):
+        # Not a keyword was deleted, but all metadata: with the file, or by a program that drops them.
+        job = replace(job, owned=frozenset())
     fields = merge_fields(existing, job.tags, job.owned, job.deleted, options)
     turned = orientation(job.picture) if job.result.faces else 1
     names = {tag.tag: form(tag, SUBJECT, options) for tag in fields.tags}
@@ -129,8 +132,8 @@ class XmpWriter:
         target = self.target(job.picture)
 
         def change(before: bytes | None) -> Change:
-            if before is None:  # a person who deletes the whole file wants a new one, not none for ever
-                merged = merge_packet(EMPTY, replace(job, owned=frozenset()), self.options)
+            if before is None:
+                merged = merge_packet(EMPTY, job, self.options)
                 return _settled(None, EMPTY, merged, "utf-8", frozenset({CREATED}))
             packet, encoding = to_utf8(before)
             merged = merge_packet(packet, job, self.options)
