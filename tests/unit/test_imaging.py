@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import warnings
@@ -36,23 +35,13 @@ from booru_tagger.imaging import (
     square_around,
 )
 from booru_tagger.types import Box
+from tests.pictures import encoded, turned
 
 # pytest takes the place of the filter for Pillow's warnings that the program itself sets.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning"),
 ]
-
-TURN_BACK = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""What a camera held that way does to the picture."""
 
 
 def quarters(width: int = 96, height: int = 64) -> Image.Image:
@@ -63,20 +52,6 @@ def quarters(width: int = 96, height: int = 64) -> Image.Image:
     pixels[height // 2 :, : width // 2] = (30, 30, 220)
     pixels[height // 2 :, width // 2 :] = (230, 220, 40)
     return Image.fromarray(pixels)
-
-
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def turned(image: Image.Image, orientation: int, kind: str, **options: Any) -> bytes:
-    """The picture as a camera stores it that notes ``orientation``."""
-    stored = image.transpose(TURN_BACK[orientation]) if orientation in TURN_BACK else image
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return encoded(stored, kind, exif=exif, **options)
 
 
 def close(first: Pixels, second: Image.Image, within: int = 12) -> bool:

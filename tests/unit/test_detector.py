@@ -1,0 +1,149 @@
+"""Boxes come back in pixels of the original, merged and clipped, whatever the network says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from booru_tagger.errors import ModelError
+from booru_tagger.imaging import Floats, Normalisation, Picture
+from booru_tagger.models.bundle import Bundle, DetectorSpec
+from booru_tagger.models.detector import Detector
+from booru_tagger.models.session import Session
+from booru_tagger.types import Box, Face
+from tests.bundles import Painted, make_bundle, paint
+
+Found = list[tuple[tuple[float, float, float, float], float]]
+
+
+class Scripted(Session):
+    """A session that answers what a test wants, by the shape of its input."""
+
+    def __init__(self, *answers: Found) -> None:
+        super().__init__(b"", name="scripted")
+        self.answers = list(answers)
+        self.fed: list[Floats] = []
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        return {"images": ("N", 3, "H", "W")}
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        return {"boxes": ("N", "M", 4), "scores": ("N", "M")}
+
+    def run(self, feeds: Any) -> dict[str, Any]:
+        self.fed.append(feeds["images"])
+        found = self.answers.pop(0)
+        boxes = np.array([[box for box, _ in found]], np.float32).reshape(1, len(found), 4)
+        return {"boxes": boxes, "scores": np.array([[score for _, score in found]], np.float32)}
+
+
+def spec(**changes: Any) -> DetectorSpec:
+    plain: dict[str, Any] = {"sides": (128,), "threshold": 0.5} | changes
+    return DetectorSpec("d.onnx", normalisation=Normalisation(), **plain)
+
+
+def blank(width: int, height: int, of: int = 1) -> Picture:
+    """A grey picture, decoded at one ``of``-th of its size."""
+    return Picture(np.full((height // of, width // of, 3), 99, np.uint8), width, height)
+
+
+def detect(picture: Picture, *answers: Found, **changes: Any) -> tuple[Face, ...]:
+    return Detector(Scripted(*answers), spec(**changes)).detect(picture)
+
+
+def test_boxes_are_scaled_back_and_sorted() -> None:
+    faces = detect(blank(256, 128), [((10, 20, 30, 40), 0.6), ((50, 0, 60, 10), 0.9)])
+    assert [face.box for face in faces] == [Box(100, 0, 120, 20), Box(20, 40, 60, 80)]
+    assert [round(face.score, 4) for face in faces] == [0.9, 0.6]
+
+
+def test_boxes_of_a_reduced_decode_are_of_the_original() -> None:
+    faces = detect(blank(1024, 512, of=4), [((10, 20, 30, 40), 0.6)])
+    assert faces[0].box == Box(80, 160, 240, 320)
+
+
+def test_the_network_sees_a_normalised_letterbox() -> None:
+    session = Scripted([])
+    assert Detector(session, spec()).detect(blank(256, 130)) == ()
+    assert session.fed[0].shape == (1, 3, 96, 128) and session.fed[0].dtype == np.float32
+    assert session.fed[0][0, 0, 0, 0] == pytest.approx(99 / 127.5 - 1)
+
+
+def test_thresholds() -> None:
+    answer: Found = [((0, 0, 20, 20), 0.5), ((40, 0, 60, 20), 0.49)]
+    assert len(detect(blank(128, 128), answer)) == 1
+    assert len(Detector(Scripted(answer), spec(), threshold=0.3).detect(blank(128, 128))) == 2
+    assert len(Detector(Scripted(answer), spec(), threshold=0.0).detect(blank(128, 128))) == 2
+    assert not Detector(Scripted(answer), spec(), threshold=0.6).detect(blank(128, 128))
+
+
+def test_overlapping_boxes_leave_the_better_one() -> None:
+    answer: Found = [((0, 0, 20, 20), 0.7), ((1, 0, 21, 20), 0.9), ((15, 0, 35, 20), 0.6)]
+    faces = detect(blank(128, 128), answer)
+    assert [face.box for face in faces] == [Box(1, 0, 21, 20), Box(15, 0, 35, 20)]
+    assert len(detect(blank(128, 128), answer, nms_iou=0.95)) == 3
+
+
+def test_several_sides_are_merged() -> None:
+    coarse: Found = [((10, 10, 30, 30), 0.7), ((60, 60, 90, 90), 0.8)]
+    fine: Found = [((20, 20, 60, 60), 0.95), ((200, 0, 220, 20), 0.6)]
+    session = Scripted(coarse, fine)
+    faces = Detector(session, spec(sides=(128, 256))).detect(blank(256, 256))
+    assert [images.shape[-1] for images in session.fed] == [128, 256]
+    assert [face.box for face in faces] == [
+        Box(20, 20, 60, 60),
+        Box(120, 120, 180, 180),
+        Box(200, 0, 220, 20),
+    ]
+
+
+def test_boxes_are_clipped_and_those_outside_dropped() -> None:
+    answer: Found = [
+        ((-10, -5, 20, 20), 0.9),
+        ((100, 100, 300, 300), 0.8),
+        ((200, 0, 220, 20), 0.7),  # right of the picture
+        ((50, 50, 50.5, 70), 0.7),  # a line
+        ((70, 70, 60, 60), 0.7),  # inside out
+        ((float("nan"), 0, 20, 20), 0.7),
+        ((0, 60, 20, 80), float("nan")),
+    ]
+    faces = detect(blank(128, 128), answer)
+    assert [face.box for face in faces] == [Box(0, 0, 20, 20), Box(100, 100, 128, 128)]
+
+
+def test_no_more_than_max_faces_and_no_score_above_one() -> None:
+    answer: Found = [((x, 0, x + 9, 9), 0.6 + x / 220) for x in range(0, 100, 10)]
+    faces = detect(blank(128, 128), answer, max_faces=3)
+    assert [face.box.x0 for face in faces] == [90, 80, 70]
+    assert [face.score for face in faces] == pytest.approx([1, 0.9636, 0.9182], abs=1e-4)
+
+
+def test_another_signature_is_refused(tiny_bundle: Path) -> None:
+    session = Session((tiny_bundle / "recogniser.onnx").read_bytes(), name="r.onnx")
+    with pytest.raises(ModelError, match=r"r\.onnx: a detector has one input 'images'.*found faces and"):
+        Detector(session, spec()).detect(blank(64, 64))
+
+
+def test_another_shape_is_refused() -> None:
+    session = Scripted([])
+    session.run = lambda feeds: {"boxes": np.zeros((4,)), "scores": np.zeros((1, 0))}  # type: ignore[method-assign,assignment]
+    with pytest.raises(ModelError, match=r"the detector's output has the shape \(4,\)"):
+        Detector(session, spec()).detect(blank(64, 64))
+
+
+@pytest.mark.parametrize("sides", [[256], [128, 256, 320]])
+def test_a_real_network_finds_painted_faces(tmp_path: Path, sides: list[int]) -> None:
+    bundle = Bundle.load(make_bundle(tmp_path, detector={"sides": sides}))
+    assert bundle.detector
+    painted = [Painted(40, 40, 120), Painted(300, 200, 160), Painted(200, 60, 60, weak=True)]
+    picture = Picture(np.asarray(paint(painted, (640, 480))), 640, 480)
+    detector = Detector(Session(bundle.read("detector.onnx")), bundle.detector)
+    faces = sorted(detector.detect(picture), key=lambda face: face.box.x0)
+    assert len(faces) == 2
+    for face, expected in zip(faces, (painted[0], painted[1]), strict=True):
+        assert face.box.iou(Box(*expected.box)) > 0.93
