@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -64,7 +65,8 @@ def _fit_identity(logits: Tensor, wanted: Tensor, weight: Tensor, *, shift: bool
         return (losses * weight).sum()
 
     _minimise(values, loss)
-    return float(values[0].exp()), float(values[1]) if shift else 0.0
+    temperature, level = values.detach().tolist()
+    return math.exp(temperature), level if shift else 0.0
 
 
 def _fit_colour(logits: Tensor, wanted: Tensor) -> float:
@@ -73,7 +75,7 @@ def _fit_colour(logits: Tensor, wanted: Tensor) -> float:
         return 1.0
     value = torch.zeros(1, requires_grad=True)
     _minimise(value, lambda: torch.nn.functional.cross_entropy(logits[clear] / value.exp(), wanted[clear]))
-    return float(value.exp())
+    return math.exp(value.item())
 
 
 def _minimise(values: Tensor, loss: Callable[[], Tensor]) -> None:
@@ -83,6 +85,6 @@ def _minimise(values: Tensor, loss: Callable[[], Tensor]) -> None:
         optimiser.zero_grad()
         result = loss()
         result.backward()  # type: ignore[no-untyped-call]
-        return float(result)
+        return float(result.detach())
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -48,9 +49,16 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
 @train.command("detector")
 @click.option("--recipe", default="detector", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--scenes", type=PATH, required=True, help="boxes.jsonl, or the folder that holds it.")
+@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
 @_run_options
 def train_detector(
-    recipe: str, scenes: Path, out: Path, minutes: float | None, resume: bool, threads: int | None
+    recipe: str,
+    scenes: Path,
+    more_scenes: tuple[Path, ...],
+    out: Path,
+    minutes: float | None,
+    resume: bool,
+    threads: int | None,
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
     need_torch()
@@ -60,7 +68,7 @@ def train_detector(
 
     _prepare(threads, out, resume)
     chosen = read_recipe(DetectorRecipe, recipe)
-    task = DetectorTask(chosen, scenes)
+    task = DetectorTask(chosen, scenes, more_scenes)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
@@ -90,6 +98,30 @@ def train_recogniser(
     task = RecogniserTask(chosen, faces, scenes)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
+
+
+@train.command("self-label")
+@click.argument("bundle", type=FOLDER)
+@click.argument("pictures", type=FOLDER)
+@click.option("-o", "--output", type=PATH, required=True, help="The boxes.jsonl to write.")
+@click.option(
+    "--sure", type=click.FloatRange(0, 1), default=0.55, show_default=True, help="A head from here."
+)
+@click.option(
+    "--maybe", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Ignored from here."
+)
+def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: float) -> None:
+    """Let a bundle's detector label a folder of pictures, for --more-scenes."""
+    from booru_export.dataset import PICTURE_SUFFIXES, write_scenes
+    from booru_export.detector.self_label import label_heads
+
+    paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    with click.progressbar(length=len(paths), label="labelling", file=sys.stderr) as bar:
+        scenes = list(
+            label_heads(bundle, paths, sure=sure, maybe=maybe, complain=_say, step=lambda: bar.update(1))
+        )
+    write_scenes(output, scenes)
+    click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
 
 
 def _prepare(threads: int | None, out: Path, resume: bool) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import click
 
@@ -27,7 +28,7 @@ from booru_tagger.models.bundle import Bundle
 
 Item = TypeVar("Item", FaceItem, Scene)
 Seen = TypeVar("Seen", SeenFace, SeenScene)
-Step = Callable[[], None]
+Step: TypeAlias = Callable[[], None]
 
 
 def judge(
@@ -77,8 +78,12 @@ def _look(
 ) -> list[Seen]:
     if not items:
         return []
-    with click.progressbar(length=len(items), label=name, file=click.get_text_stream("stderr")) as bar:
-        return look(items, lambda: bar.update(1))
+    with click.progressbar(length=len(items), label=name, file=sys.stderr) as bar:
+
+        def step() -> None:
+            bar.update(1)
+
+        return look(items, step)
 
 
 def _figures(bundle: Bundle, faces: Sequence[SeenFace], scenes: Sequence[SeenScene]) -> dict[str, float]:

@@ -52,8 +52,7 @@ class DetectorRecipe:
     neck: int = 96
     mosaic: float = 0.5
     drawn: float = 0.04
-    pseudo: tuple[str, ...] = ()
-    """More scene lists (``boxes.jsonl`` form), labelled by an earlier model."""
+    """Share of the scenes that :mod:`booru_export.drawn` draws."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from booru_export.dataset import read_scenes
 from booru_export.detector.loss import detector_loss, targets
-from booru_export.detector.samples import LoadedScene, Sampler, load_scene
+from booru_export.detector.samples import LoadedScene, Sampler, from_image, load_scene
+from booru_export.drawn import draw_scene
 from booru_export.metrics import Detections, match
 from booru_export.nets import STRIDE, HeadDetector
 from booru_export.recipe import DetectorRecipe, from_table
@@ -25,6 +26,8 @@ from booru_tagger.types import Box, Face
 NORMALISATION = Normalisation()
 EVALUATED_SIDE = 384
 NMS_IOU = 0.5
+FIRST_SEED = 1_000_000
+"""Drawn training scenes begin here; the examples that come with the project have small seeds."""
 
 
 def build(recipe: DetectorRecipe) -> HeadDetector:
@@ -66,19 +69,26 @@ def detect(net: nn.Module, pixels: Pixels, side: int, threshold: float = 0.05) -
     ]
 
 
+def drawn_scenes(count: int) -> list[LoadedScene]:
+    """Illustrations drawn by code: styles that fan art does not cover, with exact boxes."""
+    drawings = [draw_scene(FIRST_SEED + number, size=(384, 384)) for number in range(count)]
+    return [from_image(drawing.image, [head.box for head in drawing.heads], (), 1.0) for drawing in drawings]
+
+
 class DetectorTask:
     """Feeds, scores and evaluates a detector; see :class:`booru_export.train.Task`."""
 
-    def __init__(self, recipe: DetectorRecipe, data: Path, extra: Sequence[LoadedScene] = ()) -> None:
+    def __init__(self, recipe: DetectorRecipe, data: Path, more: Sequence[Path] = ()) -> None:
+        """``data`` is split; all scenes of ``more`` (self-labelled, say) are trained on."""
         self.recipe = recipe
         self.net: nn.Module = build(recipe)
         self.parts = split_scenes(read_scenes(data))
         scenes = [load_scene(scene) for scene in self.parts["train"]]
-        for table in recipe.pseudo:
-            scenes += [load_scene(scene) for scene in read_scenes(Path(table))]
-        if extra:
-            copies = round(recipe.drawn * len(scenes) / ((1 - recipe.drawn) * len(extra)) + 0.5)
-            scenes += list(extra) * copies
+        added = [scene for table in more for scene in read_scenes(table)]
+        scenes += [load_scene(scene) for scene in added]
+        scenes += drawn_scenes(round(len(scenes) * recipe.drawn / (1 - recipe.drawn)))
+        self.counts: dict[str, int] = {name: len(part) for name, part in self.parts.items()}
+        self.counts |= {"self-labelled": len(added), "drawn": round(recipe.drawn * len(scenes))}
         self.sampler = Sampler(scenes, recipe.mosaic, recipe.schedule.seed)
         self.validation = [(scene, read_picture(scene.path).pixels) for scene in self.parts["validation"]]
 
@@ -110,5 +120,5 @@ class DetectorTask:
         return {
             "kind": "detector",
             "recipe": dataclasses.asdict(self.recipe),
-            "data": {name: len(scenes) for name, scenes in self.parts.items()},
+            "data": self.counts,
         }

@@ -1,0 +1,136 @@
+"""From pictures to a bundle that the runtime runs, with the real commands on a toy data set."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the training side needs the extra [export]")
+pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
+
+from booru_export import cli
+from click.testing import CliRunner, Result
+
+from booru_tagger.errors import DataError, ModelError
+from booru_tagger.models.bundle import Bundle
+from booru_tagger.tagger import Tagger
+from tests.export.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
+
+
+def invoke(command: object, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(item) for item in arguments], catch_exceptions=False)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    make_faces(folder / "faces")
+    make_scenes(folder / "scenes")
+    (folder / "detector.toml").write_text(DETECTOR_RECIPE, "utf-8")
+    (folder / "recogniser.toml").write_text(RECOGNISER_RECIPE, "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path) -> Path:
+    runs = data / "runs"
+    options = ("--threads", 1, "--recipe")
+    scenes = ("--scenes", data / "scenes")
+    detector = invoke(
+        cli.train, "detector", *options, data / "detector.toml", *scenes, "--out", runs / "detector"
+    )
+    assert detector.exit_code == 0
+    recogniser = invoke(
+        cli.train,
+        *("recogniser", *options, data / "recogniser.toml", *scenes),
+        *("--faces", data / "faces", "--out", runs / "recogniser"),
+    )
+    assert recogniser.exit_code == 0
+    return runs
+
+
+@pytest.fixture(scope="module")
+def bundle(trained: Path, data: Path) -> Path:
+    folder = data / "bundle"
+    assert invoke(cli.export, trained / "detector" / "last.ckpt", "-o", folder).exit_code == 0
+    checkpoint = trained / "recogniser" / "last.ckpt"
+    assert invoke(cli.export, checkpoint, "-o", folder, "--calibrate", data).exit_code == 0
+    return folder
+
+
+def test_a_run_leaves_metrics_and_a_picture_of_them(trained: Path) -> None:
+    with (trained / "recogniser" / "metrics.csv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["step"] for row in rows] == ["45", "90", "90"]
+    assert float(rows[-1]["top1"]) > 0.6
+    assert (trained / "recogniser" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_refuses_to_overwrite_another(trained: Path, data: Path) -> None:
+    with pytest.raises(DataError, match="--resume"):
+        invoke(cli.train, "detector", "--scenes", data / "scenes", "--out", trained / "detector")
+
+
+def test_a_run_goes_on_where_it_stopped(trained: Path, data: Path, tmp_path: Path) -> None:
+    longer = tmp_path / "longer.toml"
+    longer.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 95"), "utf-8")
+    result = invoke(
+        cli.train,
+        *("recogniser", "--recipe", longer, "--faces", data / "faces", "--scenes", data / "scenes"),
+        *("--out", trained / "recogniser", "--resume", "--threads", 1),
+    )
+    assert "going on from step 90" in result.output
+    with (trained / "recogniser" / "metrics.csv").open(encoding="utf-8") as handle:
+        assert [row["step"] for row in csv.DictReader(handle)][-1] == "95"
+
+
+def test_the_bundle_is_one_that_the_runtime_checks_and_runs(bundle: Path, data: Path) -> None:
+    manifest = Bundle.load(bundle)
+    manifest.verify()
+    assert [label.tag for label in manifest.labels] == ["akiyama_mio", "fate_testarossa", "hatsune_miku"]
+    assert manifest.labels[2].series == "vocaloid"
+    assert "aqua_hair" in manifest.labels[2].implied
+    result = Tagger(bundle, crops=True).tag(data / "faces" / "hatsune_miku" / "3.png")
+    assert len(result.faces[0].candidates) == 3
+    assert 0 < result.faces[0].candidates[0].score <= 1
+
+
+def test_a_changed_file_is_noticed(bundle: Path, tmp_path: Path) -> None:
+    for file in bundle.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    model = bytearray((tmp_path / "recogniser.onnx").read_bytes())
+    model[len(model) // 2] ^= 1
+    (tmp_path / "recogniser.onnx").write_bytes(model)
+    with pytest.raises(ModelError, match=r"recogniser\.onnx"):
+        Bundle.load(tmp_path).verify()
+
+
+def test_no_path_of_the_training_machine_is_in_the_model(bundle: Path) -> None:
+    for name in ("detector.onnx", "recogniser.onnx"):
+        content = (bundle / name).read_bytes()
+        assert str(Path(cli.__file__).parent).encode() not in content
+        assert b".py" not in content
+
+
+def test_evaluate_tunes_thresholds_and_keeps_the_figures(bundle: Path, data: Path, tmp_path: Path) -> None:
+    report = tmp_path / "figures.json"
+    result = invoke(cli.evaluate, bundle, data, "--part", "all", "--tune", "--json", report)
+    assert result.exit_code == 0
+    figures = json.loads(report.read_text("utf-8"))
+    assert figures["faces"] == 42
+    assert figures["top1"] > 0.6
+    assert figures["illustrations_heads"] + figures["posters_heads"] == 75
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    assert manifest["figures"]["all"]["faces"] == 42
+    assert manifest["detector"]["threshold"] != 0.4
+    assert figures["stranger_heads_named"] <= 0.05
+
+
+def test_export_says_what_is_wrong_with_a_foreign_file(tmp_path: Path) -> None:
+    file = tmp_path / "model.ckpt"
+    file.write_bytes(b"something else")
+    with pytest.raises(DataError, match="not a checkpoint"):
+        invoke(cli.export, file, "-o", tmp_path / "bundle")
