@@ -68,12 +68,7 @@ class Bundle:
             raise ModelError(f"{folder}: no {MANIFEST} there, so it is not a model folder") from error
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror or error}") from error
-        return cls.parse(data, folder)
-
-    @classmethod
-    def parse(cls, manifest: bytes, folder: Path) -> Bundle:
-        """Check the bytes of a manifest that belongs in ``folder``. Raises :class:`ModelError`."""
-        return _bundle(_json(manifest, folder / MANIFEST), folder)
+        return _bundle(_json(data, path), folder)
 
     def read(self, name: str) -> bytes:
         """The bytes of one of the bundle's files, after comparing their hash with the manifest's."""
