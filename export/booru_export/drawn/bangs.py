@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from booru_export.drawn.curves import Point, Points, join, points, teeth
+from booru_export.drawn.curves import Point, Points, join, moved, points, teeth
 
 Cut: TypeAlias = tuple[list[Point], list[Point], float]
 """Gaps and tips from the right temple to the left one, and how full the locks are."""
@@ -20,7 +20,7 @@ def outline_of_bangs(style: str, cap: Points, rng: random.Random) -> Points:
     """The closed shape between the hair's edge over the skull and the lower edge of the bangs."""
     gaps, tips, bulge = _CUTS[style](rng)
     right, left = cap[-1], cap[0]
-    edge = teeth(gaps, tips, bulge)
+    edge = moved(teeth(gaps, tips, bulge), 0, -0.1)
     return join(
         cap, points([(right[0] * 0.93, right[1] + 0.22)]), edge, points([(left[0] * 0.93, left[1] + 0.22)])
     )

@@ -25,7 +25,7 @@ from booru_export.drawn.palette import RGB, light, luminance, mix, shade
 from booru_export.drawn.pen import Pen
 from booru_export.drawn.traits import Traits
 
-CAP_TOP = -1.46
+CAP_TOP = -1.42
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def grow_hair(traits: Traits, rng: random.Random) -> Hair:
 
 def cap_of(volume: float) -> Points:
     """The hair's edge over the skull, from the left temple over the top to the right one."""
-    half = points([(-1.06, 0.25), (-1.13, -0.2), (-1.1, -0.62), (-0.92, -1.05), (-0.55, -1.36), (0, CAP_TOP)])
+    half = points([(-1.06, 0.25), (-1.13, -0.2), (-1.1, -0.62), (-0.92, -1.03), (-0.55, -1.32), (0, CAP_TOP)])
     half = half * (volume, 1.0) + points([(0, (1 - volume) * 0.6 * max(0.0, -y)) for _, y in half])
     return spline(join(half, mirrored(half)[1:]), steps=6)
 

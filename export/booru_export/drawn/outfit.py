@@ -89,6 +89,7 @@ def _draw_neck(pen: Pen, traits: Traits, reach: float) -> None:
 def _draw_upper_arm(pen: Pen, side: int, elbow: Point, cloth: RGB) -> None:
     middle = (1.0 + elbow[0]) / 2 + 0.06
     arm = spline([(side * 0.9, 0.58), (side * middle, 1.2), (side * elbow[0], elbow[1])], steps=6)
+    pen.paint(ellipse(side * elbow[0], elbow[1], 0.23, 0.23), cloth, depth=0.1)
     pen.paint(ribbon(arm, (0.5, 0.52, 0.46)), cloth, depth=0.2)
 
 
@@ -100,7 +101,6 @@ def _draw_lower_arm(pen: Pen, traits: Traits, side: int, elbow: Point, hand: Poi
         turned = np.asarray([along[0] - spread * along[1], along[1] + spread * along[0]])
         pen.paint(ribbon(points([palm, palm + turned * 0.32]), (0.1, 0.08)), traits.skin)
     pen.paint(ellipse(float(palm[0]), float(palm[1]), 0.17, 0.19), traits.skin)
-    pen.paint(ellipse(float(start[0]), float(start[1]), 0.23, 0.23), cloth, depth=0.1)
     sleeve = spline([start, (start + end) / 2, end], steps=6)
     pen.paint(ribbon(sleeve, (0.46, 0.42, 0.36)), cloth, depth=0.3)
 
