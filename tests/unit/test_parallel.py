@@ -1,0 +1,40 @@
+"""Choosing an executor."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from booru_tagger.parallel import SerialExecutor, ThreadExecutor, available_cores, make_executor
+
+
+def test_one_job_needs_no_thread() -> None:
+    assert isinstance(make_executor(1), SerialExecutor)
+
+
+def test_several_jobs() -> None:
+    executor = make_executor(3)
+    assert isinstance(executor, ThreadExecutor)
+    assert (executor.jobs, executor.in_flight) == (3, 6)
+
+
+@pytest.mark.parametrize(("cores", "kind"), [(1, SerialExecutor), (5, ThreadExecutor)])
+def test_auto_takes_the_cores_there_are(monkeypatch: pytest.MonkeyPatch, cores: int, kind: type) -> None:
+    monkeypatch.setattr("booru_tagger.parallel.available_cores", lambda: cores)
+    executor = make_executor(None)
+    assert isinstance(executor, kind)
+    assert not isinstance(executor, ThreadExecutor) or executor.jobs == cores
+
+
+def test_cores_that_may_not_be_used_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3}, raising=False)
+    assert available_cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores() == 1
+
+
+def test_no_jobs_is_no_number_of_jobs() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        ThreadExecutor(0)
