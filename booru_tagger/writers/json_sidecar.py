@@ -91,10 +91,7 @@ class JsonWriter:
             entries = _tags(old, target)
             merged = take_out(list(map(_text, entries)), plain(owned))
             left = [entries[entry.place] for entry in merged.entries if entry.place is not None]
-            gone = _OURS if guest or CREATED in owned else frozenset()
-            record = {key: value for key, value in old.items() if key not in gone}
-            if left or not gone:
-                record["tags"] = left
+            record = _without_us(old, left) if guest or CREATED in owned else old | {"tags": left}
             data = _with_guest(before.decode(), record) if guest else _pretty(record) if record else None
             return Change(before if record == old else data, frozenset(), merged.deleted)
 
@@ -109,7 +106,13 @@ def _loaded(data: bytes, target: Path) -> _Record:
 
 
 def _is_ours(whole: Mapping[str, Any]) -> bool:
-    return whole.get("schema") == SCHEMA and "faces" in whole
+    return whole.get("schema") == SCHEMA and ("faces" in whole or "tags" in whole)
+
+
+def _without_us(record: _Record, left: list[Any]) -> _Record:
+    """What people put into a record of ours; it stays known as ours. Empty where they put nothing."""
+    theirs = {key: value for key, value in record.items() if key not in _OURS}
+    return {"schema": SCHEMA, "tags": left} | theirs if theirs or left else {}
 
 
 def _tags(record: Mapping[str, Any], target: Path) -> list[Any]:

@@ -80,11 +80,12 @@ def merge_fields(
         for tag in tags
         if not any(meaning(form(tag, field, options)) in refused[field] for field in existing)
     )
+    flat = _persons(existing, owned)
     merged = {}
     for field, texts in existing.items():
-        ours = [text for tag in kept if _fits(text := form(tag, field, options), field)]
-        standing = _noted(field, owned) - gone[field]
-        merged[field] = merge(texts, ours, standing & set(texts), gone[field])
+        forms = [form(tag, field, options) for tag in kept]
+        ours = [text for text in forms if field in _TREES or (meaning(text) not in flat and _fits(text, field))]
+        merged[field] = merge(texts, ours, _noted(field, owned) & set(texts), gone[field])
     return MergedFields(
         merged,
         frozenset(note(field, text) for field, result in merged.items() for text in result.owned),
@@ -92,6 +93,16 @@ def merge_fields(
         | {note(field, text) for field, result in merged.items() for text in result.deleted},
         kept,
     )
+
+
+def _persons(existing: Fields, owned: Collection[str]) -> set[str]:
+    """What a person has in any of the flat fields: to their programs those are one list."""
+    return {
+        meaning(text)
+        for field, texts in existing.items()
+        if field not in _TREES
+        for text in set(texts) - _noted(field, owned)
+    }
 
 
 def _missing(field: str, existing: Sequence[str], owned: Collection[str]) -> frozenset[str]:

@@ -1,0 +1,442 @@
+"""What every writer promises, whatever its format: nothing of a person's is lost, nothing is half-written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from booru_tagger.errors import OutputError
+from booru_tagger.writers import atomic
+from booru_tagger.writers.base import TagReader, Writer, Written
+from booru_tagger.writers.registry import make_writer
+from tests.writing import PEOPLE, SIDECARS, WRITERS, Person, draw, job, leftovers, spelled
+
+OURS = ("hatsune_miku", "aqua_hair", "aqua_eyes")
+
+
+class Desk:
+    """A picture, a writer and the person who works with the same target."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.writer: Writer = make_writer(name)
+        self.picture = draw(folder / "a.png")
+        target = self.writer.target(self.picture)
+        assert target is not None
+        self.target = target
+        self.person: Person = PEOPLE[name]
+
+    def standing(self) -> list[str]:
+        assert isinstance(self.writer, TagReader)
+        return list(self.writer.read(self.picture))
+
+    def content(self) -> bytes | None:
+        return self.target.read_bytes() if self.target.exists() else None
+
+    def write(self, *names: str, after: Written | None = None, **more: Any) -> Written:
+        return self.writer.write(job(self.picture, *names, after=after, **more))
+
+    def spelled(self, *names: str) -> list[str]:
+        return spelled(self.writer, *names)
+
+    def edit(self, change: Callable[[list[str]], list[str]]) -> None:
+        """A person's change of the tags, by their tools."""
+        self.person.keep(self.target, change(self.standing()))
+
+
+@pytest.fixture(params=WRITERS)
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+    return Desk(request.param, tmp_path)
+
+
+@pytest.fixture(params=SIDECARS)
+def sidecar(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+    return Desk(request.param, tmp_path)
+
+
+def test_new_target_holds_our_tags_in_their_order(desk: Desk) -> None:
+    written = desk.write(*OURS)
+    assert desk.standing() == desk.spelled(*OURS)
+    assert written.changed
+    assert written.target == desk.target
+    assert set(desk.spelled(*OURS)) <= written.owned
+    assert not written.deleted
+    assert leftovers(desk.picture.parent) == []
+
+
+def test_account_names_the_bytes_on_both_sides(desk: Desk) -> None:
+    before = desk.content()
+    written = desk.write(*OURS)
+    assert written.before == before
+    assert written.after_sha256 == atomic.hashlib.sha256(desk.content() or b"").hexdigest()
+
+
+def test_second_run_does_not_touch_the_file(desk: Desk) -> None:
+    first = desk.write(*OURS)
+    before = desk.target.stat()
+    announced: list[Written] = []
+    second = desk.write(*OURS, after=first, announce=announced.append)
+    after = desk.target.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not second.changed
+    assert (second.owned, second.deleted) == (first.owned, first.deleted)
+    assert announced == []
+
+
+def test_run_without_journal_does_not_touch_the_file(desk: Desk) -> None:
+    desk.write(*OURS)
+    before = desk.content()
+    again = desk.write(*OURS)
+    assert desk.content() == before
+    assert not again.changed
+    assert not set(desk.spelled(*OURS)) & again.owned
+
+
+def test_merges_into_a_persons_target(desk: Desk) -> None:
+    desk.person.start(desk.target, ["sunset", "aqua hair", "sky"])
+    foreign = desk.person.foreign(desk.target)
+    written = desk.write(*OURS)
+    standing = desk.standing()
+    assert [tag for tag in standing if tag not in written.owned] == ["sunset", "aqua hair", "sky"]
+    assert set(standing) == {"sunset", "aqua hair", "sky", *desk.spelled("hatsune_miku", "aqua_eyes")}
+    assert desk.person.foreign(desk.target) == foreign
+
+
+def test_new_tags_replace_ours_alone(desk: Desk) -> None:
+    desk.person.start(desk.target, ["sunset"])
+    first = desk.write("hatsune_miku", "blue_hair")
+    second = desk.write("hatsune_miku", "aqua_hair", "aqua_eyes", after=first)
+    assert desk.standing() == ["sunset", *desk.spelled("hatsune_miku", "aqua_hair", "aqua_eyes")]
+    assert not second.deleted
+    assert not set(desk.spelled("blue_hair")) & second.owned
+
+
+def test_what_a_person_deleted_stays_deleted(desk: Desk) -> None:
+    first = desk.write(*OURS)
+    gone, *_ = desk.spelled("aqua_hair")
+    desk.edit(lambda standing: [tag for tag in standing if tag != gone])
+    second = desk.write(*OURS, after=first)
+    assert desk.standing() == desk.spelled("hatsune_miku", "aqua_eyes")
+    assert gone in second.deleted
+    third = desk.write("aqua_hair", "aqua_eyes", after=second)
+    assert desk.standing() == desk.spelled("aqua_eyes")
+    assert gone in third.deleted
+
+
+def test_what_a_person_respelled_is_theirs(desk: Desk) -> None:
+    first = desk.write(*OURS)
+    ours, *_ = desk.spelled("aqua_hair")
+    desk.edit(lambda standing: [tag.title() if tag == ours else tag for tag in standing])
+    second = desk.write(*OURS, after=first)
+    assert ours.title() in desk.standing()
+    assert ours not in desk.standing()
+    desk.writer.remove(desk.picture, second.owned)
+    assert desk.standing() == [ours.title()]
+
+
+def test_what_a_person_added_survives_all(desk: Desk) -> None:
+    first = desk.write(*OURS)
+    desk.edit(lambda standing: ["sunset", *standing, "sky"])
+    second = desk.write("hatsune_miku", after=first)
+    assert desk.standing() == ["sunset", *desk.spelled("hatsune_miku"), "sky"]
+    removed = desk.writer.remove(desk.picture, second.owned)
+    assert desk.standing() == ["sunset", "sky"]
+    assert not removed.owned
+
+
+def test_removal_takes_a_new_sidecar_away(sidecar: Desk) -> None:
+    written = sidecar.write(*OURS)
+    removed = sidecar.writer.remove(sidecar.picture, written.owned)
+    assert not sidecar.target.exists()
+    assert removed.changed
+    assert removed.after_sha256 == ""
+
+
+def test_removal_gives_back_the_same_bytes(sidecar: Desk) -> None:
+    if sidecar.writer.name == "json":
+        pytest.skip("a hand-edited file of ours is laid out anew; the bytes come back from 'before'")
+    sidecar.person.start(sidecar.target, ["sunset", "aqua hair"])
+    before = sidecar.content()
+    first = sidecar.write("blue_hair", "hatsune_miku")
+    written = sidecar.write(*OURS, after=first)
+    assert sidecar.content() != before
+    sidecar.writer.remove(sidecar.picture, written.owned)
+    assert sidecar.content() == before
+
+
+def test_removal_twice_changes_nothing_more(desk: Desk) -> None:
+    written = desk.write(*OURS)
+    desk.writer.remove(desk.picture, written.owned)
+    before = desk.content()
+    again = desk.writer.remove(desk.picture, written.owned)
+    assert not again.changed
+    assert desk.content() == before
+
+
+def test_removal_reports_what_a_person_had_deleted(desk: Desk) -> None:
+    written = desk.write(*OURS)
+    gone, *_ = desk.spelled("aqua_hair")
+    desk.edit(lambda standing: [tag for tag in standing if tag != gone])
+    assert gone in desk.writer.remove(desk.picture, written.owned).deleted
+
+
+def test_no_tags_write_no_sidecar_but_json(sidecar: Desk) -> None:
+    written = sidecar.write()
+    assert sidecar.target.exists() == (sidecar.writer.name == "json")
+    assert written.changed == sidecar.target.exists()
+
+
+def test_losing_all_tags_leaves_no_empty_sidecar(sidecar: Desk) -> None:
+    first = sidecar.write("aqua_hair")
+    second = sidecar.write(after=first)
+    assert sidecar.target.exists() == (sidecar.writer.name == "json")
+    assert not set(sidecar.spelled("aqua_hair")) & second.owned
+
+
+def test_deleted_sidecar_is_written_anew(sidecar: Desk) -> None:
+    first = sidecar.write(*OURS)
+    sidecar.target.unlink()
+    sidecar.write(*OURS, after=first)
+    assert sidecar.standing() == sidecar.spelled(*OURS)
+
+
+def _failing(error: int) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OSError(error, os.strerror(error))
+
+    return fail
+
+
+FAULTS = {
+    "no space": ("fsync", errno.ENOSPC, "no space left"),
+    "quota": ("fsync", errno.EDQUOT, "quota"),
+    "swap": ("replace", errno.EIO, "Input/output error"),
+    "denied": ("open", errno.EACCES, "permission denied"),
+    "read-only disk": ("replace", errno.EROFS, "read-only"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("started", [False, True], ids=["new", "existing"])
+def test_failure_leaves_all_as_it_was(
+    desk: Desk, fault: str, started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if started:
+        desk.person.start(desk.target, ["sunset"])
+    before = desk.content()
+    function, error, message = FAULTS[fault]
+    writing = job(desk.picture, *OURS)
+    desk.writer.read(desk.picture)  # type: ignore[attr-defined]  # loads what is loaded late
+    with monkeypatch.context() as patch:
+        if function == "open":
+            real = os.open
+
+            def deny(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+                return _failing(error)() if str(path).endswith(".tmp") else real(path, flags, *rest, **more)
+
+            patch.setattr(os, "open", deny)
+        else:
+            patch.setattr(os, function, _failing(error))
+        with pytest.raises(OutputError, match=message) as caught:
+            desk.writer.write(writing)
+    assert str(desk.target) in str(caught.value)
+    assert desk.content() == before
+    assert leftovers(desk.picture.parent) == []
+
+
+def test_really_full_disk(sidecar: Desk) -> None:
+    """The system's own refusal in the middle of a write, by way of a limit on file sizes."""
+    resource = pytest.importorskip("resource")
+    signal = pytest.importorskip("signal")
+    sidecar.person.start(sidecar.target, ["sunset"])
+    before = sidecar.content()
+    names = [f"tag_{number}" for number in range(20_000)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        with pytest.raises(OutputError, match="larger than the system allows"):
+            sidecar.write(*names)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    assert sidecar.content() == before
+    assert leftovers(sidecar.picture.parent) == []
+
+
+def test_interruption_leaves_all_as_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.person.start(desk.target, ["sunset"])
+    before = desk.content()
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        desk.write(*OURS)
+    assert desk.content() == before
+    assert leftovers(desk.picture.parent) == []
+
+
+def test_change_is_announced_before_it_happens(desk: Desk) -> None:
+    seen = []
+    before = desk.content()
+    written = desk.write(*OURS, announce=lambda account: seen.append((account, desk.content())))
+    assert seen == [(written, before)]
+
+
+def test_refused_announcement_calls_the_write_off(desk: Desk) -> None:
+    before = desk.content()
+
+    def refuse(_: Written) -> None:
+        raise RuntimeError("journal is gone")
+
+    with pytest.raises(RuntimeError, match="journal is gone"):
+        desk.write(*OURS, announce=refuse)
+    assert desk.content() == before
+    assert leftovers(desk.picture.parent) == []
+
+
+def test_edit_in_the_middle_of_a_write_is_merged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = desk.write("hatsune_miku")
+    real = os.fsync
+    edits = [lambda: desk.edit(lambda standing: [*standing, "sunset"])]
+
+    def fsync(descriptor: int) -> None:
+        if edits:
+            edits.pop()()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    desk.write(*OURS, after=first)
+    assert set(desk.standing()) == {"sunset", *desk.spelled(*OURS)}
+
+
+def test_unicode_everywhere(desk: Desk) -> None:
+    picture = draw(desk.picture.with_name("初音ミク 🎉 'q\"\n.png"))
+    desk.writer.write(job(picture, "初音ミク", "café_(é)", "<&>'\"", "^_^"))
+    assert isinstance(desk.writer, TagReader)
+    expected = ["初音ミク", "café_(é)", "<&>'\"", "^_^"]
+    if desk.writer.name == "hydrus":
+        expected[1] = "café (é)"
+    assert list(desk.writer.read(picture)) == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_name_that_is_no_unicode(desk: Desk) -> None:
+    picture = desk.picture.with_name(os.fsdecode(b"\xff\xfe.png"))
+    desk.picture.rename(picture)
+    written = desk.writer.write(job(picture, *OURS))
+    assert isinstance(desk.writer, TagReader)
+    assert list(desk.writer.read(picture)) == desk.spelled(*OURS)
+    assert not desk.writer.write(job(picture, *OURS, after=written)).changed
+
+
+def test_read_only_target_is_left_alone(desk: Desk) -> None:
+    desk.person.start(desk.target, ["sunset"])
+    before = desk.content()
+    desk.target.chmod(0o444)
+    with pytest.raises(OutputError, match="read-only"):
+        desk.write(*OURS)
+    assert desk.content() == before
+
+
+def test_permissions_stay(desk: Desk) -> None:
+    desk.person.start(desk.target, ["sunset"])
+    desk.target.chmod(0o640)
+    desk.write(*OURS)
+    assert stat.S_IMODE(desk.target.stat().st_mode) == 0o640
+
+
+def test_symbolic_link_is_followed(desk: Desk, tmp_path: Path) -> None:
+    desk.person.start(desk.target, ["sunset"])
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    moved = desk.target.rename(real / desk.target.name)
+    desk.target.symlink_to(moved)
+    desk.write(*OURS)
+    assert desk.target.is_symlink()
+    assert set(desk.standing()) == {"sunset", *desk.spelled(*OURS)}
+    assert leftovers(tmp_path) == []
+
+
+def test_missing_folder(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"does not exist|is gone"):
+        desk.writer.write(job(tmp_path / "gone" / "a.png", *OURS))
+
+
+def test_target_that_is_a_folder(sidecar: Desk) -> None:
+    sidecar.target.mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        sidecar.write(*OURS)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_target_that_is_a_pipe_does_not_hang(sidecar: Desk) -> None:
+    os.mkfifo(sidecar.target)
+    with pytest.raises(OutputError, match="not a regular file"):
+        sidecar.write(*OURS)
+
+
+def test_damaged_target_is_left_alone(desk: Desk) -> None:
+    if desk.writer.name == "jsonl":
+        pytest.skip("a line that cannot be read is somebody's, and the others are written")
+    desk.target.write_bytes(b"\xff\xfe\x00broken")
+    before = desk.content()
+    with pytest.raises(OutputError, match=str(desk.target)):
+        desk.write(*OURS)
+    assert desk.content() == before
+
+
+def test_name_that_is_too_long(sidecar: Desk) -> None:
+    if sidecar.writer.name == "jsonl":
+        pytest.skip("its name does not grow with the picture's")
+    picture = sidecar.picture.with_name("n" * 251 + ".png")
+    sidecar.picture.rename(picture)
+    with pytest.raises(OutputError, match="name is too long"):
+        sidecar.writer.write(job(picture, *OURS))
+
+
+EVENTS = st.one_of(
+    st.tuples(st.just("tag"), st.lists(st.sampled_from(OURS), unique=True)),
+    st.tuples(st.just("add"), st.sampled_from(("sunset", "sky"))),
+    st.tuples(st.just("drop"), st.sampled_from(("sunset", "sky", *OURS))),
+    st.tuples(st.just("untag"), st.none()),
+)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(started=st.booleans(), events=st.lists(EVENTS, max_size=8))
+def test_any_sequence_of_events(
+    name: str, started: bool, events: list[tuple[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    desk = Desk(name, tmp_path_factory.mktemp("any"))
+    desk.person.start(desk.target, ["mine"] if started else ["mine", "sky"])
+    by_hand = desk.standing()
+    last = Written(desk.target, False, frozenset(), frozenset(), None, "")
+    dropped: set[str] = set()
+    for kind, value in events:
+        if kind == "tag":
+            last = desk.write(*value, after=last)
+            assert set(desk.standing()) == set(by_hand) | (set(desk.spelled(*value)) - dropped)
+        elif kind == "untag":
+            removed = desk.writer.remove(desk.picture, last.owned)
+            last = Written(desk.target, True, removed.owned, last.deleted | removed.deleted, None, "")
+            assert desk.standing() == by_hand
+        elif kind == "add" and value not in by_hand:
+            desk.edit(lambda standing, new=value: [*standing, new])  # type: ignore[misc]
+            by_hand.append(value)
+        elif kind == "drop":
+            gone, *_ = desk.spelled(value)
+            dropped |= {gone} & set(desk.standing()) - set(by_hand)
+            desk.edit(lambda standing, old=gone: [tag for tag in standing if tag != old])  # type: ignore[misc]
+            by_hand = [tag for tag in by_hand if tag != gone]
+        assert [tag for tag in desk.standing() if tag in by_hand] == by_hand
