@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from booru_export.drawn.curves import Points, ellipse, star
+from booru_export.drawn.curves import corners, ellipse, star
 from booru_export.drawn.palette import RGB, any_colour, light, mix, shade
-from booru_export.drawn.pen import Look
+from booru_export.drawn.pen import Look, ramp
 
 Size = tuple[int, int]
 
@@ -22,7 +22,7 @@ def draw_backdrop(size: Size, rng: random.Random) -> Image.Image:
 def draw_foreground(image: Image.Image, look: Look, rng: random.Random) -> Image.Image:
     """The picture with light over it (soft styles), and sometimes petals or sparkles before everything."""
     if look.soft:
-        glow = _ramp(image.size, (255, 246, 230), mix((120, 110, 190), any_colour(rng), 0.3))
+        glow = ramp(image.size, (255, 246, 230), mix((120, 110, 190), any_colour(rng), 0.3))
         image = Image.blend(image, glow, rng.uniform(0.03, 0.1))
     kind = rng.choice(("", "", "petals", "sparkles"))
     draw = ImageDraw.Draw(image)
@@ -30,19 +30,10 @@ def draw_foreground(image: Image.Image, look: Look, rng: random.Random) -> Image
         x, y = rng.uniform(0, image.width), rng.uniform(0, image.height)
         unit = rng.uniform(0.006, 0.02) * max(image.size)
         if kind == "petals":
-            draw.polygon(_spots(ellipse(x, y, unit, unit * rng.uniform(0.4, 0.8))), fill=(252, 196, 212))
+            draw.polygon(corners(ellipse(x, y, unit, unit * rng.uniform(0.4, 0.8))), fill=(252, 196, 212))
         else:
-            draw.polygon(_spots(star(x, y, unit, unit * 0.2, 4)), fill=(255, 252, 226))
+            draw.polygon(corners(star(x, y, unit, unit * 0.2, 4)), fill=(255, 252, 226))
     return image
-
-
-def _spots(shape: Points) -> list[tuple[float, float]]:
-    return [(x, y) for x, y in shape.tolist()]
-
-
-def _ramp(size: Size, top: RGB, bottom: RGB) -> Image.Image:
-    mask = Image.linear_gradient("L").resize(size)
-    return Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), mask)
 
 
 def _pale(rng: random.Random) -> RGB:
@@ -55,13 +46,13 @@ def _plain(size: Size, rng: random.Random) -> Image.Image:
 
 def _gradient(size: Size, rng: random.Random) -> Image.Image:
     colour = any_colour(rng, (0.2, 0.7), (0.5, 1.0))
-    return _ramp(size, light(colour, rng.uniform(0.2, 0.7)), mix(colour, any_colour(rng), 0.4))
+    return ramp(size, light(colour, rng.uniform(0.2, 0.7)), mix(colour, any_colour(rng), 0.4))
 
 
 def _sky(size: Size, rng: random.Random) -> Image.Image:
     sunset = rng.random() < 0.3
     top, bottom = ((240, 120, 90), (255, 214, 150)) if sunset else ((74, 148, 232), (206, 236, 255))
-    image = _ramp(size, top, bottom)
+    image = ramp(size, top, bottom)
     draw = ImageDraw.Draw(image)
     cloud = light(bottom, 0.7)
     for _ in range(rng.randint(2, 5)):
@@ -77,17 +68,17 @@ def _sky(size: Size, rng: random.Random) -> Image.Image:
                 unit * rng.uniform(0.5, 1),
                 unit * 0.5,
             )
-            draw.polygon(_spots(blob), fill=cloud)
+            draw.polygon(corners(blob), fill=cloud)
     ground = size[1] * rng.uniform(0.75, 0.95)
     hill = ellipse(
         size[0] * rng.uniform(0.2, 0.8), ground + size[0] * 0.6, size[0] * 1.1, size[0] * 0.62, steps=60
     )
-    draw.polygon(_spots(hill), fill=shade((120, 190, 96), 0.25 if sunset else 0.0))
+    draw.polygon(corners(hill), fill=shade((120, 190, 96), 0.25 if sunset else 0.0))
     return image
 
 
 def _night(size: Size, rng: random.Random) -> Image.Image:
-    image = _ramp(size, (14, 16, 48), mix((60, 60, 130), any_colour(rng, (0.4, 0.7), (0.3, 0.6)), 0.4))
+    image = ramp(size, (14, 16, 48), mix((60, 60, 130), any_colour(rng, (0.4, 0.7), (0.3, 0.6)), 0.4))
     draw = ImageDraw.Draw(image)
     for _ in range(60):
         x, y, r = rng.uniform(0, size[0]), rng.uniform(0, size[1]), rng.uniform(0.001, 0.004) * max(size)
@@ -118,7 +109,7 @@ def _windows(
 
 def _room(size: Size, rng: random.Random) -> Image.Image:
     wall = any_colour(rng, (0.08, 0.3), (0.75, 0.95))
-    image = _ramp(size, wall, shade(wall, 0.15))
+    image = ramp(size, wall, shade(wall, 0.15))
     draw = ImageDraw.Draw(image)
     width, height = size
     floor = rng.uniform(0.7, 0.88) * height
@@ -127,7 +118,7 @@ def _room(size: Size, rng: random.Random) -> Image.Image:
     draw.rectangle(
         (x - 0.02 * width, y - 0.02 * width, x + w + 0.02 * width, y + h + 0.02 * width), fill=(250, 248, 244)
     )
-    image.paste(_ramp((round(w), round(h)), (120, 190, 245), (226, 244, 255)), (round(x), round(y)))
+    image.paste(ramp((round(w), round(h)), (120, 190, 245), (226, 244, 255)), (round(x), round(y)))
     draw.line((x + w / 2, y, x + w / 2, y + h), fill=(250, 248, 244), width=max(1, width // 90))
     shelf = rng.uniform(0.3, 0.6) * height
     left = (x + w * 1.25) % width
@@ -148,9 +139,9 @@ def _pattern(size: Size, rng: random.Random) -> Image.Image:
         for column in range(int(size[0] / step) + 2):
             x, y = (column + 0.5 * (row % 2)) * step, row * step
             if kind == "dots":
-                draw.polygon(_spots(ellipse(x, y, step * 0.22, step * 0.22)), fill=other)
+                draw.polygon(corners(ellipse(x, y, step * 0.22, step * 0.22)), fill=other)
             elif kind == "stars":
-                draw.polygon(_spots(star(x, y, step * 0.28, step * 0.12, 5)), fill=other)
+                draw.polygon(corners(star(x, y, step * 0.28, step * 0.12, 5)), fill=other)
             else:
                 draw.rectangle((x, y, x + step / 2, y + step), fill=other)
     return image
@@ -180,7 +171,7 @@ def _two_tones(size: Size, rng: random.Random) -> tuple[Image.Image, RGB, float]
 def _bokeh(size: Size, rng: random.Random) -> Image.Image:
     """Soft discs of light."""
     small = (max(1, size[0] // 8), max(1, size[1] // 8))
-    image = _ramp(small, any_colour(rng, (0.2, 0.6), (0.4, 0.9)), any_colour(rng, (0.2, 0.6), (0.3, 0.8)))
+    image = ramp(small, any_colour(rng, (0.2, 0.6), (0.4, 0.9)), any_colour(rng, (0.2, 0.6), (0.3, 0.8)))
     for _ in range(14):
         x, y, r = rng.uniform(0, small[0]), rng.uniform(0, small[1]), rng.uniform(0.03, 0.14) * max(small)
         mask = Image.new("L", small)

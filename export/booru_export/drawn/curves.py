@@ -16,6 +16,11 @@ def points(pairs: Iterable[Sequence[float]]) -> Points:
     return np.asarray([tuple(pair) for pair in pairs], dtype=np.float64).reshape(-1, 2)
 
 
+def corners(shape: Points) -> list[tuple[float, float]]:
+    """The points as pairs, for Pillow."""
+    return [(x, y) for x, y in shape.tolist()]
+
+
 def join(*parts: Points) -> Points:
     return np.concatenate(parts)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from booru_export.drawn.curves import Points, ribbon
+from booru_export.drawn.curves import Points, corners, ribbon
 from booru_export.drawn.palette import RGB, light, mix, shade
 
 
@@ -95,7 +95,7 @@ class Pen:
 
     def fill(self, shape: Points, colour: RGB, *, outline: float = 1.0) -> None:
         """A closed shape in one colour, with the style's outline ``outline`` times as wide as usual."""
-        spots = _flat(self.pixels(shape))
+        spots = corners(self.pixels(shape))
         ImageDraw.Draw(self.image).polygon(spots, fill=colour)
         self._outline(spots, colour, outline)
 
@@ -105,7 +105,7 @@ class Pen:
             self.fill(shape, colour, outline=outline)
             return
         self.blend(shape, light(colour, depth * 0.6), shade(colour, depth * self.look.depth))
-        self._outline(_flat(self.pixels(shape)), colour, outline)
+        self._outline(corners(self.pixels(shape)), colour, outline)
 
     def layered(self, shape: Points, colour: RGB, *, amount: float = 0.22) -> None:
         """Like :meth:`paint`, for hair: hard styles leave a shadow along the lower right edges."""
@@ -116,7 +116,7 @@ class Pen:
         with self.inside(shape) as inner:
             inner.fill(shape, shade(colour, amount * self.look.depth), outline=0)
             inner.fill(shape * (0.99, 1.0) - (0.05, 0.085), colour, outline=0)
-        self._outline(_flat(self.pixels(shape)), colour, 1.0)
+        self._outline(corners(self.pixels(shape)), colour, 1.0)
 
     def blend(self, shape: Points, top: RGB, bottom: RGB) -> None:
         """A closed shape filled with a vertical gradient, without outline."""
@@ -125,9 +125,7 @@ class Pen:
         if region is None:
             return
         size = (region[2] - region[0], region[3] - region[1])
-        ramp = Image.linear_gradient("L").resize(size)
-        colours = Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), ramp)
-        self.image.paste(colours, region[:2], _mask(spots, region))
+        self.image.paste(ramp(size, top, bottom), region[:2], _mask(spots, region))
 
     def wash(self, shape: Points, colour: RGB, strength: float, *, blur: float = 0.0) -> None:
         """A translucent closed shape, ``strength`` from 0 to 1, its edge blurred over ``blur`` units."""
@@ -146,7 +144,7 @@ class Pen:
         least = SMALLEST_LINE * self.oversample / self.place.unit
         if max(widths) < least:
             widths = tuple(width * least / max(widths) for width in widths)
-        spots = _flat(self.pixels(ribbon(middle, widths)))
+        spots = corners(self.pixels(ribbon(middle, widths)))
         ImageDraw.Draw(self.image).polygon(spots, fill=colour)
 
     @contextmanager
@@ -185,13 +183,15 @@ class Pen:
         return (left, top, right, bottom) if right > left and bottom > top else None
 
 
-def _flat(spots: Points) -> list[tuple[float, float]]:
-    return [(x, y) for x, y in spots.tolist()]
+def ramp(size: tuple[int, int], top: RGB, bottom: RGB) -> Image.Image:
+    """A picture that runs from one colour above to another below."""
+    column = np.linspace(top, bottom, size[1]).round().astype(np.uint8)
+    return Image.fromarray(column[:, None, :]).resize(size, Image.Resampling.NEAREST)
 
 
 def _mask(spots: Points, region: tuple[int, int, int, int], value: int = 255) -> Image.Image:
     mask = Image.new("L", (region[2] - region[0], region[3] - region[1]))
-    ImageDraw.Draw(mask).polygon(_flat(spots - region[:2]), fill=value)
+    ImageDraw.Draw(mask).polygon(corners(spots - region[:2]), fill=value)
     return mask
 
 
