@@ -1,0 +1,138 @@
+"""What the README promises is there, and its first command does what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.metadata import requires
+from pathlib import Path
+
+import click
+import pytest
+from PIL import Image
+
+from booru_tagger.cli import cli
+from booru_tagger.models.store import SHIPPED
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+SET_UP = "python3 -m venv .venv && "
+
+
+def program_lines(text: str) -> list[list[str]]:
+    """The words after ``booru-tagger`` in every shell line that runs it."""
+    lines = []
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        for index, word in enumerate(words):
+            if Path(word).name == "booru-tagger":
+                lines.append(words[index + 1 :])
+    return lines
+
+
+def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that the words name, and the words that are left for it."""
+    command: click.Command = cli
+    rest = list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        found = command.get_command(click.Context(command), rest.pop(0))
+        assert found is not None, f"no such command: {words}"
+        command = found
+    return command, rest
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+
+
+def test_two_commands_set_up_everything_by_themselves() -> None:
+    commands = [block.strip() for block in BLOCKS if block.startswith(SET_UP)]
+    assert len(commands) == 2
+    assert all("\n" not in command for command in commands)
+    assert commands[1].endswith("-m pytest")
+
+
+def test_the_checks_run_the_readme_s_second_command_to_the_letter() -> None:
+    second = [block.strip() for block in BLOCKS if block.startswith(SET_UP)][1]
+    assert second in [line.strip() for line in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("words", program_lines("\n".join(BLOCKS)), ids=" ".join)
+def test_every_command_shown_exists_with_its_options(words: list[str]) -> None:
+    command, rest = command_of(words)
+    given = {word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"}
+    assert given <= options_of(command)
+
+
+def test_every_option_and_command_named_in_running_text_exists() -> None:
+    tag_options = options_of(command_of(["tag"])[0]) | {"--help"}
+    named = re.findall(r"`(--[a-z-]+)", README)
+    assert named
+    assert set(named) <= tag_options
+    for words in re.findall(r"`booru-tagger ([a-z ]+)", README):
+        command_of(words.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+    local = [target for target in targets if "://" not in target]
+    missing = [target for target in local if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_every_page_is_reached_from_the_documentation_s_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    listed = {
+        (index.parent / target).resolve()
+        for target in re.findall(r"\]\(([^)#\s]+)", index.read_text("utf-8"))
+    }
+    assert set((ROOT / "docs").rglob("*.md")) - {index} <= listed
+
+
+def test_the_base_installation_asks_for_no_training_package() -> None:
+    base = {
+        re.split(r"[^a-z0-9_.-]", requirement.lower())[0]
+        for requirement in requires("booru-tagger") or []
+        if "extra ==" not in requirement
+    }
+    assert base == {
+        "onnxruntime",
+        "numpy",
+        "pillow",
+        "click",
+        "watchdog",
+        "exifread",
+        "rich",
+        "platformdirs",
+    }
+
+
+@pytest.mark.skipif(not (SHIPPED / "manifest.json").exists(), reason="no model is shipped yet")
+def test_the_first_command_tags_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = program_lines(BLOCKS[0])[0]
+    pictures = tmp_path / "examples" / "pictures"
+    truth = (ROOT / "examples" / "pictures" / "truth.jsonl").read_text("utf-8")
+    names = [json.loads(line)["path"] for line in truth.splitlines()]
+    pictures.mkdir(parents=True)
+    for name in names:
+        shutil.copy(ROOT / "examples" / "pictures" / name, pictures / name)
+    monkeypatch.setenv("BOORU_TAGGER_JOURNAL", str(tmp_path / "journal.sqlite"))
+    code = "import sys; from booru_tagger.cli import main; sys.exit(main())"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    for name in names:
+        assert name in done.stdout
+        assert json.loads((pictures / f"{name}.json").read_text("utf-8"))["faces"]
+    with Image.open(tmp_path / "faces.png") as sheet:
+        assert sheet.format == "PNG"
