@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from booru_tagger.errors import DataError, OutputError
+from booru_tagger.errors import DataError, ModelError, OutputError
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import MANIFEST, SCHEMA, Bundle
 
@@ -53,11 +53,19 @@ def put_part(
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
-    """Write the manifest if, and only if, the runtime accepts it."""
-    data = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
-    bundle = Bundle.parse(data, folder)
-    bundle.verify()
-    _replace(folder / MANIFEST, data)
+    """Write the manifest, and take it back if the runtime does not accept it. Raises :class:`ModelError`."""
+    path = folder / MANIFEST
+    before = path.read_bytes() if path.exists() else None
+    _replace(path, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    try:
+        bundle = Bundle.load(folder)
+        bundle.verify()
+    except ModelError:
+        if before is None:
+            path.unlink()
+        else:
+            _replace(path, before)
+        raise
     return bundle
 
 
