@@ -19,7 +19,7 @@ from booru_export.recogniser.samples import UNLABELLED, Batch
 def identity_logits(net: FaceNet, embedding: Tensor, scale: float) -> Tensor:
     """Scaled cosines to all prototypes, and the stranger's level last: ``(N, characters + extra + 1)``."""
     cosine = net.cosines(embedding)
-    stranger = net.stranger.expand(len(cosine), 1)
+    stranger = net.stranger.expand(cosine.shape[0], 1)
     return torch.cat([cosine, stranger], 1) * scale
 
 
