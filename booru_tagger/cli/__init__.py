@@ -23,6 +23,7 @@ _log = logging.getLogger("booru_tagger")
     cls=LazyGroup,
     commands={
         "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
+        "watch": ("booru_tagger.cli.watch:watch", "Tag what is in folders, and then whatever comes."),
         "config": ("booru_tagger.cli.config:config", "Show, begin or check the configuration."),
     },
     plugin_group="booru_tagger.commands",

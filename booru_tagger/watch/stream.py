@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -80,7 +80,7 @@ class Watch:
         self._burst, self._last_news, self._last_beginning = 0, clock(), clock()
         self._loss_due: float | None = None
 
-    def __iter__(self) -> Iterator[Item | None]:
+    def __iter__(self) -> Generator[Item | None, None, None]:
         try:
             if self._once:
                 for root in self._roots:

@@ -1,0 +1,66 @@
+"""`booru-tagger watch`: tag what is in folders, and then whatever comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import settings as all_settings
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
+@click.option(
+    "--once", is_flag=True, help="Tag what is there, wait for what is still being written, and end."
+)
+@click.option(
+    "--polling",
+    is_flag=True,
+    help="Look into the folders time and again instead of waiting for the system's events, which most "
+    "network shares do not send.",
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(0.05, 3600),
+    metavar="SECONDS",
+    help="Take a picture when it has not changed for so long.  [default: 0.5; with --polling 3]",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders whose name, or path below FOLDER, matches. May be repeated.",
+)
+@click.option("--stats", is_flag=True, help="Log once a minute how many pictures were tagged.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How log lines look.  [default: text]",
+)
+@with_settings(*(name for name in all_settings() if name != "format"))
+def watch(
+    folders: tuple[Path, ...],
+    once: bool,
+    polling: bool,
+    settle: float | None,
+    ignore: tuple[str, ...],
+    stats: bool,
+    log_format: str,
+    loaded: Loaded,
+) -> int:
+    """Tag the pictures in folders that are not tagged yet, then, until stopped, whatever comes or changes.
+
+    Hidden files and folders are left alone. What happens is logged on standard error. Ctrl-C or SIGTERM ends
+    it cleanly, after the write in progress, with exit code 0. See docs/watch.md.
+
+    \b
+      booru-tagger watch ~/fanart
+      booru-tagger watch --polling /mnt/share --ignore 'sketches/*'
+    """
+    from booru_tagger.cli.watching import Request, watch_folders  # numpy, Pillow, onnxruntime and watchdog
+
+    request = Request(folders, once, polling, settle, ignore, stats, log_format)
+    return watch_folders(request, loaded.settings)

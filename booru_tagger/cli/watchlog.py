@@ -1,0 +1,116 @@
+"""The log of `booru-tagger watch`: lines for people or for programs, and figures once a minute."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from booru_tagger.cli.text import counted, printable
+from booru_tagger.runner import Outcome
+
+LOGGER = logging.getLogger("booru_tagger.watch")
+_FIELDS = ("event", "path", "reason", "tags", "files", "tagged", "unchanged", "failed")
+
+
+@contextmanager
+def log_to_stderr(log_format: str) -> Iterator[None]:
+    """Write the log of the watch to standard error for as long as this lasts, as ``text`` or as ``json``."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if log_format == "json" else _Text("%(asctime)s %(message)s"))
+    former = LOGGER.level, LOGGER.propagate
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.level, LOGGER.propagate = former
+
+
+class _Text(logging.Formatter):
+    """One line whatever a file may be called."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+class _Json(logging.Formatter):
+    """One object a line: ``time`` (ISO 8601), ``level``, ``event``, what belongs to the event, ``message``.
+
+    Bytes of a name that are not valid UTF-8 come as lone surrogates, escaped.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).astimezone()
+        line: dict[str, Any] = {"time": time.isoformat(), "level": record.levelname.lower()}
+        line.update({name: getattr(record, name) for name in _FIELDS if hasattr(record, name)})
+        return json.dumps({**line, "message": record.getMessage()})
+
+
+def log_tagged(outcome: Outcome) -> None:
+    """Log a picture that was tagged."""
+    tags = [tag.tag for tag in outcome.result.tags] if outcome.result is not None else []
+    LOGGER.info(
+        "%s: %s",
+        outcome.path,
+        ", ".join(tags) or "no tags",
+        extra={
+            "event": "tagged",
+            "path": outcome.path,
+            "tags": tags,
+            "files": [str(path) for path in outcome.changed],
+        },
+    )
+
+
+class Stats:
+    """Counts outcomes, and logs the counts now and then."""
+
+    def __init__(self) -> None:
+        self.tagged = self.unchanged = self.failed = 0
+
+    def count(self, outcome: Outcome) -> None:
+        if outcome.result is None:
+            self.unchanged += 1
+        elif outcome.result.error is None:
+            self.tagged += 1
+        else:
+            self.failed += 1
+
+    def log(self) -> None:
+        LOGGER.info(
+            "so far %s tagged, %s unchanged, %s",
+            counted(self.tagged, "picture"),
+            f"{self.unchanged:,}",
+            counted(self.failed, "failed try", "failed tries"),
+            extra={
+                "event": "stats",
+                "tagged": self.tagged,
+                "unchanged": self.unchanged,
+                "failed": self.failed,
+            },
+        )
+
+    @contextmanager
+    def logged_every(self, seconds: float) -> Iterator[None]:
+        """Log the counts time and again while this lasts, in a thread, whatever else is going on."""
+        over = threading.Event()
+
+        def log() -> None:
+            while not over.wait(seconds):
+                self.log()
+
+        thread = threading.Thread(target=log, name="stats", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()

@@ -1,0 +1,324 @@
+"""`booru-tagger watch`, the real command: nothing is missed and nothing done twice, whatever happens."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from booru_tagger.journal import Journal
+from tests.bundles import Painted, paint
+from tests.e2e.command import Home, make_home
+
+MIKU_CAPTION = "hatsune_miku, vocaloid, aqua_eyes, aqua_hair, twintails\n"
+PATIENCE = 120
+"""Seconds until what must happen counts as not happening; it decides nothing else."""
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+class Watcher:
+    """The running command, and all that it has logged."""
+
+    def __init__(self, home: Home, *args: str | Path) -> None:
+        self.log = home.folder / "log"
+        with self.log.open("ab") as log:
+            self.process = home.start("watch", "--log-format", "json", *args, stderr=log)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What this and all former watchers of the home logged. A kill may have cut a line short."""
+        lines = []
+        for line in self.log.read_text("utf-8").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                assert "{" in line, line
+        return lines
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if line.get("event") == name]
+
+    def tagged(self) -> Counter[str]:
+        """How often each picture was tagged, by name."""
+        return Counter(Path(line["path"]).name for line in self.events("tagged"))
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.05)
+
+    def until_written(self, folder: Path, count: int) -> None:
+        self.until(lambda: len(sidecars(folder)) >= count)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_bundle: Path) -> Home:
+    return make_home(tmp_path, BOORU_TAGGER_MODEL=str(tiny_bundle), BOORU_TAGGER_JOBS="2")
+
+
+@pytest.fixture
+def start(home: Home) -> Iterator[Callable[..., Watcher]]:
+    """Starts watchers of the work folder, and sees to it that none survives the test."""
+    started: list[Watcher] = []
+
+    def start(*args: str | Path) -> Watcher:
+        started.append(Watcher(home, *(args or (home.work,))))
+        return started[-1]
+
+    yield start
+    for watcher in started:
+        watcher.process.kill()
+        watcher.process.wait()
+
+
+def png(**options: Any) -> bytes:
+    file = io.BytesIO()
+    paint([Painted(8, 8, 40)], size=(64, 64)).save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def large_png() -> bytes:
+    """Some ten kilobytes: noise around a face."""
+    noise = np.random.default_rng(0).integers(0, 100, (64, 64, 3), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    image.paste(paint([Painted(0, 0, 40)], size=(40, 40)).crop((0, 0, 40, 40)), (12, 12))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def drop(folder: Path, names: range) -> None:
+    """A burst of pictures, each different from all others."""
+    for number in names:
+        (folder / f"{number}.png").write_bytes(png(dpi=(72 + number, 72)))
+
+
+def sidecars(folder: Path) -> set[str]:
+    return {path.name.removesuffix(".png.txt") for path in folder.rglob("*.txt")}
+
+
+def assert_tagged_once(watcher: Watcher, home: Home, count: int) -> None:
+    names = {str(number) for number in range(count)}
+    assert sidecars(home.work) == names
+    assert {path.read_text() for path in home.work.glob("*.txt")} == {MIKU_CAPTION}
+    twice = [name for name, times in watcher.tagged().items() if times > 1]
+    assert not twice
+    with Journal.open(home.folder / "state/booru-tagger/journal.sqlite3") as journal:
+        for name in names:
+            entry = journal.entry(home.work / f"{name}.png")
+            assert entry is not None
+            assert len(entry.marks) == 2
+    left = {path.suffix for path in home.work.iterdir()}
+    assert left == {".png", ".txt", ".json"}, "temporary files are left"
+
+
+@posix
+@pytest.mark.parametrize("polling", [[], ["--polling", "--settle", "0.5"]], ids=["events", "polling"])
+@pytest.mark.parametrize(("count", "stops"), [(40, 3), pytest.param(2_000, 12, marks=pytest.mark.slow)])
+def test_bursts_while_it_is_killed_and_stopped_and_started(
+    home: Home, start: Callable[..., Watcher], count: int, stops: int, polling: list[str]
+) -> None:
+    dice = random.Random(count)
+    watcher, dropped = start(*polling, home.work), 0
+    burst = count // (2 * stops + 1)
+    for stop in range(stops):
+        drop(home.work, range(dropped, dropped + burst))
+        dropped += burst
+        watcher.until_written(home.work, max(1, round(dice.random() * dropped)))
+        if stop % 2:
+            assert watcher.stop(dice.choice([signal.SIGTERM, signal.SIGINT])) == 0
+        else:
+            watcher.stop(signal.SIGKILL)
+        drop(home.work, range(dropped, dropped + burst))
+        dropped += burst
+        watcher = start(*polling, home.work)
+    drop(home.work, range(dropped, count))
+    watcher.until_written(home.work, count)
+    assert watcher.stop() == 0
+    assert home.run("watch", "--once", home.work).code == 0  # whatever a last kill left half done
+    assert_tagged_once(watcher, home, count)
+
+
+@pytest.mark.parametrize("pause", [0.0, 1.0], ids=["steadily", "with pauses"])
+def test_a_slow_writer_is_waited_for(home: Home, start: Callable[..., Watcher], pause: float) -> None:
+    """With pauses it is the system's word on closing that tells, which not every system gives."""
+    if pause and sys.platform != "linux":
+        pytest.skip("needs Linux")
+    watcher = start()
+    watcher.until(lambda: watcher.events("watching"))
+    data = large_png()
+    with (home.work / "slow.png").open("wb") as file:
+        for begin in range(0, len(data), 1024):
+            file.write(data[begin : begin + 1024])
+            file.flush()
+            time.sleep(pause if begin % 4096 == 0 else 0.05)
+        assert watcher.tagged() == {}
+    watcher.until(watcher.tagged)
+    (home.work / "flush.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["flush.png"])
+    assert watcher.tagged() == {"slow.png": 1, "flush.png": 1}
+    assert not watcher.events("retry")
+
+
+def test_downloads_saves_by_rename_and_folders_moved_in(home: Home, start: Callable[..., Watcher]) -> None:
+    watcher = start()
+    watcher.until(lambda: watcher.events("watching"))
+    work, outside = home.work, home.folder / "outside"
+    (work / "a.png").touch()  # as Firefox does
+    (work / "a.png.part").write_bytes(png()[:50])
+    (outside / "deep").mkdir(parents=True)
+    for name in ("b.png", "deep/c.png", "deep/c.png.crdownload", "deep/note.txt"):
+        (outside / name).write_bytes(png())
+    outside.rename(work / "inside")
+    (work / ".d.png.swp").write_bytes(png())
+    (work / ".d.png.swp").rename(work / "d.png")
+    with (work / "a.png.part").open("ab") as file:
+        file.write(png()[50:])
+    (work / "a.png.part").rename(work / "a.png")
+    watcher.until(lambda: len(watcher.tagged()) == 4)
+    assert watcher.tagged() == {"a.png": 1, "b.png": 1, "c.png": 1, "d.png": 1}
+    assert not watcher.events("retry")
+    (work / "inside/deep/e.png").write_bytes(png())  # a folder that came is watched like any other
+    watcher.until(lambda: watcher.tagged()["e.png"])
+
+
+def test_a_picture_that_changes_is_tagged_again(home: Home, start: Callable[..., Watcher]) -> None:
+    watcher = start()
+    (home.work / "a.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["a.png"] == 1)
+    paint([Painted(8, 8, 40, who="cirno", hair="blue", eyes="blue")], size=(64, 64)).save(home.work / "a.png")
+    watcher.until(lambda: watcher.tagged()["a.png"] == 2)
+    assert (home.work / "a.png.txt").read_text().startswith("cirno")
+
+
+@linux
+def test_what_it_does_itself_does_not_wake_it(home: Home, start: Callable[..., Watcher]) -> None:
+    drop(home.work, range(10))
+    watcher = start(home.work, "--writer", "txt", "--writer", "json", "--writer", "xmp")
+    watcher.until(lambda: len(watcher.tagged()) == 10)
+    time.sleep(1)
+    before, log = _cpu_seconds(watcher.process.pid), watcher.log.read_bytes()
+    time.sleep(3)
+    assert watcher.log.read_bytes() == log
+    assert _cpu_seconds(watcher.process.pid) - before < 0.1
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_bad_picture_is_tried_again_and_stops_nothing(home: Home, start: Callable[..., Watcher]) -> None:
+    (home.work / "bad.png").write_bytes(png()[:100])
+    (home.work / "text.png").write_text("no picture")
+    (home.work / "good.png").write_bytes(png())
+    watcher = start()
+    watcher.until(lambda: len(watcher.events("retry")) >= 3)  # one of them has been tried twice
+    assert watcher.tagged() == {"good.png": 1}
+    assert all(line["path"] in line["reason"] for line in watcher.events("retry"))
+    (home.work / "bad.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["bad.png"])
+
+
+def test_a_folder_that_goes_and_comes_back_is_watched_on(home: Home, start: Callable[..., Watcher]) -> None:
+    folder = home.work / "fanart"
+    watcher = start(folder)
+    watcher.until(lambda: watcher.events("missing"))
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["a.png"])
+    shutil.rmtree(folder)
+    watcher.until(lambda: len(watcher.events("missing")) == 2)
+    folder.mkdir()
+    (folder / "b.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["b.png"])
+    assert watcher.stop() == 0
+
+
+@posix
+def test_only_one_watches_a_folder_and_a_dead_one_does_not_count(
+    home: Home, start: Callable[..., Watcher]
+) -> None:
+    link = home.folder / "link"
+    link.symlink_to(home.work)
+    watcher = start()
+    watcher.until(lambda: watcher.events("watching"))
+    second = home.run("watch", link)
+    assert second.code == 7
+    assert "another booru-tagger is watching it already" in second.err
+    watcher.stop(signal.SIGKILL)
+    assert home.run("watch", "--once", link).code == 0
+
+
+class TestOnce:
+    def test_it_tags_what_is_there_and_ends(self, home: Home) -> None:
+        drop(home.work, range(3))
+        (home.work / "ignored").mkdir()
+        (home.work / "ignored/a.png").write_bytes(png())
+        ended = home.run("watch", "--once", "--ignore", "ignored", ".")
+        assert ended.code == 0
+        assert "3 pictures tagged" in ended.err
+        assert sidecars(home.work) == {"0", "1", "2"}
+        again = home.run("watch", "--once", "--ignore", "ignored", ".")
+        assert again.code == 0
+        assert "0 pictures tagged, 3 unchanged" in again.err
+
+    def test_the_exit_code_tells_of_failures(self, home: Home) -> None:
+        assert home.run("watch", "--once", ".").code == 0
+        (home.work / "bad.png").write_text("no picture")
+        assert home.run("watch", "--once", ".").code == 4
+        drop(home.work, range(1))
+        ended = home.run("watch", "--once", ".")
+        assert ended.code == 3
+        assert "bad.png" in ended.err
+        assert home.run("watch", "--once", "missing").code == 4
+
+
+def test_what_cannot_be_watched_is_refused(home: Home) -> None:
+    (home.work / "a.png").write_bytes(png())
+    assert home.run("watch", "a.png").code == 2
+    assert home.run("watch").code == 2
+    ended = home.run("watch", "--no-journal", ".")
+    assert ended.code == 2
+    assert "journal" in ended.err
+
+
+@linux
+@pytest.mark.slow
+def test_memory_stays_flat_over_ten_thousand_events(home: Home, start: Callable[..., Watcher]) -> None:
+    drop(home.work, range(200))
+    watcher = start()
+    watcher.until(lambda: len(watcher.tagged()) == 200)
+    before = _resident_megabytes(watcher.process.pid)
+    for number in range(10_000):
+        (home.work / f"{number % 200}.png").touch()
+        (home.work / f"note{number % 50}.txt").write_text(str(number))
+    (home.work / "last.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["last.png"])
+    assert _resident_megabytes(watcher.process.pid) - before < 20
+    assert len(watcher.events("tagged")) == 201
+
+
+def _resident_megabytes(process: int) -> float:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
