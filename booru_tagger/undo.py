@@ -24,6 +24,8 @@ from booru_tagger.writers.naming import Naming
 from booru_tagger.writers.options import WriterOptions
 from booru_tagger.writers.registry import make_writer
 
+_RESTORABLE = (Original.ABSENT, Original.KEPT)
+
 Fate = Literal["restored", "deleted", "edited", "missing", "failed"]
 """``restored``: its old bytes are back. ``deleted``: there was no such file before, and there is none now.
 ``edited``: our tags were taken out of it. ``missing``: somebody has deleted it. ``failed``: see the error."""
@@ -92,28 +94,27 @@ def untag(
     help to find a writer's target again. A target that cannot be changed is reported as failed and can be
     tried again. Raises :class:`OutputError` where the journal cannot be used.
     """
-    entry = journal.entry(picture)
+    with journal.turn(picture, ()):  # settles what a killed run left open
+        entry = journal.entry(picture)
     if entry is None:
         return Undoing(picture, ())
     task = _Task(picture, journal, options or WriterOptions(), forget_deletions)
     if dry_run:
         return Undoing(picture, tuple(task.foresee(mark) for mark in entry.marks if _is_open(mark)))
     with journal.turn(picture, [mark.target for mark in entry.marks]):
-        entry = journal.entry(picture)  # again: another process may have been at it, or a killed one
+        entry = journal.entry(picture)  # again: another process may have been at it
         marks = entry.marks if entry is not None else ()
         done = tuple(task.take_out(mark) for mark in marks if _is_open(mark))
-        if forget_deletions:
-            for mark in marks:
-                if not _is_open(mark):
-                    journal.record_removal(picture, mark.target, mark.writer, frozenset())
+        for mark in marks:
+            if not _is_open(mark):
+                task.close(mark)
         return Undoing(picture, done)
 
 
 def _is_open(mark: Mark) -> bool:
     """Whether there is something left to undo."""
-    if mark.owned or mark.original == Original.UNKNOWN:
-        return bool(mark.owned)
-    return _sha256(mark.content) != mark.left_sha256
+    is_other = mark.original in _RESTORABLE and _sha256(mark.content) != mark.left_sha256
+    return bool(mark.owned) or is_other
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,10 @@ class _Task:
                 return self._remove(mark)
         except BooruTaggerError as error:
             return _failed(mark, error)
+
+    def close(self, mark: Mark) -> None:
+        """Note that nothing of ours stands there: whatever does is a person's from now on."""
+        self._record(mark, mark.deleted)
 
     def _restore(self, mark: Mark) -> Undone:
         def old(before: bytes | None) -> Change:
@@ -206,7 +211,7 @@ class _Task:
 
 def _is_as_left(mark: Mark, content: bytes) -> bool:
     """Whether the old bytes undo what we wrote: they are known, and nothing else has changed since."""
-    return mark.original != Original.UNKNOWN and not mark.shared and _sha256(content) == mark.left_sha256
+    return mark.original in _RESTORABLE and not mark.shared and _sha256(content) == mark.left_sha256
 
 
 def _restored(mark: Mark) -> Fate:

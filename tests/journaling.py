@@ -1,14 +1,17 @@
-"""Writing and journaling without a writer: the test says what stands where, and whose it is."""
+"""Writing and journaling step by step: with real writers, or with none, where the test says what they did."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 
 from booru_tagger.journal import Journal
 from booru_tagger.types import Tag, TagResult
-from booru_tagger.writers.base import Written
+from booru_tagger.writers.base import Job, Written
+from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.registry import make_writer
 
 
 def result_for(picture: Path) -> TagResult:
@@ -56,3 +59,39 @@ def tag(journal: Journal, picture: Path, fingerprint: str = "f") -> Path:
         report = write(target, b"blue_hair\n", {"blue_hair"})
         journal.record(picture, fingerprint, result_for(picture), [("txt", report)])
     return target
+
+
+class KilledError(Exception):
+    """Stands for kill -9."""
+
+
+def write_tags(
+    journal: Journal,
+    picture: Path,
+    tags: Sequence[str],
+    *writers: str,
+    options: WriterOptions | None = None,
+    kill: str = "",
+) -> None:
+    """What a run does with one picture. ``kill`` ends it ``before`` or ``after`` the first swap."""
+    made = [make_writer(name, options) for name in writers or ("txt",)]
+    found = tuple(Tag(name, "general", 0.9, "measured") for name in tags)
+    result = TagResult(str(picture), 1, 1, tags=found)
+
+    def announce(writer: str, account: Written) -> None:
+        journal.announce(picture, writer, account)
+        if kill == "before":
+            raise KilledError
+
+    journal.is_done(picture, "f")
+    with journal.turn(picture, [target for writer in made if (target := writer.target(picture)) is not None]):
+        written = []
+        for writer in made:
+            target = writer.target(picture)
+            assert target is not None
+            mine = journal.ownership(target, picture)
+            job = Job(picture, result, found, mine.owned, mine.deleted, partial(announce, writer.name))
+            written.append((writer.name, writer.write(job)))
+            if kill == "after":
+                raise KilledError
+        journal.record(picture, "f", result, written)

@@ -111,15 +111,16 @@ def _original(
     row = connection.execute(
         "SELECT left_sha256, original, bytes FROM targets WHERE path = ?", (target,)
     ).fetchone()
-    if row is not None and row[0] == before_sha256 and row[1] != Original.UNKNOWN:
-        return Original(row[1]), _inflated(row[2])  # nobody edited it since
+    untouched = row is None or row[1] == Original.UNTOUCHED
+    if untouched and not report.changed:
+        return Original.UNTOUCHED, None
     if report.before is None:
         return Original.ABSENT, None
-    ours = ownership(connection, target, picture).owned - set(report.deleted)
-    if ours or _is_shared(connection, target, picture) or not report.owned:
-        # Edited since and tags of ours are in it, or none of ours go into it: nothing that could be put back.
-        return Original.UNKNOWN, None
-    return (Original.KEPT, report.before) if len(report.before) <= KEPT_BYTES else (Original.UNKNOWN, None)
+    if untouched and len(report.before) <= KEPT_BYTES:
+        return Original.KEPT, report.before
+    if not untouched and row[0] == before_sha256:  # nobody edited it since
+        return Original(row[1]), _inflated(row[2])
+    return Original.UNKNOWN, None
 
 
 def _is_shared(connection: Connection, target: bytes, picture: bytes) -> bool:
@@ -171,8 +172,9 @@ def forget_empty(connection: Connection, picture: bytes, target: bytes) -> None:
 
 def written_below(connection: Connection, prefix: bytes) -> list[bytes]:
     rows = connection.execute(
-        "SELECT path FROM pictures WHERE path >= ? AND path < ? AND EXISTS"
-        " (SELECT 1 FROM marks WHERE picture = pictures.id AND owned != CAST('[]' AS BLOB)) ORDER BY path",
+        "SELECT path FROM pictures WHERE path >= ?1 AND path < ?2 AND EXISTS"
+        " (SELECT 1 FROM marks WHERE picture = pictures.id AND owned != CAST('[]' AS BLOB))"
+        " UNION SELECT picture FROM intents WHERE picture >= ?1 AND picture < ?2 ORDER BY 1",
         (prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
     )
     return [row[0] for row in rows]

@@ -146,17 +146,20 @@ class Journal:
             self._settle_one(picture, target, change, content)
 
     def _settle_one(self, picture: bytes, target: bytes, change: Change, content: str) -> None:
-        made = content == change.after_sha256 or (
-            change.after_sha256 is None and content != change.before_sha256
-        )
-        # Neither the content before nor the one announced: a person was faster, and keeps all that is there.
-        if made:
-            done = replace(change, after_sha256=content)
-            self._database.write(
-                lambda connection: ledger.apply(connection, picture, target, done, time.time())
-            )
-        else:
-            self._database.write(lambda connection: ledger.drop_intent(connection, picture, target))
+        def work(connection: Connection) -> None:
+            if content == change.before_sha256:
+                ledger.drop_intent(connection, picture, target)
+            elif content == change.after_sha256 or change.after_sha256 is None:
+                done = replace(change, after_sha256=content)
+                ledger.apply(connection, picture, target, done, time.time())
+            else:  # a person was faster than we: what is not ours for certain is theirs
+                still = change.owned & ledger.ownership(connection, target, picture).owned
+                edited = replace(
+                    change, owned=still, after_sha256=content, original=Original.UNKNOWN, content=None
+                )
+                ledger.apply(connection, picture, target, edited, time.time())
+
+        self._database.write(work)
 
     def ownership(self, target: Path, picture: Path) -> Ownership:
         """Which tags in ``target`` we put there for ``picture``, and which of ours a person took out.
@@ -221,7 +224,7 @@ class Journal:
         return self._known(self._keys(picture), stamp_of(picture)) is not None
 
     def written_below(self, folder: Path, *, recursive: bool = True) -> list[Path]:
-        """The pictures in ``folder``, gone ones too, for which tags of ours stand in some file; by path."""
+        """The pictures in ``folder``, gone ones too, for which tags of ours (may) stand in some file."""
         prefix = os.fsencode(os.path.realpath(folder)).rstrip(_SEPARATOR) + _SEPARATOR
         found = self._database.read(lambda connection: ledger.written_below(connection, prefix))
         return [path_of(key) for key in found if recursive or _SEPARATOR not in key[len(prefix) :]]
@@ -233,14 +236,16 @@ class Journal:
 
         ``after_sha256`` is the hash that its content will have, ``None`` where that is not known.
         """
-        change = Change(writer, frozenset(), deleted, sha256_of(target) or "", after_sha256, Original.UNKNOWN)
+        change = Change(
+            writer, frozenset(), deleted, sha256_of(target) or "", after_sha256, Original.UNTOUCHED
+        )
         keys = self._keys(picture), self._keys(target)
         self._database.write(lambda connection: ledger.put_intent(connection, *keys, change, time.time()))
 
     def record_removal(self, picture: Path, target: Path, writer: str, deleted: frozenset[str]) -> None:
         """Note that none of our tags for ``picture`` stand in ``target`` any more, which makes it undone."""
         keys = self._keys(picture), self._keys(target)
-        change = Change(writer, frozenset(), deleted, "", sha256_of(target) or "", Original.UNKNOWN)
+        change = Change(writer, frozenset(), deleted, "", sha256_of(target) or "", Original.UNTOUCHED)
 
         def work(connection: Connection) -> None:
             now = time.time()

@@ -53,6 +53,8 @@ class Original(IntEnum):
     """Too large to keep, shared by several pictures, or edited by a person after we wrote to it."""
     ABSENT = 1
     KEPT = 2
+    UNTOUCHED = 3
+    """There was no such write yet, or it was undone: what stands there is all a person's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,22 +241,26 @@ class TestOriginal:
         )
         assert self.original(journal, picture) == (Original.UNKNOWN, None)
 
-    def test_is_what_the_person_made_of_it_where_nothing_of_ours_is_left(
-        self, journal: Journal, picture: Path
-    ) -> None:
+    def test_is_kept_from_the_first_change_on(self, journal: Journal, picture: Path) -> None:
+        target = picture.with_name("a.txt")
+        self.record(journal, picture, account(target, b"a\n", b"a\n", set()))
+        assert self.original(journal, picture) == (Original.UNTOUCHED, None)
+        self.record(journal, picture, account(target, b"typed\n", b"typed, b\n", {"b"}))
+        assert self.original(journal, picture) == (Original.KEPT, b"typed\n")
+
+    def test_is_kept_where_a_change_brought_no_tags(self, journal: Journal, picture: Path) -> None:
+        self.record(journal, picture, account(picture.with_name("a.json"), b"{}", b'{"faces": []}', set()))
+        assert self.original(journal, picture) == (Original.KEPT, b"{}")
+
+    def test_is_absent_again_where_a_person_deleted_the_file(self, journal: Journal, picture: Path) -> None:
         target = picture.with_name("a.txt")
         self.record(
             journal,
             picture,
             account(target, b"mine\n", b"mine, a\n", {"a"}),
-            account(target, b"typed\n", b"typed, b\n", {"b"}, {"a"}),
+            account(target, None, b"a\n", {"a"}),
         )
-        assert self.original(journal, picture) == (Original.KEPT, b"typed\n")
-
-    def test_is_not_kept_for_nothing(self, journal: Journal, picture: Path) -> None:
-        target = picture.with_name("a.txt")
-        self.record(journal, picture, account(target, b"a\n", b"a\n", set()))
-        assert self.original(journal, picture) == (Original.UNKNOWN, None)
+        assert self.original(journal, picture) == (Original.ABSENT, None)
 
     def test_is_not_kept_where_it_is_large_or_shared(self, journal: Journal, picture: Path) -> None:
         large = b"x" * ((1 << 20) + 1)

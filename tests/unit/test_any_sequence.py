@@ -1,0 +1,267 @@
+"""Any sequence of tagging, editing by hand, kills and taking back: what is a person's stays a person's."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from booru_tagger.journal import Journal
+from booru_tagger.undo import untag
+from booru_tagger.writers.registry import make_writer
+from tests.journaling import KilledError, write_tags
+
+VOCABULARY = ("aqua_eyes", "blue_hair", "cat_ears", "dress")
+
+
+class Hand(Protocol):
+    """A person who edits a sidecar."""
+
+    def start(self, target: Path, tags: Sequence[str]) -> None: ...
+    def tags(self, target: Path) -> list[str]: ...
+    def add(self, target: Path, tag: str) -> None: ...
+    def drop(self, target: Path, tag: str) -> None: ...
+
+
+class TextHand:
+    def __init__(self, gap: str, *, spaces: bool) -> None:
+        self.gap = gap
+        self.blank = " " if spaces else "_"
+
+    def start(self, target: Path, tags: Sequence[str]) -> None:
+        self._store(target, tags)
+
+    def tags(self, target: Path) -> list[str]:
+        found = target.read_text().replace(self.gap, "\n").split("\n")
+        return [tag.strip().replace(" ", "_") for tag in found if tag.strip()]
+
+    def add(self, target: Path, tag: str) -> None:
+        self._store(target, [tag, *self.tags(target)])
+
+    def drop(self, target: Path, tag: str) -> None:
+        self._store(target, [other for other in self.tags(target) if other != tag])
+
+    def _store(self, target: Path, tags: Sequence[str]) -> None:
+        target.write_text(self.gap.join(tags).replace("_", self.blank))
+
+
+class JsonHand:
+    """Knows that ``tags`` is the list to edit, in our own file and in our part of another program's; tags
+    elsewhere in that are read, and left alone."""
+
+    def start(self, target: Path, tags: Sequence[str]) -> None:
+        target.write_text('{"source" :"https://example.org",  "rating": "s"}')
+
+    def tags(self, target: Path) -> list[str]:
+        whole = json.loads(target.read_text())
+        return list(map(_name, [*whole.get("tags", []), *whole.get("booru_tagger", {}).get("tags", [])]))
+
+    def add(self, target: Path, tag: str) -> None:
+        self._store(target, lambda tags: [tag, *tags])
+
+    def drop(self, target: Path, tag: str) -> None:
+        self._store(target, lambda tags: [entry for entry in tags if _name(entry) != tag])
+
+    def _store(self, target: Path, edit: Any) -> None:
+        whole = json.loads(target.read_text())
+        if "tags" in _part(whole):
+            _part(whole)["tags"] = edit(_part(whole)["tags"])
+            target.write_text(json.dumps(whole))
+
+
+def _part(whole: dict[str, Any]) -> dict[str, Any]:
+    part: dict[str, Any] = whole if "schema" in whole else whole.get("booru_tagger", {})
+    return part
+
+
+def _name(entry: Any) -> str:
+    return str(entry["tag"] if isinstance(entry, dict) else entry)
+
+
+HANDS: dict[str, Hand] = {
+    "txt": TextHand(", ", spaces=False),
+    "hydrus": TextHand("\n", spaces=True),
+    "json": JsonHand(),
+}
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What the tool holds to be its own, and to be taken out by a person."""
+
+    ours: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What a killed run announced, and the content on both sides of the swap."""
+
+    before: bytes | None
+    after: bytes | None
+    belief: Belief
+
+
+@dataclass
+class World:
+    """One sidecar, and what may be expected of it. Every event of the tool checks what it promises."""
+
+    journal: Journal
+    picture: Path
+    target: Path
+    writer: str
+    belief: Belief = Belief()
+    typed: set[str] = field(default_factory=set)
+    """Tags that a person has put there, and not taken out."""
+    dropped: set[str] = field(default_factory=set)
+    """Tags that a person took out since the tool looked last: typed again, that leaves no trace."""
+    pristine: bytes | None = None
+    """What was there before the tool came, as long as it alone has changed the file since."""
+    left: bytes | None = None
+    """What the tool left there; ``None`` where it has not been at it."""
+    spoilt: bool = False
+    """Whether a person has changed the file since the tool came."""
+    kill: Kill | None = None
+
+    def start(self, tags: Sequence[str]) -> None:
+        HANDS[self.writer].start(self.target, tags)
+        self.typed = self.standing()
+
+    def standing(self) -> set[str]:
+        return set(HANDS[self.writer].tags(self.target)) if self.target.exists() else set()
+
+    def content(self) -> bytes | None:
+        return self.target.read_bytes() if self.target.exists() else None
+
+    # The person
+
+    def add(self, name: str) -> None:
+        if self.target.exists() and name not in self.standing():
+            HANDS[self.writer].add(self.target, name)
+            self.typed |= {name} & self.standing() - self.dropped
+
+    def drop(self, name: str) -> None:
+        if name in self.standing():
+            HANDS[self.writer].drop(self.target, name)
+            if name not in self.standing():
+                self.dropped |= {name} - self.typed
+                self.typed.discard(name)
+
+    def delete(self) -> None:
+        self.target.unlink(missing_ok=True)
+        self.typed, self.dropped = set(), set()
+
+    # The tool
+
+    def tag(self, tags: Sequence[str]) -> None:
+        by_hand = self._look()
+        write_tags(self.journal, self.picture, tags, self.writer)
+        self._has_run(self._wanted(tags, by_hand))
+        assert self.standing() == by_hand | self.belief.ours
+        assert self.typed <= self.standing()
+
+    def killed(self, tags: Sequence[str], moment: str) -> None:
+        settled = self._settled()
+        by_hand, before = self._look(), self.content()
+        wanted = self._wanted(tags, by_hand)
+        try:
+            write_tags(self.journal, self.picture, tags, self.writer, kill=moment)
+        except KilledError:
+            changes = moment == "before" or self.content() != before
+            self.belief, self.left = settled, self.content()
+            self.kill = Kill(before, self.content(), wanted) if changes else None
+        else:  # there was nothing to swap in, and so no moment before it
+            self._has_run(wanted)
+        assert self.typed <= self.standing()
+
+    def untag(self) -> None:
+        been_there = self.left is not None
+        by_hand = self._look()
+        assert not untag(self.picture, self.journal).failed
+        assert self.standing() == by_hand
+        assert self.typed <= self.standing()
+        if been_there and not self.spoilt:
+            assert self.content() == self.pristine
+        self._has_run(Belief(deleted=self.belief.deleted))
+        self.left, self.spoilt = None, False
+
+    def _has_run(self, belief: Belief) -> None:
+        self.belief, self.left, self.dropped = belief, self.content(), set()
+
+    def _wanted(self, tags: Sequence[str], by_hand: set[str]) -> Belief:
+        return Belief(frozenset(tags) - by_hand - self.belief.deleted, self.belief.deleted)
+
+    def _settled(self) -> Belief:
+        """What is to be believed after a kill: certain is only what the content proves."""
+        if self.kill is None or self.content() == self.kill.before:
+            return self.belief
+        if self.content() == self.kill.after:
+            return self.kill.belief
+        return Belief(self.belief.ours & self.kill.belief.ours, self.kill.belief.deleted)
+
+    def _look(self) -> set[str]:
+        """Draw the conclusions that the tool must draw from what stands there; a person's tags."""
+        belief, content = self._settled(), self.content()
+        self.kill = None
+        ours = belief.ours if content is not None else frozenset()
+        self.belief = Belief(ours & self.standing(), belief.deleted | (ours - self.standing()))
+        if self.left is None or content is None:
+            self.pristine, self.spoilt = content, False
+        elif content != self.left:
+            self.spoilt = True
+        return self.standing() - self.belief.ours
+
+
+tags = st.lists(st.sampled_from(VOCABULARY), unique=True)
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("tag"), tags),
+        st.tuples(st.just("killed"), tags, st.sampled_from(["before", "after"])),
+        st.tuples(st.just("add"), st.sampled_from(VOCABULARY)),
+        st.tuples(st.just("drop"), st.sampled_from(VOCABULARY)),
+        st.tuples(st.just("delete")),
+        st.tuples(st.just("untag")),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+def _live(writer: str, start: list[str] | None, story: list[tuple[Any, ...]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, Journal.open(Path(folder, "journal.sqlite3")) as journal:
+        picture = Path(folder, "a.png")
+        picture.write_bytes(b"picture")
+        target = make_writer(writer).target(picture)
+        assert target is not None
+        world = World(journal, picture, target, writer)
+        if start is not None:
+            world.start(start)
+        for name, *arguments in story:
+            getattr(world, name)(*arguments)
+        world.untag()
+
+
+@pytest.mark.parametrize("writer", list(HANDS))
+@settings(max_examples=30, deadline=None)
+@given(start=st.none() | tags, story=events)
+def test_what_is_a_persons_stays_a_persons(
+    writer: str, start: list[str] | None, story: list[tuple[Any, ...]]
+) -> None:
+    _live(writer, start, story)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", list(HANDS))
+@settings(max_examples=300, deadline=None)
+@given(start=st.none() | tags, story=events)
+def test_and_so_in_many_more_stories(
+    writer: str, start: list[str] | None, story: list[tuple[Any, ...]]
+) -> None:
+    _live(writer, start, story)
