@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import Limits, Picture, crop, read_picture, square_around
+from booru_tagger.lettering import write_line
 from booru_tagger.types import Box, FaceResult, TagResult
 
 CELL = 128
@@ -23,18 +23,6 @@ MARGIN = 8
 CAPTION_LINES = 4
 _KEYWORD, _MARK = "Software", "booru-tagger contact sheet"
 _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (120, 120, 120)
-_FALLBACK_FONTS = (
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansCJKjp-Regular.otf",
-    "DroidSansFallbackFull.ttf",
-    "ipag.ttf",
-    "YuGothM.ttc",
-    "msgothic.ttc",
-    "Hiragino Sans GB.ttc",
-    "Arial Unicode.ttf",
-    "DejaVuSans.ttf",
-)
-"""Fonts with more letters than Pillow's own, where the system has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +88,8 @@ class ContactSheet:
             _caption(draw, entry, left, top + CELL + 2)
         if footer:
             text = f"and {self.left_out:,} faces more" if self._entries else "no faces"
-            _write(draw, (MARGIN, sheet.height - LINE - MARGIN), text, _FAINT, sheet.width)
+            place = MARGIN, sheet.height - LINE - MARGIN
+            write_line(draw, place, text, _FAINT, sheet.width, LINE - 3)
         return sheet
 
 
@@ -139,28 +128,4 @@ def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> N
     lines += [(colour, _INK) for colour in entry.colours.splitlines()]
     lines += [(entry.place, _FAINT)]
     for number, (text, ink) in enumerate(lines):
-        _write(draw, (left, top + number * LINE), text, ink, CELL)
-
-
-def _write(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, ink: tuple[int, int, int], width: int
-) -> None:
-    """One line of text, shortened in the middle where it is wider than ``width``."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    font = _font(text.isascii())
-    shown, keep = text, len(text)
-    while keep > 2 and draw.textlength(shown, font=font) > width:
-        keep -= 1
-        shown = f"{text[: keep - keep // 2]}…{text[-(keep // 2) :]}"
-    draw.text(place, shown, fill=ink, font=font)
-
-
-@cache
-def _font(ascii_only: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    if not ascii_only:
-        for name in _FALLBACK_FONTS:
-            try:
-                return ImageFont.truetype(name, LINE - 3)
-            except OSError:
-                continue
-    return ImageFont.load_default(LINE - 3)
+        write_line(draw, (left, top + number * LINE), text, ink, CELL, LINE - 3)

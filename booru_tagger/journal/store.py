@@ -22,7 +22,7 @@ from booru_tagger.journal.places import NO_STAMP, Keys, Stamp, path_of, sha256_o
 from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report
 from booru_tagger.types import TagResult
 
-_REMEMBERED_STAMPS = 65_536
+_REMEMBERED_STAMPS = 16_384
 _SEPARATOR = os.sep.encode()
 
 
@@ -94,10 +94,7 @@ class Journal:
         if known.stamp != stamp and not self._same_content(picture, known, stamp):
             return False
         targets = self._database.read(lambda connection: ledger.expected_targets(connection, known.id))
-        done = all(stamp_of(path_of(target)) is not None for target in targets)
-        if done:
-            self._seen.pop(key, None)
-        return done
+        return all(stamp_of(path_of(target)) is not None for target in targets)
 
     def _remember(self, key: bytes, stamp: Stamp) -> None:
         """Keep the stamp from before the picture is read, so that a change meanwhile is noticed."""
