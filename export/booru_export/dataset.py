@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import DataError
 from booru_tagger.types import Box
+from booru_tagger.writers.atomic import replace_file
+
+COLUMNS = ("path", "label", "source", "group", "split")
+"""Columns of a ``faces.csv``."""
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif"})
 
 
 @dataclass(frozen=True, slots=True)
 class FaceItem:
-    """One labelled face crop. ``group`` ties pictures that must stay on one side of a split."""
+    """One labelled face crop. ``group`` ties pictures that must stay on one side of a split.
+
+    ``split`` is the part that the picture was given to, or empty where nobody decided yet.
+    """
 
     path: Path
     label: str
     source: str
     group: str
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +56,10 @@ class Scene:
 def read_faces(place: Path) -> list[FaceItem]:
     """Faces of a ``faces.csv`` (or the folder that holds one), or of a folder with one folder per character.
 
-    The CSV needs the columns ``path`` and ``label``; ``source`` and ``group`` are optional (a picture
-    without a group is a group of its own). Raises :class:`DataError`.
+    The CSV needs the columns ``path`` and ``label``; ``source``, ``group`` and ``split`` are optional (a
+    picture without a group is a group of its own). Raises :class:`DataError`.
     """
-    table = place if place.suffix == ".csv" else place / "faces.csv"
+    table = table_of(place)
     if table.is_file():
         return list(_faces_of_csv(table))
     if not place.is_dir():
@@ -58,6 +68,11 @@ def read_faces(place: Path) -> list[FaceItem]:
     if not items:
         raise DataError(f"{place}: neither a faces.csv nor folders of pictures, one per character")
     return items
+
+
+def table_of(place: Path) -> Path:
+    """The table of a data set that is named by it or by its folder, whether it is there or not."""
+    return place if place.suffix == ".csv" else place / "faces.csv"
 
 
 def _faces_of_csv(table: Path) -> Iterator[FaceItem]:
@@ -74,6 +89,7 @@ def _faces_of_csv(table: Path) -> Iterator[FaceItem]:
                 label=row["label"],
                 source=row.get("source") or table.parent.name,
                 group=row.get("group") or row["path"],
+                split=row.get("split") or "",
             )
 
 
@@ -82,6 +98,59 @@ def _faces_of_folders(place: Path) -> Iterator[FaceItem]:
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in PICTURE_SUFFIXES:
                 yield FaceItem(path, folder.name, place.name, f"{folder.name}/{path.name}")
+
+
+def write_faces(table: Path, items: Iterable[FaceItem]) -> None:
+    """Write a ``faces.csv`` that :func:`read_faces` reads, whole or not at all; see :func:`path_from`.
+
+    Raises :class:`booru_tagger.errors.OutputError`.
+    """
+    rows = [
+        {
+            "path": path_from(table.parent, item.path),
+            "label": item.label,
+            "source": item.source,
+            "group": item.group,
+            "split": item.split,
+        }
+        for item in items
+    ]
+    replace_file(table, table_bytes(COLUMNS, rows))
+
+
+def write_split(place: Path, target: Path, part_of: Mapping[Path, str]) -> None:
+    """Write the table of a data set with the part of each picture in the column ``split``.
+
+    Other columns stay as they are. A picture that ``part_of`` does not know loses its part.
+    """
+    items, table = read_faces(place), table_of(place)
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as handle:
+            rows: list[dict[str, Any]] = list(csv.DictReader(handle))
+    else:
+        rows = [{"label": item.label, "source": item.source, "group": item.group} for item in items]
+    for row, item in zip(rows, items, strict=True):
+        row["group"] = item.group  # a missing group is made of the path, which may now read differently
+        row["path"] = path_from(target.parent, item.path)
+        row["split"] = part_of.get(item.path, "")
+    columns = list(dict.fromkeys([*COLUMNS, *(name for row in rows[:1] for name in row if name)]))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(target, table_bytes(columns, [{name: row.get(name) for name in columns} for row in rows]))
+
+
+def path_from(folder: Path, path: Path) -> str:
+    """How a table in ``folder`` names a picture: relative where it lies below, else by its whole path."""
+    path, folder = Path(os.path.abspath(path)), Path(os.path.abspath(folder))  # noqa: PTH100 (links stay links)
+    return (path.relative_to(folder) if path.is_relative_to(folder) else path).as_posix()
+
+
+def table_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> bytes:
+    """A CSV file with a header."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 def read_scenes(table: Path) -> list[Scene]:
