@@ -30,6 +30,10 @@ def with_settings(*names: str) -> Callable[[F], F]:
         def command(*args: Any, config: Path | None, **values: Any) -> Any:
             flags = {name: values.pop(name) for name in names}
             for name in [name for name in names if values.pop(f"no_{name}", False)]:
+                if flags[name] is not None:
+                    raise click.UsageError(
+                        f"{settings()[name].flag} and {settings()[name].off_flag}: choose one."
+                    )
                 flags[name] = False
             given = {name: _joined(value) for name, value in flags.items() if value not in (None, ())}
             return function(*args, loaded=load(given, config=config), **values)
