@@ -149,7 +149,8 @@ def decode_picture(
     except UnidentifiedImageError as error:
         raise NotAnImageError(f"{name}: not a picture in any format that is read here") from error
     except Image.DecompressionBombError as error:
-        raise TooLargeImageError(f"{name}: {error}") from error
+        size, _, _ = str(error).partition(",")  # what follows speaks of an attack
+        raise TooLargeImageError(f"{name}: too many pixels: {size}") from error
     except MemoryError as error:
         raise TooLargeImageError(f"{name}: not enough memory to decode it") from error
     except Exception as error:  # Pillow's plugins raise anything from SyntaxError to struct.error on bad data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,6 +85,8 @@ class Session:
         return self._session
 
     def _load(self) -> Any:
+        # Some builds report their use to their maker, and leave files in the user's cache folder for it.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime  # 0.1 s that only a program which runs a model should pay
 
         wanted, package = PROVIDERS[self.provider]
