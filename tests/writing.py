@@ -1,4 +1,4 @@
-"""Writers under test: jobs to give them, and for each format a person who edits its target with other tools."""
+"""Writers under test: jobs to give them, and for each format a person who edits its target."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ class JsonlPerson(Person):
     name = "a.png"
 
     def start(self, target: Path, names: Sequence[str]) -> None:
-        mine = json.dumps({"license": "CC0", "file_name": self.name, "tags": list(names)}, separators=(",", ":"))
+        mine = json.dumps(
+            {"license": "CC0", "file_name": self.name, "tags": list(names)}, separators=(",", ":")
+        )
         target.write_text('{"file_name" : "other.png", "text":"\\u6708"}\nno json at all\n' + mine)
 
     def keep(self, target: Path, wanted: Iterable[str]) -> None:
@@ -143,10 +145,13 @@ class XmpPerson(Person):
 
     def start(self, target: Path, names: Sequence[str]) -> None:
         listed = "".join(f"\n\t<r:li>{name}</r:li>" for name in names)
-        declared = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in _NAMESPACES.items() if prefix != "rdf")
+        declared = " ".join(
+            f'xmlns:{prefix}="{uri}"' for prefix, uri in _NAMESPACES.items() if prefix != "rdf"
+        )
         target.write_text(
             "<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><!-- mine -->"
-            f'<r:RDF xmlns:r="{_NAMESPACES["rdf"]}"><r:Description r:about=\'\' {declared} xmp:Rating = "4">\n'
+            f'<r:RDF xmlns:r="{_NAMESPACES["rdf"]}">'
+            f"<r:Description r:about='' {declared} xmp:Rating = \"4\">\n"
             f"<xmp:Label>月 &amp; 日</xmp:Label><dc:subject><r:Bag>{listed}\n</r:Bag></dc:subject>"
             '</r:Description></r:RDF><?xpacket end="w"?>'
         )

@@ -13,7 +13,8 @@ from booru_tagger.errors import OutputError
 from booru_tagger.writers.layout import Layout
 
 _DECODER = json.JSONDecoder()
-_BLANKS = re.compile(r"[ \t\r\n]*")
+_BOM = "\ufeff"
+_BLANKS = re.compile(rf"[{_BOM} \t\r\n]*")
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
@@ -27,9 +28,9 @@ def dumps(value: Any, indent: int | None = None) -> str:
 
 
 def loads(text: str, place: str) -> Any:
-    """Raises :class:`OutputError` that names ``place`` where the text is not JSON."""
+    """Raises :class:`OutputError` that names ``place`` where it is no JSON. Passes over a byte order mark."""
     try:
-        return json.loads(text)
+        return json.loads(text.removeprefix(_BOM))
     except (ValueError, RecursionError) as error:
         raise OutputError(f"{place}: is not valid JSON ({error}); repair it or move it away") from error
 

@@ -200,7 +200,7 @@ def _find(lines: Layout, name: str) -> int | None:
     for index, text in enumerate(lines.items):
         if any(spelling in text for spelling in spellings):
             with contextlib.suppress(ValueError, RecursionError):
-                line = json.loads(text)
+                line = json.loads(text.removeprefix("\ufeff"))
                 if isinstance(line, dict) and line.get("file_name") == name:
                     return index
     return None

@@ -84,7 +84,9 @@ def merge_fields(
     merged = {}
     for field, texts in existing.items():
         forms = [form(tag, field, options) for tag in kept]
-        ours = [text for text in forms if field in _TREES or (meaning(text) not in flat and _fits(text, field))]
+        ours = [
+            text for text in forms if field in _TREES or (meaning(text) not in flat and _fits(text, field))
+        ]
         merged[field] = merge(texts, ours, _noted(field, owned) & set(texts), gone[field])
     return MergedFields(
         merged,

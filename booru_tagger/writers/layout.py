@@ -29,8 +29,8 @@ class Layout:
         return "".join([*parts, self.behind])
 
     def gap(self, default: str) -> str:
-        """The separator that the text uses most; ``default`` where it has none."""
-        return Counter(self.gaps).most_common(1)[0][0] if self.gaps else default
+        """The separator that the text uses most, of several the last; ``default`` where it has none."""
+        return Counter(reversed(self.gaps)).most_common(1)[0][0] if self.gaps else default
 
     def insert(self, index: int, item: str, gap: str) -> None:
         if self.items:

@@ -1,0 +1,125 @@
+"""Captions and hydrus lists: their spelling, and the layouts that people give them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booru_tagger.errors import OutputError
+from booru_tagger.types import Tag, TagResult
+from booru_tagger.writers.base import CREATED, Job
+from booru_tagger.writers.hydrus import HydrusWriter
+from booru_tagger.writers.naming import Naming
+from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.txt import TxtWriter
+from tests.writing import job, tags
+
+
+def caption(folder: Path, before: bytes | None, *names: str, options: WriterOptions | None = None) -> bytes:
+    """The caption of ``a.png`` after those tags were written into it."""
+    target = folder / "a.png.txt"
+    if before is not None:
+        target.write_bytes(before)
+    TxtWriter(options or WriterOptions()).write(job(folder / "a.png", *names))
+    return target.read_bytes()
+
+
+def test_new_caption_is_one_line(tmp_path: Path) -> None:
+    assert caption(tmp_path, None, "hatsune_miku", "aqua_hair") == b"hatsune_miku, aqua_hair\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"1girl, solo\n", b"1girl, solo, a, b\n"),
+        (b"1girl, solo", b"1girl, solo, a, b"),
+        (b"1girl,solo,", b"1girl,solo,a,b,"),
+        (b"1girl\nsolo\n", b"1girl\nsolo\na\nb\n"),
+        (b"1girl\r\nsolo\r\n", b"1girl\r\nsolo\r\na\r\nb\r\n"),
+        (b"\xef\xbb\xbf1girl, solo", b"\xef\xbb\xbf1girl, solo, a, b"),
+        (b"", b"a, b"),
+        (b"\n", b"a, b\n"),
+        (b"A girl in the rain, at night.\n", b"A girl in the rain, at night., a, b\n"),
+        (b"trigger,\n1girl, solo\n", b"trigger,\n1girl, solo, a, b\n"),
+    ],
+)
+def test_a_persons_layout_is_kept(tmp_path: Path, before: bytes, after: bytes) -> None:
+    assert caption(tmp_path, before, "a", "b") == after
+
+
+@given(text=st.text(alphabet=st.sampled_from("ab ,\n\r\t_月\ufeff"), max_size=30))
+def test_any_text_is_taken_apart_and_put_together(text: str) -> None:
+    for writer in (TxtWriter, HydrusWriter):
+        layout = writer.dialect.parse(text)
+        assert str(layout) == text
+        for item in layout.items:
+            assert item.strip()
+            assert not re.search(f"[\n{writer.dialect.separators}]", item)
+
+
+def test_long_runs_of_blanks_are_read_once() -> None:
+    """Quadratic reading would take hours here."""
+    layout = TxtWriter.dialect.parse("a" + " " * 2_000_000 + "b" + "\n " * 1_000_000 + "c")
+    assert layout.items[1:] == ["c"]
+
+
+def test_spelling_options(tmp_path: Path) -> None:
+    options = WriterOptions(spaces=True, escape_brackets=True)
+    written = caption(tmp_path, None, "saber_(fate)", "^_^", "long_hair", options=options)
+    assert written == rb"saber \(fate\), ^_^, long hair" + b"\n"
+
+
+def test_changed_spelling_respells_our_own_tags(tmp_path: Path) -> None:
+    target = tmp_path / "a.png.txt"
+    target.write_text("by_hand\n")
+    first = TxtWriter(WriterOptions()).write(job(tmp_path / "a.png", "long_hair"))
+    TxtWriter(WriterOptions(spaces=True)).write(job(tmp_path / "a.png", "long_hair", after=first))
+    assert target.read_text() == "by_hand, long hair\n"
+
+
+def test_hydrus_namespaces(tmp_path: Path) -> None:
+    categories = ["character", "copyright", "artist", "rating", "meta", "general"]
+    found = tuple(Tag(f"Tag_{name}", name, 0.9, "m") for name in categories)
+    HydrusWriter(WriterOptions()).write(Job(tmp_path / "a.png", TagResult(""), found))
+    assert (tmp_path / "a.png.txt").read_text().splitlines() == [
+        "character:tag character",
+        "series:tag copyright",
+        "creator:tag artist",
+        "rating:tag rating",
+        "meta:tag meta",
+        "tag general",
+    ]
+
+
+def test_commas_do_not_separate_in_hydrus_lists(tmp_path: Path) -> None:
+    (tmp_path / "a.png.txt").write_text("title:well, hello\n")
+    HydrusWriter(WriterOptions()).write(job(tmp_path / "a.png", "aqua_hair"))
+    assert (tmp_path / "a.png.txt").read_text() == "title:well, hello\naqua hair\n"
+
+
+@pytest.mark.parametrize("name", ["a,b", "a\nb", " a", ""])
+def test_tag_that_would_not_be_read_back(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="would not be read back"):
+        caption(tmp_path, None, name)
+    assert not (tmp_path / "a.png.txt").exists()
+
+
+def test_empty_file_of_a_person_comes_back(tmp_path: Path) -> None:
+    target = tmp_path / "a.png.txt"
+    target.touch()
+    writer = TxtWriter(WriterOptions())
+    written = writer.write(job(tmp_path / "a.png", "aqua_hair"))
+    assert CREATED not in written.owned
+    writer.remove(tmp_path / "a.png", written.owned)
+    assert target.read_bytes() == b""
+
+
+def test_mirrored_folders_are_made(tmp_path: Path) -> None:
+    picture = tmp_path / "in/deep/a.png"
+    options = WriterOptions(naming=Naming("stem", tmp_path / "out/tree", (tmp_path / "in",)))
+    TxtWriter(options).write(Job(picture, TagResult(""), tags("aqua_hair")))
+    assert (tmp_path / "out/tree/deep/a.txt").read_text() == "aqua_hair\n"
