@@ -21,7 +21,8 @@ from booru_tagger.models.store import SHIPPED
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = SHELL.findall(README)
 SET_UP = "python3 -m venv .venv && "
 
 
@@ -63,18 +64,18 @@ def test_the_checks_run_the_readme_s_second_command_to_the_letter() -> None:
     assert second in [line.strip() for line in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("words", program_lines("\n".join(BLOCKS)), ids=" ".join)
-def test_every_command_shown_exists_with_its_options(words: list[str]) -> None:
-    command, rest = command_of(words)
-    given = {word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"}
-    assert given <= options_of(command)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_shown_exists_with_its_options(page: Path) -> None:
+    for words in program_lines("\n".join(SHELL.findall(page.read_text("utf-8")))):
+        command, rest = command_of(words)
+        given = {word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"}
+        assert given <= options_of(command) | {"--help"}, words
 
 
 def test_every_option_and_command_named_in_running_text_exists() -> None:
-    tag_options = options_of(command_of(["tag"])[0]) | {"--help"}
-    named = re.findall(r"`(--[a-z-]+)", README)
+    named = set(re.findall(r"`(--[a-z-]+)", README))
     assert named
-    assert set(named) <= tag_options
+    assert named <= options_of(command_of(["tag"])[0]) | {"--help"}
     for words in re.findall(r"`booru-tagger ([a-z ]+)", README):
         command_of(words.split())
 
