@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,14 +15,15 @@ EXIT_BROKEN_PIPE = 141
 """128 + SIGPIPE: whoever read our output closed it."""
 EXIT_INTERRUPTED = 130
 
-_log = logging.getLogger("booru_tagger")
-
 
 @click.group(
     cls=LazyGroup,
     commands={
         "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
         "watch": ("booru_tagger.cli.watch:watch", "Tag what is in folders, and then whatever comes."),
+        "characters": ("booru_tagger.cli.characters:characters", "Enrol characters of your own."),
+        "show": ("booru_tagger.cli.show:show", "Show every tag of a picture and where it comes from."),
+        "untag": ("booru_tagger.cli.untag:untag", "Take out again exactly the tags that were written."),
         "config": ("booru_tagger.cli.config:config", "Show, begin or check the configuration."),
     },
     plugin_group="booru_tagger.commands",
@@ -37,10 +37,13 @@ def cli(debug: bool) -> None:
     Exit codes are listed in docs/exit-codes.md.
     """
     if debug:
+        import logging
+
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        _log.addHandler(handler)
-        _log.setLevel(logging.DEBUG)
+        log = logging.getLogger("booru_tagger")
+        log.addHandler(handler)
+        log.setLevel(logging.DEBUG)
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -50,7 +53,7 @@ def main(args: Sequence[str] | None = None) -> int:
         code = cli.main(args, prog_name="booru-tagger", standalone_mode=False)
         sys.stdout.flush()
     except BooruTaggerError as error:
-        _log.debug("the error came from here", exc_info=True)
+        _log_origin()
         click.echo(f"booru-tagger: {error}", err=True)
         return error.exit_code
     except click.ClickException as error:
@@ -58,10 +61,17 @@ def main(args: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED
-    except PipeClosedError:
+    except (PipeClosedError, BrokenPipeError):
         _close_quietly()
         return EXIT_BROKEN_PIPE
     return code if isinstance(code, int) else 0
+
+
+def _log_origin() -> None:
+    """Where the error in hand comes from, for --debug."""
+    import logging  # a tenth of the time that --help takes
+
+    logging.getLogger("booru_tagger").debug("the error came from here", exc_info=True)
 
 
 def _accept_any_name() -> None:

@@ -6,14 +6,12 @@ import difflib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from booru_tagger.cli.plugins import EntryPoint, entry_points
 from booru_tagger.errors import BooruTaggerError, MissingExtraError
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 _PLUGIN_HELP = {
     "dataset": "Import, look over and split training data.",
@@ -41,10 +39,7 @@ class LazyGroup(click.Group):
 
     @cached_property
     def _plugins(self) -> dict[str, EntryPoint]:
-        from importlib.metadata import entry_points  # costs as much as click; only listings and plug-ins pay
-
-        found = entry_points(group=self._plugin_group)
-        return {entry.name: entry for entry in sorted(found, key=lambda entry: entry.name)}
+        return entry_points(self._plugin_group)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*self._lazy, *(name for name in self._plugins if name not in self._lazy)]
@@ -78,7 +73,7 @@ class LazyGroup(click.Group):
     def _help_for(self, name: str) -> str:
         if name in self._lazy:
             return self._lazy[name][1]
-        return _PLUGIN_HELP.get(name) or f"From the package {_package(self._plugins[name])}."
+        return _PLUGIN_HELP.get(name) or f"From the package {self._plugins[name].package}."
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -98,15 +93,11 @@ def _loaded(entry: EntryPoint) -> click.Command:
         raise
     except Exception as error:  # another package's code: anything may go wrong in it
         raise MissingExtraError(
-            f"the command {entry.name!r} of the package {_package(entry)} does not load "
+            f"the command {entry.name!r} of the package {entry.package} does not load "
             f"({type(error).__name__}: {error}); install what it needs, or repair or uninstall it"
         ) from error
     if not isinstance(command, click.Command):
         raise MissingExtraError(
-            f"the command {entry.name!r} of the package {_package(entry)} is no click command ({entry.value})"
+            f"the command {entry.name!r} of the package {entry.package} is no click command ({entry.value})"
         )
     return command
-
-
-def _package(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else entry.value

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from booru_tagger import errors
 from booru_tagger.cli import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
+from booru_tagger.cli.plugins import entry_points
 from booru_tagger.config import Settings, settings
 from booru_tagger.config.toml import literal
 from tests.bundles import Painted, paint
@@ -58,7 +59,7 @@ def test_every_command_is_listed_with_a_line_of_help(home: Home) -> None:
 
 
 def test_version(home: Home) -> None:
-    assert home.run("--version").out.split()[-1] == version("booru-tagger")
+    assert home.run("--version").out.split()[-1] == metadata.version("booru-tagger")
 
 
 def test_a_misspelt_command_is_told_what_was_meant(home: Home) -> None:
@@ -98,6 +99,13 @@ def plugged(tmp_path: Path) -> Home:
         "from booru_tagger.errors import MissingExtraError\nraise MissingExtraError('install other[extra]')\n"
     )
     return make_home(tmp_path / "home", PYTHONPATH=str(site))
+
+
+def test_plugins_are_found_as_the_standard_library_finds_them() -> None:
+    group = "booru_tagger.commands"
+    expected = {entry.name: entry.value for entry in metadata.entry_points(group=group)}
+    assert {name: entry.value for name, entry in entry_points(group).items()} == expected
+    assert {entry.package for entry in entry_points(group).values()} == {"booru-tagger"}
 
 
 def test_other_packages_add_commands(plugged: Home) -> None:
