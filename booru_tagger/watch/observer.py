@@ -19,14 +19,13 @@ TELLS_CLOSING = sys.platform == "linux"
 _EVENTS: list[type[events.FileSystemEvent]] = [
     events.FileCreatedEvent,
     events.FileModifiedEvent,
+    events.FileAttribEvent,
     events.FileMovedEvent,
     events.FileClosedEvent,
     events.DirCreatedEvent,
     events.DirMovedEvent,
 ]
 """Never those of opening, reading or closing unwritten: our own reading would wake us without end."""
-if hasattr(events, "FileAttribEvent"):  # watchdog 7; before, a file that was made readable counts as modified
-    _EVENTS.append(events.FileAttribEvent)
 
 _OUTSIDE = "/proc/sys/fs/inotify"
 """A folder that always exists, and hardly below a watched one."""

@@ -33,7 +33,7 @@ _BURST_PAUSE_SECONDS = 600.0
 overflows. But a folder in which something else never rests is not listed all the time."""
 _UNSETTLED_MOST = 10_000
 _IN_FLIGHT_MOST = 1_000
-_REPORTED_MOST = 10_000
+_UNREADABLE_MOST = 10_000
 
 _log = logging.getLogger("booru_tagger.watch")
 
@@ -75,7 +75,7 @@ class Watch:
             Root(folder, walk, names, self._inbox, recursive=recursive, polling=polling) for folder in folders
         ]
         self._in_flight: set[str] = set()
-        self._reported: set[str] = set()
+        self._unreadable: dict[str, bool] = {}
         self._check_due = self._resume = clock()
         self._burst, self._last_news, self._last_beginning = 0, clock(), clock()
         self._loss_due: float | None = None
@@ -134,6 +134,8 @@ class Watch:
             self.begin_again()  # with new observers: a folder that came with a lost event is not watched
         if now >= self._check_due:
             self._check_due = now + _CHECK_SECONDS
+            if self._has_opened():
+                self.begin_again()
             for root in self._roots:
                 self._check(root)
         for path in self._retries.due(now):
@@ -206,9 +208,18 @@ class Watch:
 
     def _unreported(self, failure: TagResult) -> Iterator[TagResult]:
         """Each folder that cannot be read is told of once, however often it is come across."""
-        if failure.path not in self._reported and len(self._reported) < _REPORTED_MOST:
-            self._reported.add(failure.path)
+        if failure.path not in self._unreadable and len(self._unreadable) < _UNREADABLE_MOST:
+            self._unreadable[failure.path] = _is_open(failure.path)
             yield failure
+
+    def _has_opened(self) -> bool:
+        """Whether somebody gave us access to a folder that could not be read. No event tells of that."""
+        opened = [
+            folder for folder, was_open in self._unreadable.items() if not was_open and _is_open(folder)
+        ]
+        for folder in opened:
+            del self._unreadable[folder]
+        return bool(opened)
 
     def _give(self, items: Iterable[str | TagResult]) -> Iterator[Item | None]:
         for item in items:
@@ -222,3 +233,7 @@ class Watch:
             if stamp is None or not self._retries.is_set_aside(item, stamp):
                 self._in_flight.add(item)
                 yield Path(item)
+
+
+def _is_open(folder: str) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,17 @@ def test_downloads_saves_by_rename_and_folders_moved_in(home: Home, start: Calla
     watcher.until(lambda: watcher.tagged()["e.png"])
 
 
+@linux
+def test_no_name_is_too_odd(home: Home, start: Callable[..., Watcher]) -> None:
+    watcher = start()
+    watcher.until(lambda: watcher.events("watching"))
+    names = [b"new\nline.png", b'"quoted".png', b"caf\xe9.png", "\N{PILE OF POO}.png".encode(), b"-.png"]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(home.work) + b"/" + name)).write_bytes(png())
+    watcher.until(lambda: len(watcher.tagged()) == len(names))
+    assert {os.fsencode(name) for name in watcher.tagged()} == set(names)
+
+
 def test_a_picture_that_changes_is_tagged_again(home: Home, start: Callable[..., Watcher]) -> None:
     watcher = start()
     (home.work / "a.png").write_bytes(png())
@@ -216,7 +228,8 @@ def test_a_picture_that_changes_is_tagged_again(home: Home, start: Callable[...,
 @linux
 def test_what_it_does_itself_does_not_wake_it(home: Home, start: Callable[..., Watcher]) -> None:
     drop(home.work, range(10))
-    watcher = start(home.work, "--writer", "txt", "--writer", "json", "--writer", "xmp")
+    writers = ["txt", "json", "jsonl", "xmp", *(["embed"] if find_spec("pyexiv2") else [])]
+    watcher = start(home.work, *(word for name in writers for word in ("--writer", name)))
     watcher.until(lambda: len(watcher.tagged()) == 10)
     time.sleep(1)
     before, log = _cpu_seconds(watcher.process.pid), watcher.log.read_bytes()

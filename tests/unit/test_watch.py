@@ -186,6 +186,22 @@ class TestFailures:
         scene.watch.begin_again()
         assert scene.given(10) == []
 
+    def test_a_folder_that_is_made_readable_is_gone_through(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its permissions are stood for by its name, as the superuser may read everything."""
+        closed, opened = folder / "closed", folder / "opened"
+        closed.mkdir()
+        (closed / "a.png").write_bytes(b"x")
+        monkeypatch.setattr("booru_tagger.watch.stream._is_open", lambda path: opened.is_dir())
+        scene = Scene(folder)
+        assert scene.given(10) == ["failed closed"]
+        before = FakeObserver.at[folder]
+        closed.rename(opened)
+        assert scene.given(10) == ["a.png"]
+        assert before.closed, "what could not be read could not be watched, either"
+        assert scene.given(100) == []
+
     def test_broken_links_are_given_so_that_they_fail_visibly(
         self, folder: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
