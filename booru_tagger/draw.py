@@ -28,7 +28,7 @@ def draw_faces(picture: Picture, result: TagResult) -> Image.Image:
         size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     scale = image.width / picture.width
-    thickness = max(1, round(max(image.size) / 400))
+    thickness = max(2, round(max(image.size) / 400))
     draw = ImageDraw.Draw(image)
     for face in result.faces:
         box = Box(*(side * scale for side in face.box))

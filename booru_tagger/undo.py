@@ -6,23 +6,20 @@ edited, or that several pictures share, or that is a picture, loses exactly the 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from booru_tagger.errors import BooruTaggerError, OutputError
+from booru_tagger.errors import BooruTaggerError
 from booru_tagger.journal import Journal, Mark, Original
 from booru_tagger.sources import Walk
 from booru_tagger.types import PictureError
 from booru_tagger.writers.atomic import Change, read_target, revise
 from booru_tagger.writers.base import TagReader, Writer, Written, plain
-from booru_tagger.writers.naming import Naming
 from booru_tagger.writers.options import WriterOptions
-from booru_tagger.writers.registry import make_writer
+from booru_tagger.writers.retrace import retrace
 
 _RESTORABLE = (Original.ABSENT, Original.KEPT)
 
@@ -188,25 +185,7 @@ class _Task:
         return frozenset() if self.forget_deletions else deleted
 
     def _writer(self, mark: Mark) -> Writer:
-        """The mark's writer, so set up that it finds the same target again."""
-        folder = mark.target.parent
-        namings = (
-            self.options.naming,
-            Naming("full"),
-            Naming("stem"),
-            Naming("full", output=folder),
-            Naming("stem", output=folder),
-        )
-        for naming in namings:
-            writer = make_writer(mark.writer, replace(self.options, naming=naming))
-            with contextlib.suppress(OutputError):  # a picture outside of the mirrored folders
-                target = writer.target(self.picture)
-                if target is not None and _same_place(target, mark.target):
-                    return writer
-        raise OutputError(
-            f"{mark.target}: cannot tell how this was written for {self.picture}; "
-            "give the options that it was written with"
-        )
+        return retrace(mark.writer, self.picture, mark.target, self.options)
 
 
 def _is_as_left(mark: Mark, content: bytes) -> bool:
@@ -224,7 +203,3 @@ def _failed(mark: Mark, error: BooruTaggerError) -> Undone:
 
 def _sha256(content: bytes | None) -> str:
     return "" if content is None else hashlib.sha256(content).hexdigest()
-
-
-def _same_place(one: Path, other: Path) -> bool:
-    return one.name == other.name and os.path.realpath(one.parent) == os.path.realpath(other.parent)

@@ -9,16 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-import click
-
+from booru_tagger.cli.keeping import open_journal, writer_options
 from booru_tagger.config import Settings
 from booru_tagger.imaging import Limits
-from booru_tagger.journal import Journal, default_path
 from booru_tagger.policy import Order, Policy
 from booru_tagger.runner import Output
 from booru_tagger.sources import suffixes
 from booru_tagger.tagger import Tagger
-from booru_tagger.writers.naming import Naming, Scheme
 from booru_tagger.writers.options import WriterOptions
 from booru_tagger.writers.registry import check_writers, make_writer
 
@@ -61,34 +58,19 @@ def open_output(
     MissingExtraError for writers that cannot be had, and OutputError for those that get in each other's way
     and for a journal that cannot be used.
     """
-    naming = Naming(cast(Scheme, settings.sidecar_name), settings.output, tuple(roots))
-    options = WriterOptions(
-        naming=naming,
-        spaces=settings.spaces,
-        escape_brackets=settings.escape_brackets,
-        keep_mtime=settings.keep_mtime,
-    )
+    options = writer_options(settings, roots)
     writers = [make_writer(name, options) for name in settings.writer]
     check_writers(writers)
     fingerprint = _fingerprint(settings, tagger, policy, options)
-    with _open_journal(settings) as journal:
+    with open_journal(settings) as journal:
         yield Output(
-            writers, naming, journal=journal, fingerprint=fingerprint, force=force, suffixes=suffixes()
+            writers,
+            options.naming,
+            journal=journal,
+            fingerprint=fingerprint,
+            force=force,
+            suffixes=suffixes(),
         )
-
-
-@contextmanager
-def _open_journal(settings: Settings) -> Iterator[Journal | None]:
-    if settings.journal is False:
-        yield None
-        return
-    path = settings.journal if isinstance(settings.journal, Path) else default_path()
-    with Journal.open(path) as journal:
-        try:
-            yield journal
-        finally:
-            for warning in journal.warnings:
-                click.echo(f"booru-tagger: {warning}", err=True)
 
 
 def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:
