@@ -8,10 +8,11 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from PIL import Image
 
 from booru_tagger.journal import Journal
 from tests.bundles import Painted, paint
-from tests.e2e.command import Home, make_home
+from tests.e2e.command import MAIN, Home, make_home
 
 MIKU_CAPTION = "hatsune_miku, vocaloid, aqua_eyes, aqua_hair, twintails\n"
 PATIENCE = 120
@@ -35,10 +36,12 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
 class Watcher:
     """The running command, and all that it has logged."""
 
-    def __init__(self, home: Home, *args: str | Path) -> None:
+    def __init__(self, home: Home, *args: str | Path, before: Sequence[str] = ()) -> None:
+        """``before`` is a command that runs the one behind it."""
         self.log = home.folder / "log"
+        command = [*before, *MAIN, "watch", "--log-format", "json", *args]
         with self.log.open("ab") as log:
-            self.process = home.start("watch", "--log-format", "json", *args, stderr=log)
+            self.process = subprocess.Popen(command, cwd=home.work, env=home.environment, stderr=log)
 
     def lines(self) -> list[dict[str, Any]]:
         """What this and all former watchers of the home logged. A kill may have cut a line short."""
@@ -84,8 +87,8 @@ def start(home: Home) -> Iterator[Callable[..., Watcher]]:
     """Starts watchers of the work folder, and sees to it that none survives the test."""
     started: list[Watcher] = []
 
-    def start(*args: str | Path) -> Watcher:
-        started.append(Watcher(home, *(args or (home.work,))))
+    def start(*args: str | Path, before: Sequence[str] = ()) -> Watcher:
+        started.append(Watcher(home, *(args or (home.work,)), before=before))
         return started[-1]
 
     yield start
@@ -236,6 +239,42 @@ def test_what_it_does_itself_does_not_wake_it(home: Home, start: Callable[..., W
     time.sleep(3)
     assert watcher.log.read_bytes() == log
     assert _cpu_seconds(watcher.process.pid) - before < 0.1
+
+
+@linux
+def test_pictures_whose_events_the_system_dropped_are_found(
+    home: Home, start: Callable[..., Watcher]
+) -> None:
+    room = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if room > 50_000:
+        pytest.skip("the system's queue is too long to be filled in a test")
+    watcher = start()
+    watcher.until(lambda: watcher.events("watching"))
+    watcher.process.send_signal(signal.SIGSTOP)
+    chaff = [home.work / f"{number}.txt" for number in range(2)]
+    for number in range(room + 1):
+        chaff[number % 2].touch()  # two in turn, for the same event twice in a row counts as one
+    drop(home.work, range(3))
+    watcher.process.send_signal(signal.SIGCONT)
+    watcher.until(lambda: len(watcher.tagged()) == 3)
+    assert watcher.events("lost")
+
+
+@linux
+def test_more_folders_than_the_system_watches_are_polled(home: Home, start: Callable[..., Watcher]) -> None:
+    """In a user namespace of its own, where the limit is ours to set."""
+    for number in range(10):
+        (home.work / f"folder{number}").mkdir()
+    limit = "echo 5 > /proc/sys/user/max_inotify_watches"
+    alone = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*alone, limit], capture_output=True, check=False).returncode:
+        pytest.skip("user namespaces, or their limits, are not to be had here")
+    watcher = start(home.work, before=[*alone, f'{limit} && exec "$@"', "sh"])
+    watcher.until(lambda: watcher.events("polling"))
+    assert "max_user_watches" in watcher.events("polling")[0]["message"]
+    (home.work / "folder9/a.png").write_bytes(png())
+    watcher.until(lambda: watcher.tagged()["a.png"])
+    assert watcher.stop() == 0
 
 
 def _cpu_seconds(process: int) -> float:
