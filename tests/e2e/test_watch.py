@@ -67,10 +67,10 @@ class Watcher:
                 size, end = self.log.stat().st_size, time.monotonic() + PATIENCE
             assert self.process.poll() is None, self.log.read_text()[-2000:]
             assert time.monotonic() < end, self.log.read_text()[-2000:]
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def until_written(self, folder: Path, count: int) -> None:
-        self.until(lambda: len(sidecars(folder)) >= count)
+        self.until(lambda: sum(path.suffix == ".txt" for path in folder.iterdir()) >= count)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
