@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from booru_tagger.colors import CLOSED_EYES, Part, reconcile, tag_for
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label, RecogniserSpec
+from booru_tagger.models.gallery import Gallery
+from booru_tagger.models.gallery.matching import anchor_for
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, ScoredTag, Tag
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
@@ -29,12 +32,26 @@ class Reading:
     conflicts: tuple[Conflict, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Who:
+    """A recognised character."""
+
+    label: Label
+    score: float
+    source: Literal["model", "gallery"]
+
+
 class Rules:
-    """How a bundle's scores become tags.
+    """How a bundle's scores, and a gallery's, become tags.
 
     ``thresholds`` are the user's (keys ``character``, ``hair``, ``eyes``); where one is given it replaces the
     bundle's, and for characters each label's own too. Without ``imply`` a recognised character brings neither
-    its series nor its attributes, and colours are told as measured.
+    its series nor its attributes, and colours are told as measured. With ``strip_implied`` a recognised face
+    gives none of the general tags that its character implies, not even where they were measured: the name
+    says it all.
+
+    A character of the gallery passes where its face is alike enough (then it scores what the bundle asks of
+    its own characters, or more) and wins over one that the model recognised where it scores higher.
     """
 
     def __init__(
@@ -44,11 +61,17 @@ class Rules:
         thresholds: Mapping[str, float],
         *,
         imply: bool = True,
+        strip_implied: bool = False,
+        gallery: Gallery | None = None,
     ) -> None:
         self.labels = labels
         self.imply = imply
+        self.strip_implied = strip_implied
+        self.gallery = gallery
         self.sure = spec.sure
         self._min_scores = tuple(_min_score(label, spec, thresholds) for label in labels)
+        self._anchor = anchor_for(spec.character_threshold)
+        self._min_enrolled = thresholds.get("character", self._anchor)
         self._colours = {
             Part.HAIR: tuple(tag_for(Part.HAIR, label) for label in spec.hair),
             Part.EYES: tuple(tag_for(Part.EYES, label) for label in spec.eyes),
@@ -60,8 +83,8 @@ class Rules:
 
     def read(self, face: Face, recognition: Recognition, *, coloured: bool) -> Reading:
         """Apply the rules to one face; ``coloured`` says whether the picture shows colours at all."""
-        candidates, label = self._who(recognition.character)
-        canon = label.implied if label and self.imply else ()
+        candidates, who = self._who(recognition)
+        canon = who.label.implied if who and self.imply else ()
         hair = self._colour(Part.HAIR, recognition.hair if coloured else None)
         eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
         hair_verdict = reconcile(Part.HAIR, hair, canon, sure=self.sure)
@@ -69,31 +92,43 @@ class Rules:
         measured = [seen for seen in (hair_verdict.measured, eyes_verdict.measured) if seen]
         tags = [Tag(seen.tag, GENERAL, seen.score, "measured") for seen in measured]
         conflicts: list[Conflict] = []
-        if label:
+        if who:
             for verdict in (hair_verdict, eyes_verdict):
                 if verdict.measured:
                     seen = verdict.measured
-                    conflicts += [Conflict(label.tag, tag, seen.tag, seen.score) for tag in verdict.refuted]
-            tags += self._named(label, candidates[0].score, {conflict.implied for conflict in conflicts})
+                    conflicts += [
+                        Conflict(who.label.tag, tag, seen.tag, seen.score) for tag in verdict.refuted
+                    ]
+            tags = self._named(who, tags, {conflict.implied for conflict in conflicts})
         open_eyes = eyes_verdict.measured
         if open_eyes and open_eyes.tag == CLOSED_EYES:
             open_eyes = None
         result = FaceResult(
             box=face.box,
             score=face.score,
-            character=CharacterMatch(label.tag, candidates[0].score) if label else None,
+            character=CharacterMatch(who.label.tag, who.score, who.source) if who else None,
             candidates=candidates,
             hair_color=hair_verdict.measured,
             eye_color=open_eyes,
         )
         return Reading(result, tuple(tags), tuple(conflicts))
 
-    def _who(self, scores: Floats) -> tuple[tuple[ScoredTag, ...], Label | None]:
-        """The best candidates, and the label of the first where it reaches its threshold."""
+    def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Who | None]:
+        """The best candidates of model and gallery together, and the one that is recognised."""
+        scores = recognition.character
         order = np.argsort(-scores, kind="stable")[:CANDIDATES].tolist()
-        candidates = tuple(ScoredTag(self.labels[index].tag, float(scores[index])) for index in order)
-        best = order[0]
-        return candidates, self.labels[best] if scores[best] >= self._min_scores[best] else None
+        candidates = [ScoredTag(self.labels[index].tag, float(scores[index])) for index in order]
+        best, who = order[0], None
+        if scores[best] >= self._min_scores[best]:
+            who = _Who(self.labels[best], float(scores[best]), "model")
+        if not self.gallery:
+            return tuple(candidates), who
+        matches = self.gallery.match(recognition.embedding, self._anchor, CANDIDATES)
+        candidates += [ScoredTag(match.label.tag, match.score) for match in matches]
+        enrolled = matches[0]
+        if enrolled.score >= self._min_enrolled and (who is None or enrolled.score > who.score):
+            who = _Who(enrolled.label, enrolled.score, "gallery")
+        return _best(candidates), who
 
     def _colour(self, part: Part, scores: Floats | None) -> ScoredTag | None:
         """The likeliest colour; labels that mean one tag count together. ``None`` where it cannot be told."""
@@ -107,14 +142,25 @@ class Rules:
             return None
         return ScoredTag(best, min(1.0, sums[best]))
 
-    def _named(self, label: Label, score: float, refuted: set[str]) -> list[Tag]:
-        """The tags of a recognised character."""
-        tags = [Tag(label.tag, label.category, score, "recogniser")]
+    def _named(self, who: _Who, measured: list[Tag], refuted: set[str]) -> list[Tag]:
+        """The tags of a recognised face, from those measured on it."""
+        label, score = who.label, who.score
+        source = "recogniser" if who.source == "model" else who.source
+        tags = [*measured, Tag(label.tag, label.category, score, source)]
         if self.imply:
             if label.series:
                 tags.append(Tag(label.series, COPYRIGHT, score, "implied"))
             tags += [Tag(tag, GENERAL, score, "implied") for tag in label.implied if tag not in refuted]
+        if self.strip_implied:
+            tags = [tag for tag in tags if tag.category != GENERAL or tag.tag not in label.implied]
         return tags
+
+
+def _best(candidates: Iterable[ScoredTag]) -> tuple[ScoredTag, ...]:
+    """The best candidates, each name once: a character may be both a model's and enrolled."""
+    ranked = sorted(candidates, key=lambda candidate: -candidate.score)
+    once = {candidate.tag: candidate for candidate in reversed(ranked)}
+    return tuple(candidate for candidate in ranked if once[candidate.tag] is candidate)[:CANDIDATES]
 
 
 def _min_score(label: Label, spec: RecogniserSpec, thresholds: Mapping[str, float]) -> float:

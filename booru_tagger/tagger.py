@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 from booru_tagger import derive
 from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLargeImageError
 from booru_tagger.imaging import Limits, Picture, colourfulness, decode_picture, read_file
+from booru_tagger.implications import Implication, extended, read_implications
 from booru_tagger.models.detector import Detector
+from booru_tagger.models.gallery import Gallery, open_gallery
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import DEFAULT, open_bundle
@@ -27,16 +30,34 @@ DETAIL = 2
 """A JPEG is decoded at this many times the detector's side or more: shrinking the rest antialiases."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the networks say of a picture, before any rule. Sizes are of the upright picture, in pixels.
+
+    ``answers`` are those for ``faces``, in their order; a model without a recogniser gives none.
+    """
+
+    width: int
+    height: int
+    coloured: bool
+    faces: tuple[Face, ...]
+    answers: tuple[Recognition, ...]
+
+
 class Tagger:
     """Finds the faces of a picture and tags it. One may be shared between threads.
 
     ``model`` is ``default``, a bundle's folder or a zip file. ``thresholds`` replace the model's (keys:
     ``face``, ``character``, ``hair``, ``eyes``). With ``crops`` each picture is one face already. Without
-    ``imply`` a recognised character does not bring its series and attributes. ``threads`` and ``provider``
-    (``cpu``, ``cuda``, …) say how the model runs.
+    ``imply`` a recognised character does not bring its series and attributes; with ``strip_implied`` the
+    general tags that its name implies are left out, as training sets want it. ``implications`` (a file or
+    what :func:`booru_tagger.implications.read_implications` made of it) says more of what names imply.
+    ``gallery`` holds characters that were enrolled with this model: a :class:`Gallery`, its file, ``default``
+    for the user's own, where there is one, or ``None``. ``threads`` and ``provider`` (``cpu``, ``cuda``, …)
+    say how the model runs.
 
     Raises :class:`ConfigError` and :class:`ModelError`. The networks are loaded on first use or by
-    :meth:`load`; a pickled tagger takes its settings along, not the networks.
+    :meth:`load`; a pickled tagger takes its settings and its gallery along, not the networks.
     """
 
     def __init__(
@@ -46,15 +67,25 @@ class Tagger:
         thresholds: Mapping[str, float] | None = None,
         crops: bool = False,
         imply: bool = True,
+        strip_implied: bool = False,
+        implications: Mapping[str, Implication] | str | Path | None = None,
+        gallery: Gallery | str | Path | None = DEFAULT,
         limits: Limits | None = None,
         threads: int = 1,
         provider: str = "cpu",
     ) -> None:
+        self.bundle = open_bundle(model)
+        self.gallery = open_gallery(gallery, self.bundle)
+        if isinstance(implications, str | Path):
+            implications = read_implications(Path(implications))
         self._recipe: dict[str, Any] = {
             "model": model,
             "thresholds": dict(thresholds or {}),
             "crops": crops,
             "imply": imply,
+            "strip_implied": strip_implied,
+            "implications": dict(implications or {}),
+            "gallery": self.gallery,
             "limits": limits,
             "threads": threads,
             "provider": provider,
@@ -62,11 +93,9 @@ class Tagger:
         self.crops = crops
         self.limits = limits or Limits()
         self.thresholds = _checked(thresholds or {})
-        self.bundle = open_bundle(model)
         self._detector = self._make_detector()
         self._recogniser = self._make_recogniser()
-        spec = self.bundle.recogniser
-        self._rules = derive.Rules(spec, self.bundle.labels, self.thresholds, imply=imply) if spec else None
+        self._rules = self._make_rules()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(type(self), **self._recipe), ()
@@ -84,6 +113,9 @@ class Tagger:
             "thresholds": self.thresholds,
             "crops": self.crops,
             "imply": self._recipe["imply"],
+            "strip_implied": self._recipe["strip_implied"],
+            "implications": {tag: astuple(row) for tag, row in self._recipe["implications"].items()},
+            "gallery": self.gallery.fingerprint if self.gallery else "",
             "revision": derive.REVISION,
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -100,21 +132,27 @@ class Tagger:
 
     def tag_bytes(self, data: bytes, name: str) -> TagResult:
         """Tag an encoded picture; ``name`` stands for its path in the result and in messages."""
-        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
-        if self.crops:
-            return self._result(name, picture, self._read_crop(picture))
-        faces = self.detect(picture)
-        coloured = self._coloured(picture)
-        if (longest := self._too_coarse(picture, faces)) is not None:
-            picture = decode_picture(data, name, longest=longest, limits=self.limits)
-        return self._result(name, picture, self._read(picture, faces, coloured))
+        return self._result(name, self.look(data, name))
 
     def tag_picture(self, picture: Picture, name: str) -> TagResult:
         """Tag a decoded picture as it is: small faces are cut from its pixels, however few."""
         if self.crops:
-            return self._result(name, picture, self._read_crop(picture))
-        readings = self._read(picture, self.detect(picture), self._coloured(picture))
-        return self._result(name, picture, readings)
+            return self._result(name, self._look_at_crop(picture))
+        return self._result(name, self._look(picture, self.detect(picture), self._coloured(picture)))
+
+    def look(self, data: bytes, name: str) -> Look:
+        """The faces of an encoded picture with their raw scores; ``name`` appears in messages.
+
+        Raises :class:`booru_tagger.errors.ImageError`.
+        """
+        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
+        if self.crops:
+            return self._look_at_crop(picture)
+        faces = self.detect(picture)
+        coloured = self._coloured(picture)
+        if (longest := self._too_coarse(picture, faces)) is not None:
+            picture = decode_picture(data, name, longest=longest, limits=self.limits)
+        return self._look(picture, faces, coloured)
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
@@ -149,6 +187,22 @@ class Tagger:
             raise ModelError(f"{self.bundle.folder}: this model has no recogniser to give face crops to")
         return None
 
+    def _make_rules(self) -> derive.Rules | None:
+        spec, table = self.bundle.recogniser, self._recipe["implications"]
+        if spec is None:
+            return None
+        gallery = self.gallery
+        if gallery is not None:
+            gallery = gallery.relabelled(extended((enrolled.label for enrolled in gallery), table))
+        return derive.Rules(
+            spec,
+            extended(self.bundle.labels, table),
+            self.thresholds,
+            imply=self._recipe["imply"],
+            strip_implied=self._recipe["strip_implied"],
+            gallery=gallery,
+        )
+
     def _session(self, file: str) -> Session:
         return Session(
             functools.partial(self.bundle.read, file),
@@ -182,26 +236,31 @@ class Tagger:
         spec = self.bundle.recogniser
         return spec is not None and colourfulness(picture.pixels) >= spec.min_colourfulness
 
-    def _read(self, picture: Picture, faces: Sequence[Face], coloured: bool) -> list[derive.Reading]:
-        if self._recogniser is None or self._rules is None:
-            return [derive.Reading(FaceResult(face.box, face.score)) for face in faces]
-        answers = self._recogniser.recognise(picture, [face.box for face in faces])
-        return [
-            self._rules.read(face, answer, coloured=coloured)
-            for face, answer in zip(faces, answers, strict=True)
-        ]
+    def _look(self, picture: Picture, faces: tuple[Face, ...], coloured: bool) -> Look:
+        boxes = [face.box for face in faces]
+        answers = self._recogniser.recognise(picture, boxes) if self._recogniser is not None else []
+        return Look(picture.width, picture.height, coloured, faces, tuple(answers))
 
-    def _read_crop(self, picture: Picture) -> list[derive.Reading]:
-        assert self._recogniser is not None and self._rules is not None  # the constructor saw to it
+    def _look_at_crop(self, picture: Picture) -> Look:
+        assert self._recogniser is not None  # the constructor saw to it
         whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
         answer = self._recogniser.recognise_crop(picture.pixels)
-        return [self._rules.read(whole, answer, coloured=self._coloured(picture))]
+        return Look(picture.width, picture.height, self._coloured(picture), (whole,), (answer,))
 
-    def _result(self, name: str, picture: Picture, readings: Sequence[derive.Reading]) -> TagResult:
+    def _readings(self, look: Look) -> list[derive.Reading]:
+        if self._rules is None:
+            return [derive.Reading(FaceResult(face.box, face.score)) for face in look.faces]
+        return [
+            self._rules.read(face, answer, coloured=look.coloured)
+            for face, answer in zip(look.faces, look.answers, strict=True)
+        ]
+
+    def _result(self, name: str, look: Look) -> TagResult:
+        readings = self._readings(look)
         return TagResult(
             path=name,
-            width=picture.width,
-            height=picture.height,
+            width=look.width,
+            height=look.height,
             faces=tuple(reading.face for reading in readings),
             tags=derive.picture_tags(readings),
             conflicts=tuple(conflict for reading in readings for conflict in reading.conflicts),

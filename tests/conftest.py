@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,12 @@ from tests.bundles import make_bundle
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the tiny bundle (see :mod:`tests.bundles`); not to be changed."""
     return make_bundle(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_gallery_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests may have enrolled characters; they must not take part."""
+    nowhere = tmp_path_factory.mktemp("nobody") / "gallery.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("booru_tagger.models.gallery.opening.default_path", lambda: nowhere)
+        yield

@@ -70,6 +70,11 @@ class Bundle:
             raise ModelError(f"{path}: {error.strerror or error}") from error
         return _bundle(_json(data, path), folder)
 
+    @property
+    def recogniser_sha256(self) -> str | None:
+        """What tells embedding spaces apart: the hash of the recogniser's file."""
+        return self.files[self.recogniser.file].sha256 if self.recogniser is not None else None
+
     def read(self, name: str) -> bytes:
         """The bytes of one of the bundle's files, after comparing their hash with the manifest's."""
         record, path = self.files[name], self.folder / name

@@ -65,7 +65,7 @@ class Cutter:
         several: Several = "skip",
         write: bool = True,
     ) -> None:
-        self.tagger = Tagger(model)
+        self.tagger = Tagger(model, gallery=None)
         if self.tagger.bundle.detector is None:
             raise ModelError(f"{model}: has no detector, so it cannot cut faces out of whole illustrations")
         recogniser = self.tagger.bundle.recogniser

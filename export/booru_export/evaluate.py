@@ -65,7 +65,7 @@ def look_at_faces(
     model: Path, items: Sequence[FaceItem], *, strangers: bool, step: Callable[[], None] = lambda: None
 ) -> list[SeenFace]:
     """Run the bundle on face crops; with ``strangers`` their labels count as unknown."""
-    tagger = Tagger(str(model), crops=True)
+    tagger = Tagger(str(model), crops=True, gallery=None)
     seen = []
     for item in items:
         result = tagger.tag(item.path)
@@ -78,7 +78,7 @@ def look_at_scenes(
     model: Path, scenes: Sequence[Scene], *, step: Callable[[], None] = lambda: None
 ) -> list[SeenScene]:
     """Run the bundle on whole illustrations."""
-    tagger = Tagger(str(model), thresholds={"face": LOWEST_FACE})
+    tagger = Tagger(str(model), thresholds={"face": LOWEST_FACE}, gallery=None)
     seen = []
     for scene in scenes:
         seen.append(SeenScene(scene, tagger.tag(scene.path).faces))

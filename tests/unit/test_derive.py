@@ -15,10 +15,10 @@ from booru_tagger.types import Box, Conflict, Face, ScoredTag, Tag
 from tests.bundles import EYES, HAIR, make_bundle
 
 
-def rules(folder: Path, *, imply: bool = True, thresholds: Any = None) -> Rules:
+def rules(folder: Path, *, imply: bool = True, strip_implied: bool = False, thresholds: Any = None) -> Rules:
     bundle = Bundle.load(folder)
     assert bundle.recogniser
-    return Rules(bundle.recogniser, bundle.labels, thresholds or {}, imply=imply)
+    return Rules(bundle.recogniser, bundle.labels, thresholds or {}, imply=imply, strip_implied=strip_implied)
 
 
 def answer(character: list[float], hair: dict[str, float], eyes: dict[str, float]) -> Recognition:
@@ -121,6 +121,26 @@ def test_without_implying_colours_are_told_as_measured(tiny_bundle: Path) -> Non
     reading = read(tiny_bundle, {"blue": 0.95}, {"red": 0.6}, imply=False)
     assert {tag.tag for tag in reading.tags} == {"hatsune_miku", "blue_hair", "red_eyes"}
     assert reading.conflicts == ()
+
+
+def test_stripping_leaves_out_what_the_name_says(tiny_bundle: Path) -> None:
+    """Implied or seen, or taken for the canon's; not what differs from it, and not the series."""
+    reading = read(tiny_bundle, {"blue": 0.95}, {"red": 0.9}, strip_implied=True)
+    assert {tag.tag for tag in reading.tags} == {"hatsune_miku", "vocaloid", "red_eyes"}
+    assert reading.face.hair_color.tag == "aqua_hair"  # the face's own account stays whole
+    assert [conflict.implied for conflict in reading.conflicts] == ["aqua_eyes"]
+    reading = read(tiny_bundle, {"aqua": 0.95}, {}, strip_implied=True, imply=False)
+    assert {tag.tag for tag in reading.tags} == {"hatsune_miku"}
+
+
+def test_stripping_leaves_other_faces_alone(tiny_bundle: Path) -> None:
+    strict = rules(tiny_bundle, strip_implied=True)
+    readings = [
+        strict.read(FACE, answer(scores, {"aqua": 0.9}, {}), coloured=True)
+        for scores in ([0.97, 0, 0], [0.1, 0, 0])
+    ]
+    assert {tag.tag for tag in readings[0].tags} == {"hatsune_miku", "vocaloid"}
+    assert {tag.tag for tag in picture_tags(readings)} == {"hatsune_miku", "vocaloid", "aqua_hair"}
 
 
 def test_a_canon_is_no_conflict_where_no_colour_is_seen(tiny_bundle: Path) -> None:

@@ -1,0 +1,94 @@
+"""How alike two faces must be to be one person: a threshold for each enrolled character, and scores.
+
+All similarities are cosines between unit vectors, of a face and of a character's prototype: the direction
+of the mean of its enrolled faces (Snell et al., "Prototypical networks for few-shot learning", 2017).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from booru_tagger.imaging import Floats
+
+_LEAST_ODDS, _MOST_ODDS = 0.05, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The constants of the comparison. They depend on the embedding, so they can be given to a gallery.
+
+    A threshold begins as the mean of the character's leave-one-out similarities less ``spread`` standard
+    deviations, so that nearly all pictures like the enrolled ones pass. Mean and deviation of a handful of
+    faces are uncertain: both are drawn towards ``prior_mean`` and ``prior_deviation`` as if
+    ``prior_weight`` further faces had been seen with those. The result is kept between ``floor`` (below it
+    even strangers of the same hair colour pass) and ``ceiling`` (faces that one artist drew in one evening
+    are more alike than the character is).
+
+    Then other enrolled characters stand for the strangers to come: where at least ``min_impostors`` faces of
+    them are there, the threshold rises to their mean similarity plus ``impostor_spread`` deviations, though
+    never above the character's own mean similarity, since it would then miss half of its own pictures.
+
+    ``steepness`` is how fast the odds grow with the similarity: at 20, a similarity 0.1 above the threshold
+    multiplies them by 7.4.
+    """
+
+    spread: float = 2.0
+    prior_mean: float = 0.65
+    prior_deviation: float = 0.12
+    prior_weight: float = 4.0
+    floor: float = 0.45
+    ceiling: float = 0.65
+    min_impostors: int = 10
+    impostor_spread: float = 2.5
+    steepness: float = 20.0
+
+    def threshold(self, own: Floats, impostors: Floats) -> float:
+        """The least similarity for a character with these leave-one-out similarities.
+
+        ``own`` may be empty; ``impostors`` are similarities of other people's faces to its prototype.
+        """
+        weight = len(own) + self.prior_weight
+        mean = (float(own.sum()) + self.prior_weight * self.prior_mean) / weight
+        squares = float(np.square(own - mean).sum()) + self.prior_weight * self.prior_deviation**2
+        deviation = math.sqrt(squares / weight)
+        threshold = min(max(mean - self.spread * deviation, self.floor), self.ceiling)
+        if len(impostors) < self.min_impostors:
+            return threshold
+        strangers = float(impostors.mean() + self.impostor_spread * impostors.std())
+        return max(threshold, min(strangers, mean))
+
+    def score(self, similarity: float, threshold: float, anchor: float) -> float:
+        """A similarity on the scale of the model's own scores: one at the threshold scores ``anchor``."""
+        odds = math.log(anchor / (1 - anchor)) + self.steepness * (similarity - threshold)
+        return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
+
+
+def anchor_for(character_threshold: float) -> float:
+    """The score of a face that only just passes, next to a model whose characters need this one.
+
+    Kept away from 0 and 1, where every face would pass or none.
+    """
+    return min(max(character_threshold, _LEAST_ODDS), _MOST_ODDS)
+
+
+def prototype(faces: Floats) -> Floats:
+    """The direction ``(D,)`` of the mean of some unit vectors ``(N, D)``."""
+    return _unit(faces.sum(axis=0))
+
+
+def leave_one_out(faces: Floats) -> Floats:
+    """Similarity of each face ``(N, D)`` to the prototype of the others: ``(N,)``; none of a single face."""
+    if len(faces) < 2:
+        return np.zeros(0, np.float32)
+    others = _unit(faces.sum(axis=0) - faces)
+    similarities: Floats = (others * faces).sum(axis=1)
+    return similarities
+
+
+def _unit(vectors: Floats) -> Floats:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: Floats = vectors / np.maximum(norms, 1e-12)
+    return unit

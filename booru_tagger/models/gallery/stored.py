@@ -1,0 +1,133 @@
+"""A gallery as a file: JSON, the embeddings as base64 of little-endian float32. It holds no picture."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import platformdirs
+
+from booru_tagger.errors import ModelError
+from booru_tagger.imaging import Floats
+from booru_tagger.models.fields import Table
+from booru_tagger.models.gallery.matching import Matching
+from booru_tagger.models.gallery.values import Enrolled, Gallery
+from booru_tagger.models.manifest import Label
+from booru_tagger.vocab import problem
+
+SCHEMA = 1
+KIND = "booru-tagger gallery"
+MAX_BYTES = 256_000_000
+MAX_DIMENSION = 16_384
+NORM_TOLERANCE = 0.01
+"""How far from 1 the length of an embedding may be; what is stored is a rounded unit vector."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def default_path() -> Path:
+    """The user's own gallery, whether it exists or not."""
+    return platformdirs.user_data_path("booru-tagger", appauthor=False) / "gallery.json"
+
+
+def load(path: Path, *, matching: Matching | None = None) -> Gallery:
+    """Read and check a gallery file. Raises :class:`ModelError`."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelError(f"{path}: larger than a gallery can be; is it the right file?")
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{path}: there is no such gallery; `booru-tagger characters add` begins one"
+        ) from error
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from error
+    return parse(data, str(path), matching=matching)
+
+
+def parse(data: bytes, name: str, *, matching: Matching | None = None) -> Gallery:
+    """The gallery in a file's bytes; ``name`` appears in messages. Raises :class:`ModelError`."""
+    try:
+        values = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{name}: not a gallery: it is no valid JSON ({error})") from error
+    if not isinstance(values, dict) or values.get("kind") != KIND:
+        raise ModelError(f"{name}: not a gallery: `booru-tagger characters` wrote no such file")
+    table = Table(values, name)
+    if values.get("schema") != SCHEMA:
+        table.fail(
+            "schema",
+            f"this version reads schema {SCHEMA}, found {values.get('schema')!r}; update booru-tagger",
+        )
+    table.only("kind", "schema", "recogniser", "model", "dimension", "characters")
+    recogniser = table.text("recogniser")
+    if not _SHA256.fullmatch(recogniser):
+        table.fail("recogniser", "expected 64 hexadecimal digits")
+    dimension = table.whole("dimension", high=MAX_DIMENSION)
+    characters = [_character(item, dimension) for item in table.tables("characters")]
+    try:
+        return Gallery(recogniser, characters, model=table.text("model", ""), matching=matching)
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
+
+
+def _character(table: Table, dimension: int) -> Enrolled:
+    table.only("tag", "series", "implied", "added", "pictures", "faces")
+    tag, series, implied = table.text("tag"), table.text("series", ""), table.texts("implied", ())
+    for key, value in [("tag", tag), *(("implied", item) for item in implied)]:
+        _check_name(table, key, value)
+    if series:
+        _check_name(table, "series", series)
+    faces = _faces(table, dimension)
+    pictures = table.items("pictures", ())
+    if not all(isinstance(picture, str) for picture in pictures) or len(pictures) not in (0, len(faces)):
+        table.fail("pictures", f"expected a text for each of the {len(faces)} faces, or an empty list")
+    return Enrolled(Label(tag, series=series, implied=implied), faces, pictures, table.text("added", ""))
+
+
+def _check_name(table: Table, key: str, value: str) -> None:
+    if reason := problem(value):
+        table.fail(key, f"{value!r} is not a tag: {reason}")
+
+
+def _faces(table: Table, dimension: int) -> Floats:
+    try:
+        data = base64.b64decode(table.text("faces"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        table.fail("faces", f"not base64 ({error})")
+    if not data or len(data) % (4 * dimension):
+        table.fail("faces", f"{len(data)} bytes are not embeddings of {dimension} numbers")
+    faces = np.frombuffer(data, "<f4").reshape(-1, dimension).astype(np.float32)
+    norms = np.linalg.norm(faces.astype(np.float64), axis=1)
+    if not (np.abs(norms - 1) <= NORM_TOLERANCE).all():  # NaN and infinity are not near 1 either
+        table.fail("faces", "an embedding is not a unit vector")
+    return faces
+
+
+def dump(gallery: Gallery, *, pictures: bool = True) -> bytes:
+    """A gallery as a file's bytes; without ``pictures`` not even their names are in it."""
+    values: dict[str, Any] = {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "recogniser": gallery.recogniser,
+        "model": gallery.model,
+        "dimension": next((enrolled.faces.shape[1] for enrolled in gallery), 1),
+        "characters": [_values(enrolled, pictures) for enrolled in gallery],
+    }
+    return json.dumps(values, indent=1).encode() + b"\n"
+
+
+def _values(enrolled: Enrolled, pictures: bool) -> dict[str, Any]:
+    return {
+        "tag": enrolled.label.tag,
+        "series": enrolled.label.series,
+        "implied": list(enrolled.label.implied),
+        "added": enrolled.added,
+        "pictures": list(enrolled.pictures) if pictures else [],
+        "faces": base64.b64encode(np.ascontiguousarray(enrolled.faces, "<f4").tobytes()).decode("ascii"),
+    }
