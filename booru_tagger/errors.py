@@ -40,7 +40,7 @@ class OutputError(BooruTaggerError):
 
 
 class DataError(BooruTaggerError):
-    """A data set on the training side is missing, incomplete or contradicts itself."""
+    """Data for training, or for enrolling a character, are missing, incomplete or contradict themselves."""
 
     exit_code = 8
     kind = "data"

@@ -1,0 +1,6 @@
+"""New characters without training: from pictures to a gallery, and galleries as files and packs."""
+
+from booru_tagger.enrol.enrolling import Details, Enrolment, enrol
+from booru_tagger.enrol.keeping import adding, edit, importing, read, refuse_taken
+
+__all__ = ["Details", "Enrolment", "adding", "edit", "enrol", "importing", "read", "refuse_taken"]
