@@ -12,6 +12,7 @@ from typing import cast
 from booru_tagger.cli.keeping import open_journal, writer_options
 from booru_tagger.config import Settings
 from booru_tagger.imaging import Limits
+from booru_tagger.models.store import DEFAULT
 from booru_tagger.policy import Order, Policy
 from booru_tagger.runner import Output
 from booru_tagger.sources import suffixes
@@ -25,14 +26,24 @@ def make_limits(settings: Settings) -> Limits:
 
 
 def make_tagger(settings: Settings) -> Tagger:
-    """Raises ModelError where there is no such model."""
+    """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError."""
     return Tagger(
         settings.model,
         thresholds=settings.threshold,
         crops=settings.crops,
         imply=settings.imply,
+        strip_implied=settings.strip_implied,
+        implications=settings.implications,
+        gallery=make_gallery(settings),
         limits=make_limits(settings),
     )
+
+
+def make_gallery(settings: Settings) -> str | Path | None:
+    """What a tagger is to take for its gallery."""
+    if isinstance(settings.gallery, Path):
+        return settings.gallery
+    return DEFAULT if settings.gallery else None
 
 
 def make_policy(settings: Settings) -> Policy:

@@ -71,6 +71,15 @@ class Settings:
     ] = field(default_factory=dict)
     crops: Annotated[bool, Flag(), "The pictures are face crops already: look for no faces in them."] = False
     imply: Annotated[bool, Flag(), "Add what a recognised character implies, such as the hair colour."] = True
+    strip_implied: Annotated[
+        bool, Flag(), "Leave out the general tags that a recognised character implies, for training sets."
+    ] = False
+    implications: Annotated[
+        Path | None, File("FILE.csv"), "A table of what more, or else, characters imply."
+    ] = None
+    gallery: Annotated[
+        Path | bool, FileOrSwitch(), "The characters enrolled with `booru-tagger characters`."
+    ] = True
     recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
     follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
     writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")

@@ -1,0 +1,196 @@
+"""Characters of one's own from the command line: enrolled, used, shared, forgotten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from booru_tagger import errors
+from tests.bundles import Painted, make_bundle, paint
+from tests.e2e.command import Ended, Home, make_home
+
+HEAD = Painted(20, 40, 90, (235, 20, 30), "purple", "green")
+STRANGER = Painted(180, 60, 80, (60, 90, 10), "white", "black")
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_bundle: Path) -> Home:
+    """A home with five pictures of a character in ``oc`` and one more beside it."""
+    home = make_home(tmp_path / "home", BOORU_TAGGER_MODEL=str(tiny_bundle))
+    (home.work / "oc").mkdir()
+    for number in range(5):
+        face = Painted(20 + 9 * number, 40, 80, (225 + 5 * number, 20, 30), "purple", "green")
+        paint([face]).save(home.work / "oc" / f"{number}.png")
+    paint([HEAD, STRANGER]).save(home.work / "new.png")
+    return home
+
+
+def gallery(home: Home) -> Path:
+    return next(home.folder.rglob("gallery.json"))
+
+
+def enrolled(home: Home, *args: str) -> Ended:
+    ended = home.run(
+        "characters", "add", "My OC (original)", "oc", "--series", "original", "--imply", "sword", *args
+    )
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def tagged(home: Home, *args: str) -> list[str]:
+    """The tags that stand beside ``new.png`` after it was tagged."""
+    ended = home.run("tag", "new.png", "--writer", "txt", "--format", "none", *args)
+    assert ended.code == 0, ended.err
+    return (home.work / "new.png.txt").read_text("utf-8").strip().split(", ")
+
+
+def test_an_enrolled_character_takes_part_at_once(home: Home) -> None:
+    assert "my_oc_(original)" not in tagged(home)
+    said = enrolled(home)
+    assert said.out.startswith("my_oc_(original): 5 faces from 5 pictures; from a similarity of 0.")
+    assert "implies: original, purple_hair, green_eyes, sword" in said.out
+    assert "warning" not in said.err and str(gallery(home)) in said.err
+    tags = tagged(home)  # the picture is done again, since the gallery is another
+    assert {"my_oc_(original)", "original", "sword", "purple_hair", "green_eyes"} <= set(tags)
+    again = home.run("tag", "new.png", "--writer", "txt")
+    assert "unchanged since an earlier run" in again.err
+    assert "my_oc_(original)" not in tagged(home, "--no-gallery")
+
+
+def test_it_is_listed_shown_and_forgotten(home: Home) -> None:
+    assert home.run("characters", "list").err == "booru-tagger: no characters are enrolled\n"
+    enrolled(home)
+    (line,) = home.run("characters", "list").out.splitlines()
+    assert line.split()[:3] == ["my_oc_(original)", "5", "faces"] and line.endswith("green_eyes, sword")
+    shown = home.run("characters", "show", "my oc (original)").out
+    assert "series:    original" in shown and "with the model tiny 1" in shown
+    assert all(f"oc/{number}.png" in shown for number in range(5))
+    wrong = home.run("characters", "show", "my_oc_(orignal)")
+    assert wrong.code == errors.DataError.exit_code and "did you mean 'my_oc_(original)'?" in wrong.err
+    before = gallery(home).read_bytes()
+    assert home.run("characters", "remove", "nobody").code == errors.DataError.exit_code
+    assert home.run("characters", "remove", "my_oc_(original)").code == 0
+    assert home.run("characters", "list").out == ""
+    assert gallery(home).with_name("gallery.json.bak").read_bytes() == before
+
+
+def test_a_gallery_of_its_own_is_kept_apart(home: Home) -> None:
+    enrolled(home, "--gallery", "mine.json")
+    assert not list(home.folder.rglob("gallery.json"))
+    assert "my_oc_(original)" not in tagged(home)
+    assert "my_oc_(original)" in tagged(home, "--gallery", "mine.json")
+    assert "my_oc" in home.run("characters", "list", "--gallery", "mine.json").out
+    missing = home.run("tag", "new.png", "--gallery", "nowhere.json")
+    assert missing.code == errors.ModelError.exit_code and "nowhere.json" in missing.err
+
+
+def test_a_taken_name_and_a_dry_run_change_nothing(home: Home) -> None:
+    dry = enrolled(home, "--dry-run")
+    assert "nothing written (dry run)" in dry.err and not list(home.folder.rglob("gallery.json"))
+    enrolled(home)
+    before = gallery(home).read_bytes()
+    taken = home.run("characters", "add", "my_oc_(original)", "new.png")
+    assert taken.code == errors.DataError.exit_code and "--replace" in taken.err
+    assert gallery(home).read_bytes() == before
+    enrolled(home, "--replace", "--hair", "pink", "--eyes", "none")
+    assert "original, pink_hair, sword" in home.run("characters", "list").out
+
+
+def test_pictures_that_fail_are_named(home: Home) -> None:
+    (home.work / "oc" / "z.png").write_text("no picture")
+    ended = home.run("characters", "add", "oc", "oc", "missing.png")
+    assert ended.code == errors.EXIT_SOME_FAILED
+    assert "oc/z.png" in ended.err and "missing.png" in ended.err
+    assert "oc: 5 faces from 7 pictures" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["add", "a,b", "oc"], errors.ConfigError.exit_code, "'a,b' cannot be a character's tag"),
+        (["add", "oc", "oc", "--hair", "bananna"], errors.ConfigError.exit_code, "--hair: 'bananna'"),
+        (["add", "oc", "oc", "--no-gallery"], errors.ConfigError.exit_code, "gallery is switched off"),
+        (["add", "oc", "new.png"], errors.DataError.exit_code, "new.png: shows several faces"),
+        (["add", "oc"], 2, "PICTURE"),
+        (["show", "oc"], errors.ModelError.exit_code, "characters add"),
+        (["remove", "oc"], errors.ModelError.exit_code, "characters add"),
+        (["export", "x.json"], errors.ModelError.exit_code, "characters add"),
+        (["import", "oc/0.png"], errors.ModelError.exit_code, "oc/0.png: not a gallery"),
+    ],
+)
+def test_what_cannot_be_done_is_said(home: Home, args: list[str], code: int, words: str) -> None:
+    ended = home.run("characters", *args)
+    assert ended.code == code and words in ended.err and "Traceback" not in ended.err
+    assert not list(home.folder.rglob("gallery.json"))
+
+
+def test_a_pack_is_shared(home: Home, tmp_path: Path, tiny_bundle: Path) -> None:
+    enrolled(home)
+    assert home.run("characters", "export", "oc.pack").code == 0
+    pack = home.work / "oc.pack"
+    data = pack.read_bytes()
+    assert b".png" not in data and str(home.folder).encode() not in data
+    taken = home.run("characters", "export", "oc.pack", "my_oc_(original)")
+    assert taken.code == errors.OutputError.exit_code and "left alone" in taken.err
+    assert home.run("characters", "export", "oc.pack", "--replace").code == 0
+    itself = home.run("characters", "export", str(gallery(home)), "--replace")
+    assert itself.code == errors.OutputError.exit_code and "the gallery itself" in itself.err
+    (home.work / "diary.txt").write_text("dear diary")
+    assert home.run("characters", "export", "diary.txt", "--replace").code == errors.ModelError.exit_code
+    assert (home.work / "diary.txt").read_text() == "dear diary"
+
+    friend = make_home(tmp_path / "friend", BOORU_TAGGER_MODEL=str(tiny_bundle))
+    (friend.work / "new.png").write_bytes((home.work / "new.png").read_bytes())
+    assert friend.run("characters", "import", pack, "--dry-run").code == 0
+    assert not list(friend.folder.rglob("gallery.json"))
+    assert friend.run("characters", "import", pack).code == 0
+    assert "my_oc_(original)" in tagged(friend)
+    twice = friend.run("characters", "import", pack)
+    assert twice.code == errors.DataError.exit_code and "in the gallery already" in twice.err
+    assert friend.run("characters", "import", pack, "--rename", "my_oc_(original)=their_oc").code == 0
+    assert friend.run("characters", "import", pack, "--replace").code == 0
+    assert len(friend.run("characters", "list").out.splitlines()) == 2
+
+
+def test_another_model_is_told_apart(home: Home, tmp_path: Path) -> None:
+    enrolled(home)
+    other = make_bundle(tmp_path / "other")
+    data = (other / "recogniser.onnx").read_bytes()
+    manifest = json.loads((other / "manifest.json").read_text())
+    (other / "recogniser.onnx").write_bytes(data + b"\x5a\x00")  # an empty function list: the same model
+    manifest["files"].pop("recogniser.onnx")
+    manifest["recogniser"]["file"] = "detector.onnx"
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    ended = home.run("tag", "new.png", "--model", str(other))
+    assert ended.code == errors.ModelError.exit_code
+    assert "enrolled with another model" in ended.err and "--no-gallery" in ended.err
+
+
+def test_captions_for_training_leave_out_what_the_name_implies(home: Home) -> None:
+    enrolled(home)
+    assert {"sword", "purple_hair"} <= set(tagged(home))
+    caption = home.work / "new.png.txt"
+    caption.write_text(f"{caption.read_text().strip()}, long_hair, green_eyes\n")
+    tags = tagged(home, "--strip-implied")
+    assert {"my_oc_(original)", "original", "long_hair", "white_hair"} <= set(tags)
+    assert not {"sword", "purple_hair"} & set(tags)
+
+
+def test_a_persons_own_tags_stay_whatever_the_name_implies(home: Home) -> None:
+    enrolled(home)
+    (home.work / "new.png.txt").write_text("sword, purple_hair\n")
+    tags = tagged(home, "--strip-implied")
+    assert {"sword", "purple_hair", "my_oc_(original)"} <= set(tags) and "green_eyes" not in tags
+
+
+def test_a_table_of_implied_tags(home: Home) -> None:
+    enrolled(home)
+    table = home.work / "mine.csv"
+    table.write_text("tag,series,hair,eyes,implied\nmy_oc_(original),my_comic,,,armor -sword\n")
+    tags = tagged(home, "--implications", "mine.csv")
+    assert {"my_comic", "armor"} <= set(tags) and not {"sword", "original"} & set(tags)
+    table.write_text("tag,hair\nmy_oc_(original),bananna\n")
+    wrong = home.run("tag", "new.png", "--implications", "mine.csv")
+    assert wrong.code == errors.ConfigError.exit_code and "mine.csv, line 2" in wrong.err
