@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -481,3 +483,31 @@ def test_a_contact_sheet_never_takes_the_place_of_something_else(home: Home) -> 
     assert home.run("tag", "a.png", "--contact-sheet", "faces.jpg").code == 2
     assert home.run("tag", "a.png", "--contact-sheet", "faces.png", "--dry-run").code == 2
     assert snapshot(home.work) == before
+
+
+@posix
+def test_a_progress_bar_is_shown_on_a_terminal_and_cleared_at_the_end(home: Home) -> None:
+    for number in range(3):
+        draw(home.work / f"{number}.png")
+    master, slave = os.openpty()
+    process = home.start(
+        "tag", "--batch", "--dry-run", "--format", "jsonl", stdout=subprocess.PIPE, stderr=slave
+    )
+    os.close(slave)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_to_the_end, master)
+        out, _ = process.communicate(timeout=TIMEOUT)
+        drawn = reading.result(TIMEOUT)
+    assert process.returncode == 0
+    assert b"\x1b" not in out and len(out.splitlines()) == 3
+    assert b"3/3" in drawn
+    assert drawn.replace(b"\r", b"").endswith(b"\x1b[2K3 pictures tagged; nothing written (dry run)\n")
+
+
+def read_to_the_end(terminal: int) -> bytes:
+    data = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while chunk := os.read(terminal, 65_536):
+            data += chunk
+    os.close(terminal)
+    return data
