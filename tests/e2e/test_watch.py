@@ -39,6 +39,7 @@ class Watcher:
     def __init__(self, home: Home, *args: str | Path, before: Sequence[str] = ()) -> None:
         """``before`` is a command that runs the one behind it."""
         self.log = home.folder / "log"
+        self.former = len(self.events("watching")) if self.log.exists() else 0
         command = [*before, *MAIN, "watch", "--log-format", "json", *args]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=home.work, env=home.environment, stderr=log)
@@ -55,6 +56,10 @@ class Watcher:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         return [line for line in self.lines() if line.get("event") == name]
+
+    def has_begun(self) -> bool:
+        """Before that, a signal ends it as it ends any program: nothing is being written yet."""
+        return len(self.events("watching")) > self.former
 
     def tagged(self) -> Counter[str]:
         """How often each picture was tagged, by name."""
@@ -152,6 +157,7 @@ def test_bursts_while_it_is_killed_and_stopped_and_started(
         dropped += burst
         watcher.until_written(home.work, max(1, round(dice.random() * dropped)))
         if stop % 2:
+            watcher.until(watcher.has_begun)
             assert watcher.stop(dice.choice([signal.SIGTERM, signal.SIGINT])) == 0
         else:
             watcher.stop(signal.SIGKILL)
@@ -171,7 +177,7 @@ def test_a_slow_writer_is_waited_for(home: Home, start: Callable[..., Watcher], 
     if pause and sys.platform != "linux":
         pytest.skip("needs Linux")
     watcher = start()
-    watcher.until(lambda: watcher.events("watching"))
+    watcher.until(watcher.has_begun)
     data = large_png()
     with (home.work / "slow.png").open("wb") as file:
         for begin in range(0, len(data), 1024):
@@ -188,7 +194,7 @@ def test_a_slow_writer_is_waited_for(home: Home, start: Callable[..., Watcher], 
 
 def test_downloads_saves_by_rename_and_folders_moved_in(home: Home, start: Callable[..., Watcher]) -> None:
     watcher = start()
-    watcher.until(lambda: watcher.events("watching"))
+    watcher.until(watcher.has_begun)
     work, outside = home.work, home.folder / "outside"
     (work / "a.png").touch()  # as Firefox does
     (work / "a.png.part").write_bytes(png()[:50])
@@ -211,7 +217,7 @@ def test_downloads_saves_by_rename_and_folders_moved_in(home: Home, start: Calla
 @linux
 def test_no_name_is_too_odd(home: Home, start: Callable[..., Watcher]) -> None:
     watcher = start()
-    watcher.until(lambda: watcher.events("watching"))
+    watcher.until(watcher.has_begun)
     names = [b"new\nline.png", b'"quoted".png', b"caf\xe9.png", "\N{PILE OF POO}.png".encode(), b"-.png"]
     for name in names:
         Path(os.fsdecode(os.fsencode(home.work) + b"/" + name)).write_bytes(png())
@@ -249,7 +255,7 @@ def test_pictures_whose_events_the_system_dropped_are_found(
     if room > 50_000:
         pytest.skip("the system's queue is too long to be filled in a test")
     watcher = start()
-    watcher.until(lambda: watcher.events("watching"))
+    watcher.until(watcher.has_begun)
     watcher.process.send_signal(signal.SIGSTOP)
     chaff = [home.work / f"{number}.txt" for number in range(2)]
     for number in range(room + 1):
@@ -316,7 +322,7 @@ def test_only_one_watches_a_folder_and_a_dead_one_does_not_count(
     link = home.folder / "link"
     link.symlink_to(home.work)
     watcher = start()
-    watcher.until(lambda: watcher.events("watching"))
+    watcher.until(watcher.has_begun)
     second = home.run("watch", link)
     assert second.code == 7
     assert "another booru-tagger is watching it already" in second.err
