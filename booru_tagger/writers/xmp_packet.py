@@ -103,8 +103,10 @@ def edit(packet: bytes, wanted: Property, entries: Sequence[Entry], texts: Seque
     if found is None:
         return _add(packet, _rdf(root), wanted, [text for text in texts if text]) if texts else packet
     container = _container(found, wanted)
-    if not entries:
-        return _drop(packet, found) if _list_items(container) else packet
+    if not entries and not container.children:
+        return packet
+    if not entries and len(_list_items(container)) == len(container.children):
+        return _drop(packet, found)
     return _follow(packet, container, entries, texts)
 
 
@@ -129,9 +131,8 @@ def _container(found: Element, wanted: Property) -> Element:
     element: Element | None = found
     for step in wanted.path:
         element = content(element).child(qualified(step)) if element is not None else None
-    for child in element.children if element is not None else ():
-        if child.name in _CONTAINERS:
-            return child
+    if element is not None and [child.name in _CONTAINERS for child in element.children] == [True]:
+        return element.children[0]
     raise XmlError(f"its {wanted.name} is not a list")
 
 

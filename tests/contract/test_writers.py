@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booru_tagger.errors import OutputError
@@ -413,7 +413,7 @@ EVENTS = st.one_of(
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(started=st.booleans(), events=st.lists(EVENTS, max_size=8))
 def test_any_sequence_of_events(
     name: str, started: bool, events: list[tuple[str, Any]], tmp_path_factory: pytest.TempPathFactory

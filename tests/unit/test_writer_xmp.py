@@ -22,10 +22,10 @@ from booru_tagger.types import Box, CharacterMatch, FaceResult, TagResult
 from booru_tagger.writers.base import MARK, Job, plain
 from booru_tagger.writers.options import WriterOptions
 from booru_tagger.writers.regions import Region, orientation, stored
-from booru_tagger.writers.xml_text import Element, XmlError, parse
+from booru_tagger.writers.xml_text import XmlError, parse
 from booru_tagger.writers.xmp import XmpWriter
 from tests.pictures import TURN_BACK, turned
-from tests.writing import job, tags
+from tests.writing import job, needs_exiv2, tags
 
 NS = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -241,6 +241,11 @@ BOMB = (
             "</rdf:Description></rdf:RDF>",
             "dc:subject is not a list",
         ),
+        (
+            '<rdf:RDF xmlns:rdf="{rdf}"><rdf:Description xmlns:dc="{dc}"><dc:subject><rdf:Bag/><rdf:Bag>'
+            "<rdf:li>mine</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF>",
+            "dc:subject is not a list",
+        ),
     ],
 )
 def test_packet_that_cannot_be_merged_into(
@@ -310,8 +315,33 @@ def test_exiftool_reads_it_back(tmp_path: Path, writer: XmpWriter, turn: int) ->
     assert info["AppliedToDimensions"] == size | {"Unit": "pixel"}
 
 
-def _spans(element: Element, data: bytes) -> list[bytes]:
-    return [data[node.start : node.end] for node in element.walk()]
+@needs_exiv2
+def test_exiv2_reads_it_back(tmp_path: Path, writer: XmpWriter) -> None:
+    import pyexiv2
+
+    target = tmp_path / "a.png.xmp"
+    packet = ODD_PACKETS["single quotes"].format(**NS)
+    target.write_text(f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{packet}</x:xmpmeta>")
+    writing = replace(job(tmp_path / "a.png"), tags=tags("hatsune_miku", "初音"))
+    writer.write(with_faces(writing, (Box(10, 10, 30, 30), "hatsune_miku")))
+    with pyexiv2.Image(str(target)) as image:
+        found = image.read_xmp()
+    assert found["Xmp.xmp.Rating"] == "3"
+    assert found["Xmp.dc.subject"] == ["hatsune_miku", "初音"]
+    assert found["Xmp.digiKam.TagsList"] == ["character/hatsune_miku", "general/初音"]
+    assert found["Xmp.lr.hierarchicalSubject"] == ["character|hatsune_miku", "general|初音"]
+    region = "Xmp.mwg-rs.Regions/mwg-rs:RegionList[1]/mwg-rs:"
+    assert found[region + "Name"] == "hatsune_miku"
+    assert float(found[region + "Area/stArea:y"]) == 0.4
+
+
+def test_list_with_something_else_in_it_is_not_dropped(tmp_path: Path, writer: XmpWriter) -> None:
+    target = tmp_path / "a.png.xmp"
+    before = ODD_PACKETS["own prefixes"].format(**NS).replace("<a:li>mine</a:li>", "<a:Bag/>")
+    target.write_text(before)
+    written = writer.write(job(tmp_path / "a.png", "aqua_hair"))
+    writer.remove(tmp_path / "a.png", written.owned)
+    assert target.read_text() == before
 
 
 @st.composite
