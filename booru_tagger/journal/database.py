@@ -23,6 +23,9 @@ from booru_tagger.journal.schema import prepare
 BUSY_SECONDS = 30.0
 """How long to wait for another process's transaction; each of ours takes a fraction of a millisecond."""
 
+LOOK_SECONDS = 0.1
+"""How often to look, when only asked, whether the file is still the same one."""
+
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
 _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -43,6 +46,7 @@ class Database:
         self.path = path
         self.warnings: list[str] = []
         self._lock = threading.RLock()
+        self._looked = time.monotonic()
         self._connection, self._identity = self._open()
 
     def close(self) -> None:
@@ -51,7 +55,7 @@ class Database:
 
     def read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """The value of ``work``, which only asks. Raises :class:`OutputError`."""
-        return self._guarded(work)
+        return self._guarded(work, LOOK_SECONDS)
 
     def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """The value of ``work``, all of whose changes are kept, or none. Raises :class:`OutputError`."""
@@ -67,11 +71,12 @@ class Database:
                 raise
             return value
 
-        return self._guarded(transaction)
+        return self._guarded(transaction, 0.0)
 
-    def _guarded(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def _guarded(self, work: Callable[[sqlite3.Connection], _T], patience: float) -> _T:
         with self._lock:
-            self._follow()
+            if time.monotonic() >= self._looked + patience:
+                self._follow()
             try:
                 return work(self._connection)
             except (sqlite3.DatabaseError, DamagedError) as error:
@@ -94,6 +99,7 @@ class Database:
 
     def _follow(self) -> None:
         """Begin anew where the file was removed or replaced under us: what we write there is lost."""
+        self._looked = time.monotonic()
         if self._identity is not None and _identity(self.path) != self._identity:
             self._connection.close()
             self.warnings.append(

@@ -22,7 +22,7 @@ UNTAGGED = ""
 
 
 class Known(NamedTuple):
-    """The part of a picture's row that tells whether it is done."""
+    """The part of what is known of a picture that tells whether it is done."""
 
     id: int
     stamp: Stamp
@@ -30,24 +30,27 @@ class Known(NamedTuple):
     fingerprint: str
     unsettled: bool
     """Whether a write to one of its targets was announced and never recorded."""
+    targets: tuple[bytes, ...]
+    """Keys of the files that the last tagging of the picture left behind."""
+
+
+_KNOWN = """
+    SELECT pictures.id, size, mtime_ns, sha256, fingerprint,
+        EXISTS (SELECT 1 FROM intents WHERE intents.picture = pictures.path), targets.path
+    FROM pictures
+    LEFT JOIN marks ON marks.picture = pictures.id AND latest
+    LEFT JOIN targets ON targets.id = marks.target AND left_sha256 != ''
+    WHERE pictures.path = ?
+"""
 
 
 def known(connection: Connection, picture: bytes) -> Known | None:
-    row = connection.execute(
-        "SELECT id, size, mtime_ns, sha256, fingerprint, EXISTS (SELECT 1 FROM intents WHERE picture = path)"
-        " FROM pictures WHERE path = ?",
-        (picture,),
-    ).fetchone()
-    return None if row is None else Known(row[0], Stamp(row[1], row[2]), row[3], row[4], bool(row[5]))
-
-
-def expected_targets(connection: Connection, picture: int) -> list[bytes]:
-    """Keys of the files that the last tagging of the picture left behind."""
-    query = (
-        "SELECT path FROM marks JOIN targets ON targets.id = target"
-        " WHERE picture = ? AND latest AND left_sha256 != ''"
-    )
-    return [row[0] for row in connection.execute(query, (picture,))]
+    rows = connection.execute(_KNOWN, (picture,)).fetchall()
+    if not rows:
+        return None
+    number, size, mtime_ns, sha256, fingerprint, unsettled, _ = rows[0]
+    targets = tuple(row[6] for row in rows if row[6] is not None)
+    return Known(number, Stamp(size, mtime_ns), sha256, fingerprint, bool(unsettled), targets)
 
 
 def touch(connection: Connection, picture: int, stamp: Stamp) -> None:

@@ -93,8 +93,7 @@ class Journal:
             return False
         if known.stamp != stamp and not self._same_content(picture, known, stamp):
             return False
-        targets = self._database.read(lambda connection: ledger.expected_targets(connection, known.id))
-        return all(stamp_of(path_of(target)) is not None for target in targets)
+        return all(map(os.path.exists, known.targets))
 
     def _remember(self, key: bytes, stamp: Stamp) -> None:
         """Keep the stamp from before the picture is read, so that a change meanwhile is noticed."""
