@@ -6,6 +6,7 @@ import csv
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from booru_tagger.errors import DataError
 
@@ -34,6 +35,16 @@ class Canon:
         """All tags that follow from the character, colours first."""
         colours = [f"{self.hair}_hair"] * bool(self.hair) + [f"{self.eyes}_eyes"] * bool(self.eyes)
         return (*colours, *self.implied)
+
+    def to_label(self) -> dict[str, Any]:
+        """The character as a label of a bundle's manifest."""
+        return {
+            "tag": self.tag,
+            "category": "character",
+            "series": self.series,
+            "implied": list(self.implied_tags()),
+            "threshold": None,
+        }
 
 
 def read_canon(path: Path | None = None) -> dict[str, Canon]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from booru_export.collect_cli import approve, collect, gaps
 from booru_tagger.errors import DataError
 
 if TYPE_CHECKING:
@@ -197,3 +198,7 @@ def _looked_at(items: Sequence[FaceItem], near: bool) -> tuple[list[FaceItem], A
     for _, error in bad:
         click.echo(f"left out of the split: {error}", err=True)
     return [items[index] for index in read], near_pairs(prints), prints
+
+
+for command in (gaps, collect, approve):
+    dataset.add_command(command)

@@ -100,22 +100,27 @@ def _faces_of_folders(place: Path) -> Iterator[FaceItem]:
                 yield FaceItem(path, folder.name, place.name, f"{folder.name}/{path.name}")
 
 
-def write_faces(table: Path, items: Iterable[FaceItem]) -> None:
-    """Write a ``faces.csv`` that :func:`read_faces` reads, whole or not at all; see :func:`path_from`.
+def add_faces(table: Path, items: Iterable[FaceItem]) -> None:
+    """Put items behind the rows of a ``faces.csv``, which is made if it is not there.
 
-    Raises :class:`booru_tagger.errors.OutputError`.
+    Rows and columns that are there stay as they are; the file changes whole or not at all. Raises
+    :class:`booru_tagger.errors.OutputError`.
     """
-    rows = [
-        {
-            "path": path_from(table.parent, item.path),
-            "label": item.label,
-            "source": item.source,
-            "group": item.group,
-            "split": item.split,
-        }
-        for item in items
-    ]
-    replace_file(table, table_bytes(COLUMNS, rows))
+    rows: list[dict[str, Any]] = []
+    if table.is_file():
+        with table.open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle))
+    columns = _columns(rows)
+    for item in items:
+        place = path_from(table.parent, item.path)
+        values = (place, item.label, item.source, item.group, item.split)
+        rows.append(dict(zip(COLUMNS, values, strict=True)))
+    replace_file(table, table_bytes(columns, [{name: row.get(name) for name in columns} for row in rows]))
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The known columns, and those that somebody added."""
+    return list(dict.fromkeys([*COLUMNS, *(name for row in rows[:1] for name in row if name)]))
 
 
 def write_split(place: Path, target: Path, part_of: Mapping[Path, str]) -> None:
@@ -133,7 +138,7 @@ def write_split(place: Path, target: Path, part_of: Mapping[Path, str]) -> None:
         row["group"] = item.group  # a missing group is made of the path, which may now read differently
         row["path"] = path_from(target.parent, item.path)
         row["split"] = part_of.get(item.path, "")
-    columns = list(dict.fromkeys([*COLUMNS, *(name for row in rows[:1] for name in row if name)]))
+    columns = _columns(rows)
     target.parent.mkdir(parents=True, exist_ok=True)
     replace_file(target, table_bytes(columns, [{name: row.get(name) for name in columns} for row in rows]))
 

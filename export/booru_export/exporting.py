@@ -102,20 +102,10 @@ def _export_recogniser(
         "thresholds": DEFAULT_THRESHOLDS,
     }
     more = {
-        "labels": [_label(canon.get(tag, Canon(tag))) for tag in labels],
+        "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
         "training": {**_training(state), "calibration": dataclasses.asdict(calibration)},
     }
     return put_part(output, "recogniser", model, values, more), difference
-
-
-def _label(canon: Canon) -> dict[str, Any]:
-    return {
-        "tag": canon.tag,
-        "category": "character",
-        "series": canon.series,
-        "implied": list(canon.implied_tags()),
-        "threshold": None,
-    }
 
 
 def _calibration(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from booru_export.cropping import Cut, Cutter, Rejected, Several, folder_name
 from booru_export.danbooru import read_danbooru
-from booru_export.dataset import FaceItem, path_from, read_faces, table_bytes, write_faces
+from booru_export.dataset import FaceItem, add_faces, path_from, read_faces, table_bytes
 from booru_export.importers import (
     RGB,
     Layout,
@@ -106,7 +106,7 @@ def import_data(request: Request) -> Imported:
         request.output.mkdir(parents=True, exist_ok=True)
         _write_origins(request, [cut for cut in cuts if cut.item.path in kept])
         _write_colours(request.output / COLOURS, listing, new)
-        write_faces(table, items)
+        add_faces(table, new)
     return Imported(layout, table, items, new, listing.left_out, errors)
 
 

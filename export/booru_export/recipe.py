@@ -72,6 +72,10 @@ class RecogniserRecipe:
     """Share of faces turned into somebody else by turning the hue of hair and eyes."""
     colour_weight: float = 0.5
     canon_weight: float = 0.3
+    backbone: str = ""
+    """A network of torchvision instead of ``widths`` and ``blocks``; see :mod:`booru_export.backbones`."""
+    initial: str = ""
+    """What a backbone's weights start from: nothing, ``imagenet``, or the path of a state dict."""
 
 
 Recipe = TypeVar("Recipe", DetectorRecipe, RecogniserRecipe)

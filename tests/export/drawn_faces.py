@@ -55,3 +55,38 @@ def jpeg_again(image: Image.Image, quality: int = 40) -> Image.Image:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=quality)
     return Image.open(stream).convert("RGB")
+
+
+NETWORK_RECIPE = """
+widths = [8, 12, 16, 24]
+blocks = [1, 1, 1, 1]
+embedding = 16
+dropout = 0.0
+margin = 0.1
+
+[schedule]
+steps = 70
+batch = 20
+rate = 6.0e-3
+sizes = [32]
+size_until = [1.0]
+ema = 0.9
+evaluate_every = 35
+"""
+"""A recogniser that learns the drawn faces in seconds."""
+
+BACKBONE_RECIPE = """
+backbone = "mobilenet_v3_small"
+embedding = 16
+dropout = 0.0
+
+[schedule]
+steps = 3
+batch = 8
+rate = 1.0e-3
+sizes = [32]
+size_until = [1.0]
+ema = 0.5
+evaluate_every = 3
+"""
+"""A few steps, to see that they can be taken."""

@@ -139,6 +139,20 @@ def test_an_import_never_overwrites_but_adds(tmp_path: Path) -> None:
     assert len(read_faces(tmp_path / "out")) == 7
 
 
+def test_adding_keeps_the_columns_that_somebody_made(tmp_path: Path) -> None:
+    make_folders(tmp_path / "in", count=1, people=2)
+    (tmp_path / "out").mkdir()
+    draw_face("shana", 0).save(tmp_path / "out" / "a.png")
+    (tmp_path / "out" / "faces.csv").write_text("artist,label,path,split\nme,shana,a.png,test\n", "utf-8")
+    run(tmp_path / "in", "-o", tmp_path / "out", "--add")
+    table = rows(tmp_path / "out" / "faces.csv")
+    assert [(row["artist"], row["label"], row["split"]) for row in table] == [
+        ("me", "shana", "test"),
+        ("", "hatsune_miku", ""),
+        ("", "fate_testarossa", ""),
+    ]
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     make_folders(tmp_path / "in", count=2, people=2)
     result = run(tmp_path / "in", "-o", tmp_path / "out", "--dry-run", "--copy")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from booru_export.data_cli import dataset
-from booru_export.dataset import FaceItem, read_faces, write_faces
+from booru_export.dataset import FaceItem, add_faces, read_faces
 from booru_export.split_report import judge_splits, moved
 from booru_export.splits import MODES, divide, split_faces
 from click.testing import CliRunner, Result
@@ -133,7 +133,7 @@ def test_the_command_keeps_near_duplicates_together(data: Path, tmp_path: Path) 
 
 def test_other_columns_of_a_table_stay_and_a_split_is_not_lost(data: Path) -> None:
     items = read_faces(data)
-    write_faces(data / "faces.csv", items)
+    add_faces(data / "faces.csv", items)
     content = (data / "faces.csv").read_text("utf-8").splitlines()
     content = [content[0] + ",artist", *(f"{line},someone" for line in content[1:])]
     (data / "faces.csv").write_text("\n".join(content), "utf-8")

@@ -114,15 +114,17 @@ class Batches:
         weight = np.asarray([count[number] ** -0.5 for number in faces.character.tolist()])
         self.face_weight = weight / weight.sum()
         named = np.where(heads.character >= 0, 2.0, 1.0)
-        self.head_weight = named / named.sum()
+        self.head_weight = named / max(1.0, named.sum())
         shades = [HAIR.index(name) for name in SHADES] + [UNLABELLED]
         self.recolourable = ~np.isin(faces.hair, shades)
 
     def draw(self, size: int) -> Batch:
         """A fresh batch of side ``size``; values from -1 to 1."""
         total = self.recipe.schedule.batch
-        head_count = round(total * self.recipe.scene_share)
+        head_count = round(total * self.recipe.scene_share) if len(self.head_weight) else 0
         faces = self.rng.choice(len(self.face_weight), total - head_count, p=self.face_weight)
+        if not head_count:
+            return self._draw_faces(faces, size)
         heads = self.rng.choice(len(self.head_weight), head_count, p=self.head_weight)
         zoom = FACE_ZOOM if self.rng.random() < WIDE_SHARE else CLOSE_ZOOM
         face_images = augment.warp(self._images(self.faces, faces), size, zoom, self.generator)
@@ -131,6 +133,14 @@ class Batches:
         face_images = augment.turn_hue(face_images, turns, self.generator)
         images = torch.cat([face_images, head_images])
         return self._finish(images, faces, heads, torch.cat([character, self._head_characters(heads)]), turns)
+
+    def _draw_faces(self, faces: Labels, size: int) -> Batch:
+        """A batch without heads of scenes, for data sets of crops alone."""
+        zoom = FACE_ZOOM if self.rng.random() < WIDE_SHARE else CLOSE_ZOOM
+        images = augment.warp(self._images(self.faces, faces), size, zoom, self.generator)
+        character, turns = self._recoloured(faces)
+        images = augment.turn_hue(images, turns, self.generator)
+        return self._finish(images, faces, faces[:0], character, turns)
 
     def _finish(
         self, images: Tensor, faces: Labels, heads: Labels, character: Tensor, turns: Tensor

@@ -19,20 +19,35 @@ from booru_export.recipe import RecogniserRecipe, from_table
 from booru_export.recogniser.loss import identity_logits, recogniser_loss
 from booru_export.recogniser.samples import STORED_EXPAND, Batches, Faces, load_faces, load_heads, whole
 from booru_export.splits import split_faces, split_scenes
+from booru_tagger.errors import DataError
 
 
 def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
     """The untrained net of a recipe for so many characters."""
-    return FaceNet(
-        recipe.widths,
-        recipe.blocks,
-        embedding=recipe.embedding,
-        characters=characters,
-        extra=characters * len(TURNS),
-        hair=len(HAIR),
-        eyes=len(EYES),
-        dropout=recipe.dropout,
-    )
+    sizes: dict[str, Any] = {
+        "embedding": recipe.embedding,
+        "characters": characters,
+        "extra": characters * len(TURNS),
+        "hair": len(HAIR),
+        "eyes": len(EYES),
+        "dropout": recipe.dropout,
+    }
+    if recipe.backbone:
+        from booru_export.backbones import BackboneNet  # torchvision takes a second to import
+
+        return BackboneNet(recipe.backbone, **sizes)
+    return FaceNet(recipe.widths, recipe.blocks, **sizes)
+
+
+def _start(net: FaceNet, recipe: RecogniserRecipe) -> FaceNet:
+    """Give a fresh net the weights that its recipe names."""
+    if recipe.initial:
+        from booru_export.backbones import BackboneNet, start_from
+
+        if not isinstance(net, BackboneNet):
+            raise DataError("'initial' weights are for a backbone: name one in the recipe")
+        start_from(net, recipe.initial)
+    return net
 
 
 def from_checkpoint(state: dict[str, Any]) -> FaceNet:
@@ -56,7 +71,7 @@ class RecogniserTask:
         self.validation = load_faces(self.parts["validation"], self.labels, canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
         train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none(train_faces)
-        self.face_net = build(recipe, len(self.labels))
+        self.face_net = _start(build(recipe, len(self.labels)), recipe)
         self.net: nn.Module = self.face_net
         self.batches = Batches(recipe, train_faces, train_heads, len(self.labels))
         self.calls = 0
