@@ -26,7 +26,7 @@ from booru_tagger.vocab import normalise, problem
 
 FEW = 5
 """Pictures of a character below which its threshold is little more than a guess."""
-SAME_PERSON = 0.4
+SAME_PERSON = 0.3
 """Similarity from which two faces among the pictures of one character are taken for the same person's.
 
 Lower than what tagging asks for: the person is known to be in most of the pictures.

@@ -45,7 +45,10 @@ def test_help_loads_click_and_nothing_else_of_weight(home: Home) -> None:
     assert not loaded_by(home, "--help") & set(heavy.split())
 
 
-@pytest.mark.parametrize("command", [["tag", "--help"], ["config", "--help"], ["config", "show"]])
+@pytest.mark.parametrize(
+    "command",
+    [["tag", "--help"], ["characters", "add", "--help"], ["config", "--help"], ["config", "show"]],
+)
 def test_no_model_is_loaded_for_help_or_configuration(home: Home, command: list[str]) -> None:
     assert not loaded_by(home, *command) & {"numpy", "PIL", "rich", "onnxruntime", "torch", "booru_export"}
 
