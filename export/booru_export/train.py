@@ -27,8 +27,11 @@ class Task(Protocol):
 
     net: nn.Module
 
-    def losses(self, size: int) -> dict[str, Tensor]:
-        """Parts of the loss on one fresh batch of pictures of side ``size``; their sum is minimised."""
+    def losses(self, size: int, step: int) -> dict[str, Tensor]:
+        """Parts of the loss on a fresh batch of pictures of side ``size``; their sum is minimised.
+
+        ``step`` counts from the start of the run, across interruptions.
+        """
 
     def evaluate(self, net: nn.Module) -> dict[str, float]:
         """Figures on the validation part; ``net`` holds the averaged weights."""
@@ -106,7 +109,7 @@ def run(
         for group in optimiser.param_groups:
             group["lr"] = rate_at(schedule, share)
         size = schedule.size_at(share)
-        parts = _step(task, optimiser, size)
+        parts = _step(task, optimiser, size, progress.step)
         average.update(task.net, progress.step)
         progress.step += 1
         progress.seconds = time.monotonic() - started
@@ -137,9 +140,9 @@ def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _step(task: Task, optimiser: torch.optim.Optimizer, size: int) -> dict[str, float]:
+def _step(task: Task, optimiser: torch.optim.Optimizer, size: int, step: int) -> dict[str, float]:
     task.net.train()
-    parts = task.losses(size)
+    parts = task.losses(size, step)
     total = torch.stack(list(parts.values())).sum()
     if not torch.isfinite(total):
         raise DataError(f"the loss is {total.item()}: lower the learning rate in the recipe")

@@ -92,7 +92,7 @@ class DetectorTask:
         self.sampler = Sampler(scenes, recipe.mosaic, recipe.schedule.seed)
         self.validation = [(scene, read_picture(scene.path).pixels) for scene in self.parts["validation"]]
 
-    def losses(self, size: int) -> dict[str, Tensor]:
+    def losses(self, size: int, step: int) -> dict[str, Tensor]:
         samples = [self.sampler.sample(size) for _ in range(self.recipe.schedule.batch)]
         batch = torch.from_numpy(NORMALISATION.apply(np.stack([sample.pixels for sample in samples])))
         wanted = targets(

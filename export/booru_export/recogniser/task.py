@@ -22,6 +22,10 @@ from booru_export.splits import split_faces, split_scenes
 from booru_tagger.errors import DataError
 
 
+MARGIN_STEPS = 500
+"""Steps over which the margin grows to its full width: from the start it would keep anything from learning."""
+
+
 def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
     """The untrained net of a recipe for so many characters."""
     sizes: dict[str, Any] = {
@@ -74,16 +78,14 @@ class RecogniserTask:
         self.face_net = _start(build(recipe, len(self.labels)), recipe)
         self.net: nn.Module = self.face_net
         self.batches = Batches(recipe, train_faces, train_heads, len(self.labels))
-        self.calls = 0
 
-    def losses(self, size: int) -> dict[str, Tensor]:
-        self.calls += 1
+    def losses(self, size: int, step: int) -> dict[str, Tensor]:
         recipe = self.recipe
         return recogniser_loss(
             self.face_net,
             self.batches.draw(size),
             scale=recipe.scale,
-            margin=recipe.margin * min(1.0, self.calls / 500),
+            margin=recipe.margin * min(1.0, step / MARGIN_STEPS),
             colour_weight=recipe.colour_weight,
         )
 
