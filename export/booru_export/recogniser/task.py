@@ -21,9 +21,8 @@ from booru_export.recogniser.samples import STORED_EXPAND, Batches, Faces, load_
 from booru_export.splits import split_faces, split_scenes
 from booru_tagger.errors import DataError
 
-
 MARGIN_STEPS = 500
-"""Steps over which the margin grows to its full width: from the start it would keep anything from learning."""
+"""Steps over which the margin grows to its width: at full width from the start, nothing would be learned."""
 
 
 def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
