@@ -9,6 +9,7 @@ from typing import cast
 
 import click
 
+from booru_tagger.cli.text import printable
 from booru_tagger.config import Settings
 from booru_tagger.journal import Journal, default_path
 from booru_tagger.writers.naming import Naming, Scheme
@@ -36,11 +37,17 @@ def open_journal(settings: Settings) -> Iterator[Journal | None]:
         return
     path = settings.journal if isinstance(settings.journal, Path) else default_path()
     with Journal.open(path) as journal:
+        told = _tell(journal.warnings)
         try:
             yield journal
         finally:
-            for warning in journal.warnings:
-                click.echo(f"booru-tagger: {warning}", err=True)
+            _tell(journal.warnings[told:])
+
+
+def _tell(warnings: Sequence[str]) -> int:
+    for warning in warnings:
+        click.echo(f"booru-tagger: {printable(warning)}", err=True)
+    return len(warnings)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute()  # the working folder may change
         self.warnings: list[str] = []
         self._lock = threading.RLock()
         self._looked = time.monotonic()

@@ -10,25 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from booru_tagger.cli import main
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, OutputError
 from tests.bundles import Painted, paint
 from tests.e2e.command import Ended, snapshot
+from tests.e2e.here import Here
 
 MIKU = Painted(20, 20, 100)
 STRANGER = Painted(180, 60, 80, "stranger", "red", "blue")
-
-
-class Here:
-    """Runs commands in this process, which is much faster than starting one for each."""
-
-    def __init__(self, work: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.work = work
-        self._capture = capture
-
-    def run(self, *args: str) -> Ended:
-        code = main(args)
-        return Ended(code, *self._capture.readouterr())
 
 
 @pytest.fixture
@@ -39,11 +27,7 @@ def home(
     (work / "below").mkdir(parents=True)
     paint([MIKU]).save(work / "a.png")
     paint([MIKU, STRANGER]).save(work / "below" / "b.png")
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("BOORU_TAGGER_MODEL", str(tiny_bundle))
-    monkeypatch.setenv("BOORU_TAGGER_JOURNAL", str(tmp_path / "state" / "journal.sqlite3"))
-    return Here(work, capsys)
+    return Here(work, tiny_bundle, monkeypatch, capsys)
 
 
 def tag(home: Here, *args: str) -> None:
