@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from booru_export.dataset import read_scenes
 from booru_export.detector.loss import detector_loss, targets
 from booru_export.detector.samples import LoadedScene, Sampler, from_image, load_scene
-from booru_export.drawn import draw_scene
+from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
 from booru_export.metrics import Detections, match
 from booru_export.nets import STRIDE, HeadDetector
 from booru_export.recipe import DetectorRecipe, from_table
@@ -26,8 +26,6 @@ from booru_tagger.types import Box, Face
 NORMALISATION = Normalisation()
 EVALUATED_SIDE = 384
 NMS_IOU = 0.5
-FIRST_SEED = 1_000_000
-"""Drawn training scenes begin here; the examples that come with the project have small seeds."""
 
 
 def build(recipe: DetectorRecipe) -> HeadDetector:
@@ -71,7 +69,7 @@ def detect(net: nn.Module, pixels: Pixels, side: int, threshold: float = 0.05) -
 
 def drawn_scenes(count: int) -> list[LoadedScene]:
     """Illustrations drawn by code: styles that fan art does not cover, with exact boxes."""
-    drawings = [draw_scene(FIRST_SEED + number, size=(384, 384)) for number in range(count)]
+    drawings = [draw_scene(FIRST_TRAINING_SEED + number, size=(384, 384)) for number in range(count)]
     return [from_image(drawing.image, [head.box for head in drawing.heads], (), 1.0) for drawing in drawings]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor
 from booru_export import augment
 from booru_export.canon import EYES, HAIR, SHADES, Canon
 from booru_export.dataset import FaceItem, Scene
+from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
 from booru_export.recipe import RecogniserRecipe
 from booru_tagger.imaging import Pixels, crop, fit, read_picture, square_around
 from booru_tagger.types import Box
@@ -96,6 +98,36 @@ def load_heads(scenes: Sequence[Scene], labels: Sequence[str], *, expand: float 
         np.asarray(hair, dtype=np.int64),
         np.asarray(eyes, dtype=np.int64),
         np.asarray(stranger, dtype=bool),
+    )
+
+
+def draw_heads(count: int) -> Faces:
+    """Heads of ``count`` illustrations drawn by code: strangers, whose colours are exactly known."""
+    pixels, hair, eyes = [], [], []
+    for number in range(count):
+        drawing = draw_scene(FIRST_TRAINING_SEED + number, size=(320, 320))
+        picture = np.asarray(drawing.image)
+        for head in drawing.heads:
+            if max(head.box.width, head.box.height) >= SMALLEST_HEAD:
+                pixels.append(crop(picture, square_around(head.box, STORED_EXPAND), STORED))
+                hair.append(_index(HAIR, head.hair))
+                eyes.append(_index(EYES, head.eyes))
+    return Faces(
+        np.asarray(pixels, dtype=np.uint8).reshape(-1, STORED, STORED, 3),
+        np.full(len(pixels), UNLABELLED, dtype=np.int64),
+        np.asarray(hair, dtype=np.int64),
+        np.asarray(eyes, dtype=np.int64),
+        np.ones(len(pixels), dtype=bool),
+    )
+
+
+def join(first: Faces, second: Faces) -> Faces:
+    """The pictures of both."""
+    return Faces(
+        *(
+            np.concatenate([getattr(first, field.name), getattr(second, field.name)])
+            for field in dataclasses.fields(Faces)
+        )
     )
 
 

@@ -17,7 +17,16 @@ from booru_export.metrics import auroc, macro
 from booru_export.nets import FaceNet
 from booru_export.recipe import RecogniserRecipe, from_table
 from booru_export.recogniser.loss import identity_logits, recogniser_loss
-from booru_export.recogniser.samples import STORED_EXPAND, Batches, Faces, load_faces, load_heads, whole
+from booru_export.recogniser.samples import (
+    STORED_EXPAND,
+    Batches,
+    Faces,
+    draw_heads,
+    join,
+    load_faces,
+    load_heads,
+    whole,
+)
 from booru_export.splits import split_faces, split_scenes
 from booru_tagger.errors import DataError
 
@@ -74,6 +83,7 @@ class RecogniserTask:
         self.validation = load_faces(self.parts["validation"], self.labels, canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
         train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none(train_faces)
+        train_heads = join(train_heads, draw_heads(recipe.drawn))
         self.face_net = _start(build(recipe, len(self.labels)), recipe)
         self.net: nn.Module = self.face_net
         self.batches = Batches(recipe, train_faces, train_heads, len(self.labels))
