@@ -28,6 +28,8 @@ from booru_tagger.models.bundle import Bundle
 VIEWS = ({"expand": 1.0, "flip": False}, {"expand": 0.9, "flip": True})
 DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
 DEFAULT_FACE_THRESHOLD = 0.4
+SIDES = (320, 448)
+"""Longest sides the runtime looks at: on validation, the two find more than one of 384 and doubt less."""
 
 
 def export_checkpoint(
@@ -68,7 +70,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         difference = parity(graph, path, examples)
         model = path.read_bytes()
     values = {
-        "sides": [detector_task.EVALUATED_SIDE],
+        "sides": list(SIDES),
         "multiple": 32,
         "max_upscale": 2.0,
         **normalisation_keys(detector_task.NORMALISATION),
