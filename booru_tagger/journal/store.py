@@ -17,7 +17,7 @@ from booru_tagger.errors import OutputError
 from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
-from booru_tagger.journal.moves import adopt
+from booru_tagger.journal.moves import inherit
 from booru_tagger.journal.places import NO_STAMP, Keys, Stamp, path_of, sha256_of, stamp_of
 from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report
 from booru_tagger.types import TagResult
@@ -103,7 +103,7 @@ class Journal:
 
     def _known(self, key: bytes, stamp: Stamp | None) -> ledger.Known | None:
         known = self._database.read(lambda connection: ledger.known(connection, key))
-        if known is None and stamp is not None and adopt(self._database, key, stamp):
+        if known is None and stamp is not None and inherit(self._database, key, stamp):
             known = self._database.read(lambda connection: ledger.known(connection, key))
         return known
 

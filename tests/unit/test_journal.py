@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,35 +142,70 @@ class TestDone:
 
 
 class TestMoves:
+    def copy(self, path: Path, folder: Path) -> Path:
+        folder.mkdir(exist_ok=True)
+        return Path(shutil.copy2(path, folder / path.name))
+
     def test_a_renamed_folder_keeps_its_history(
         self, journal: Journal, picture: Path, tmp_path: Path
     ) -> None:
         tag(journal, picture)
         picture.parent.rename(tmp_path / "renamed")
         moved = tmp_path / "renamed" / "a.png"
+        sidecar = Path(f"{moved}.txt")
+        sidecar.write_bytes(b"blue_hair, typed since\n")
         assert journal.is_done(moved, "f")
-        assert journal.ownership(Path(f"{moved}.txt"), moved).owned == {"blue_hair"}
+        assert journal.ownership(sidecar, moved).owned == {"blue_hair"}
 
-    def test_another_picture_of_the_same_name_size_and_time_does_not(
+    def test_so_does_a_copy_with_its_sidecars(self, journal: Journal, picture: Path, tmp_path: Path) -> None:
+        sidecar = tag(journal, picture)
+        copy, beside = self.copy(picture, tmp_path / "copy"), self.copy(sidecar, tmp_path / "copy")
+        assert journal.is_done(copy, "f")
+        assert journal.ownership(beside, copy).owned == {"blue_hair"}
+        assert journal.is_done(picture, "f")
+        assert journal.ownership(sidecar, picture).owned == {"blue_hair"}
+
+    def test_a_picture_that_left_its_sidecars_behind_is_done_again(
         self, journal: Journal, picture: Path, tmp_path: Path
     ) -> None:
         tag(journal, picture)
-        status = picture.stat()
-        other = tmp_path / "other" / "a.png"
-        other.parent.mkdir()
+        assert not journal.is_done(self.copy(picture, tmp_path / "copy"), "f")
+        (tmp_path / "moved").mkdir()
+        assert not journal.is_done(picture.rename(tmp_path / "moved" / "a.png"), "f")
+
+    def test_another_sidecar_beside_a_copy_is_a_persons(
+        self, journal: Journal, picture: Path, tmp_path: Path
+    ) -> None:
+        tag(journal, picture)
+        copy = self.copy(picture, tmp_path / "copy")
+        beside = Path(f"{copy}.txt")
+        beside.write_bytes(b"blue_hair, typed\n")
+        assert not journal.is_done(copy, "f")
+        assert journal.ownership(beside, copy) == Ownership()
+
+    def test_a_shared_list_comes_along(self, journal: Journal, picture: Path, tmp_path: Path) -> None:
+        other, shared = picture.with_name("b.png"), picture.with_name("metadata.jsonl")
+        other.write_bytes(b"other")
+        for path in (picture, other):
+            report = write(shared, b"1\n2\n", {path.name}, restorable=False)
+            journal.record(path, "f", result_for(path), [("jsonl", report)])
+        picture.parent.rename(tmp_path / "renamed")
+        for name in ("a.png", "b.png"):
+            moved = tmp_path / "renamed" / name
+            assert journal.is_done(moved, "f")
+            assert journal.ownership(moved.with_name("metadata.jsonl"), moved).owned == {name}
+
+    def test_another_picture_of_the_same_name_size_and_time_has_no_part_in_it(
+        self, journal: Journal, picture: Path, tmp_path: Path
+    ) -> None:
+        sidecar = tag(journal, picture)
+        other, beside = self.copy(picture, tmp_path / "other"), self.copy(sidecar, tmp_path / "other")
+        stamp = picture.stat().st_mtime_ns
         other.write_bytes(b"PICTURE")
-        os.utime(other, ns=(0, status.st_mtime_ns))
+        os.utime(other, ns=(0, stamp))
         picture.unlink()
         assert not journal.is_done(other, "f")
-
-    def test_a_copy_is_another_picture(self, journal: Journal, picture: Path, tmp_path: Path) -> None:
-        tag(journal, picture)
-        copy = tmp_path / "copy" / "a.png"
-        copy.parent.mkdir()
-        copy.write_bytes(picture.read_bytes())
-        os.utime(copy, ns=(0, picture.stat().st_mtime_ns))
-        assert not journal.is_done(copy, "f")
-        assert journal.is_done(picture, "f")
+        assert journal.ownership(beside, other) == Ownership()
 
 
 class TestOwnership:
