@@ -21,13 +21,13 @@ def calibrate(net: FaceNet, faces: Faces, heads: Faces | None, *, size: int, sca
     how many strangers a folder holds is its owner's affair. Without ``heads`` only the temperature of the
     characters is fitted.
     """
-    logits, hair, eyes = _outputs(net, faces, size, 1.0, scale)
+    _, logits, hair, eyes = _outputs(net, faces, size, 1.0, scale)
     wanted = torch.from_numpy(faces.character)
     weight = torch.full((len(wanted),), 1.0 / len(wanted))
     if heads is None:
         temperature, _ = _fit_identity(logits, wanted, weight, shift=False)
         return Calibration(character=temperature)
-    head_logits, hair, eyes = _outputs(net, heads, size, 1 / STORED_EXPAND, scale)
+    embedding, head_logits, hair, eyes = _outputs(net, heads, size, 1 / STORED_EXPAND, scale)
     strangers = torch.from_numpy(heads.stranger)
     logits = torch.cat([logits, head_logits[strangers]])
     wanted = torch.cat([wanted, torch.full((int(strangers.sum()),), logits.shape[1] - 1)])
@@ -38,19 +38,21 @@ def calibrate(net: FaceNet, faces: Faces, heads: Faces | None, *, size: int, sca
         stranger=shift,
         hair=_fit_colour(hair, torch.from_numpy(heads.hair)),
         eyes=_fit_colour(eyes, torch.from_numpy(heads.eyes)),
+        origin=tuple(embedding[strangers].mean(0).tolist()),
     )
 
 
 @torch.no_grad()
 def _outputs(
     net: FaceNet, faces: Faces, size: int, expand: float, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Embeddings, logits of identity, of hair and of eyes."""
     parts = []
     for chunk in torch.split(whole(faces, size, expand), 64):
         embedding, hair, eyes = net(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        parts.append((identity_logits(net, embedding, scale), hair, eyes))
-    logits, hair, eyes = (torch.cat(part) for part in zip(*parts, strict=True))
-    return logits, hair, eyes
+        parts.append((embedding, identity_logits(net, embedding, scale), hair, eyes))
+    embedding, logits, hair, eyes = (torch.cat(part) for part in zip(*parts, strict=True))
+    return embedding, logits, hair, eyes
 
 
 def _fit_identity(logits: Tensor, wanted: Tensor, weight: Tensor, *, shift: bool) -> tuple[float, float]:

@@ -103,9 +103,12 @@ def _export_recogniser(
         "eyes": list(EYES),
         "thresholds": DEFAULT_THRESHOLDS,
     }
+    temperatures = {
+        name: value for name, value in dataclasses.asdict(calibration).items() if name != "origin"
+    }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
-        "training": {**_training(state), "calibration": dataclasses.asdict(calibration)},
+        "training": {**_training(state), "calibration": temperatures},
     }
     return put_part(output, "recogniser", model, values, more), difference
 

@@ -73,9 +73,7 @@ def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[S
     return faces, scenes
 
 
-def _look(
-    name: str, items: Sequence[Item], look: Callable[[Sequence[Item], Step], list[Seen]]
-) -> list[Seen]:
+def _look(name: str, items: Sequence[Item], look: Callable[[Sequence[Item], Step], list[Seen]]) -> list[Seen]:
     if not items:
         return []
     with click.progressbar(length=len(items), label=name, file=sys.stderr) as bar:

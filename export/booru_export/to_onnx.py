@@ -13,6 +13,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.nn import functional
 
 from booru_export.detector.task import decode
 from booru_export.nets import FaceNet, HeadDetector
@@ -37,6 +38,8 @@ class Calibration:
     stranger: float = 0.0
     hair: float = 1.0
     eyes: float = 1.0
+    origin: tuple[float, ...] = ()
+    """Mean embedding of strangers. Training draws them all into one direction; seen from there, they differ."""
 
 
 class DetectorGraph(nn.Module):
@@ -62,6 +65,7 @@ class RecogniserGraph(nn.Module):
     def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
         super().__init__()
         self.net, self.characters, self.scale, self.calibration = net, characters, scale, calibration
+        self.register_buffer("origin", torch.tensor(calibration.origin or [0.0] * net.prototypes.shape[1]))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         embedding, hair, eyes = self.net(faces)
@@ -69,7 +73,8 @@ class RecogniserGraph(nn.Module):
         logits = torch.cat([logits[:, :-1], logits[:, -1:] + self.calibration.stranger], 1)
         character = logits.softmax(1)[:, : self.characters]
         hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
-        return embedding, character, hair.softmax(1), eyes.softmax(1)
+        centred = functional.normalize(embedding - self.origin, dim=1)
+        return centred, character, hair.softmax(1), eyes.softmax(1)
 
 
 def export_graph(
