@@ -39,7 +39,7 @@ class Calibration:
     hair: float = 1.0
     eyes: float = 1.0
     origin: tuple[float, ...] = ()
-    """Mean embedding of strangers. Training draws them all into one direction; seen from there, they differ."""
+    """Mean embedding of strangers: training draws them into one direction; seen from there, they differ."""
 
 
 class DetectorGraph(nn.Module):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,11 +70,65 @@ class JsonHand:
     def drop(self, target: Path, tag: str) -> None:
         self._store(target, lambda tags: [entry for entry in tags if _name(entry) != tag])
 
-    def _store(self, target: Path, edit: Any) -> None:
+    def _store(self, target: Path, edit: Callable[[list[Any]], list[Any]]) -> None:
         whole = json.loads(target.read_text())
         if "tags" in _part(whole):
             _part(whole)["tags"] = edit(_part(whole)["tags"])
             target.write_text(json.dumps(whole))
+
+
+class JsonlHand:
+    """Edits the list of tags in the picture's line, once there is one; another picture's line stays."""
+
+    def start(self, target: Path, tags: Sequence[str]) -> None:
+        lines = ['{"file_name": "b.png","text":"typed"}', json.dumps({"file_name": "a.png", "tags": tags})]
+        target.write_text("\n".join(lines[: 2 if tags else 1]))
+
+    def tags(self, target: Path) -> list[str]:
+        return [tag for line in target.read_text().splitlines() for tag in json.loads(line).get("tags", [])]
+
+    def add(self, target: Path, tag: str) -> None:
+        self._store(target, lambda tags: [tag, *tags])
+
+    def drop(self, target: Path, tag: str) -> None:
+        self._store(target, lambda tags: [other for other in tags if other != tag])
+
+    def _store(self, target: Path, edit: Callable[[list[Any]], list[Any]]) -> None:
+        lines = list(map(json.loads, target.read_text().splitlines()))
+        for line in lines:
+            if "tags" in line:
+                line["tags"] = edit(line["tags"])
+        target.write_text("\n".join(map(json.dumps, lines)) + "\n")
+
+
+class XmpHand:
+    """Edits the plain keywords of a packet, where there are some, and none of the trees."""
+
+    def start(self, target: Path, tags: Sequence[str]) -> None:
+        keywords = "".join(f"<rdf:li>{tag}</rdf:li>" for tag in tags)
+        target.write_text(
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF\n'
+            ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""\n'
+            ' xmlns:dc="http://purl.org/dc/elements/1.1/" dc:source="typed">\n'
+            f"<dc:subject><rdf:Bag>{keywords}</rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"
+        )
+
+    def tags(self, target: Path) -> list[str]:
+        found = KEYWORDS.search(target.read_text())
+        return re.findall("<rdf:li>(.*?)</rdf:li>", found[2]) if found else []
+
+    def add(self, target: Path, tag: str) -> None:
+        self._store(target, lambda items: f"<rdf:li>{tag}</rdf:li>{items}")
+
+    def drop(self, target: Path, tag: str) -> None:
+        self._store(target, lambda items: items.replace(f"<rdf:li>{tag}</rdf:li>", ""))
+
+    def _store(self, target: Path, edit: Callable[[str], str]) -> None:
+        text = target.read_text()
+        target.write_text(KEYWORDS.sub(lambda found: found[1] + edit(found[2]) + found[3], text))
+
+
+KEYWORDS = re.compile(r"(<dc:subject>\s*<rdf:Bag>)(.*?)(</rdf:Bag>)", re.DOTALL)
 
 
 def _part(whole: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +144,8 @@ HANDS: dict[str, Hand] = {
     "txt": TextHand(", ", spaces=False),
     "hydrus": TextHand("\n", spaces=True),
     "json": JsonHand(),
+    "jsonl": JsonlHand(),
+    "xmp": XmpHand(),
 }
 
 
