@@ -148,8 +148,8 @@ def test_adding_keeps_the_columns_that_somebody_made(tmp_path: Path) -> None:
     table = rows(tmp_path / "out" / "faces.csv")
     assert [(row["artist"], row["label"], row["split"]) for row in table] == [
         ("me", "shana", "test"),
-        ("", "hatsune_miku", ""),
         ("", "fate_testarossa", ""),
+        ("", "hatsune_miku", ""),
     ]
 
 
