@@ -1,0 +1,71 @@
+"""The detector's training samples: boxes must stay on the heads through scale, turn, mirror and cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the training side needs the extra [export]")
+
+import torch
+from booru_export.detector.loss import giou, targets
+from booru_export.detector.samples import Sampler, from_image
+from booru_export.detector.task import decode
+from PIL import Image, ImageDraw
+
+from booru_tagger.types import Box
+
+HEADS = [Box(40, 30, 90, 80), Box(150, 100, 190, 140)]
+
+
+def scene_with_discs() -> Image.Image:
+    image = Image.new("RGB", (240, 180), (40, 40, 200))
+    for head in HEADS:
+        ImageDraw.Draw(image).ellipse(head, fill=(250, 30, 30))
+    return image
+
+
+@pytest.mark.parametrize("mosaic", [0.0, 1.0])
+def test_boxes_stay_on_the_heads(mosaic: float) -> None:
+    sampler = Sampler([from_image(scene_with_discs(), HEADS, [], 1.0)], mosaic, seed=3)
+    boxes = 0
+    for _ in range(40):
+        sample = sampler.sample(128)
+        values = sample.pixels.astype(int)
+        red = values[..., 0] - values[..., 2]
+        for x0, y0, x1, y1 in sample.boxes:
+            inside = red[round(y0) : round(y1), round(x0) : round(x1)]
+            if sample.pixels.std(axis=2).max() < 3:  # turned grey
+                continue
+            boxes += 1
+            assert np.median(inside) > red[0:1].min(), (x0, y0, x1, y1)
+            assert inside.mean() > 0
+    assert boxes > 20
+
+
+def test_a_head_cut_by_the_border_is_ignored_rather_than_unlearned() -> None:
+    sampler = Sampler([from_image(scene_with_discs(), HEADS, [], 1.0)], 0.0, seed=5)
+    samples = [sampler.sample(96) for _ in range(80)]
+    assert any(len(sample.ignore) for sample in samples)
+    assert all((sample.boxes >= 0).all() and (sample.boxes <= 96).all() for sample in samples)
+
+
+def test_targets_decode_to_the_boxes_they_were_made_of() -> None:
+    box = torch.tensor([[20.0, 30.0, 70.0, 90.0]])
+    heat, sides, weight, mask = targets([box], [torch.zeros(0, 4)], 128)
+    boxes, _ = decode(torch.logit(heat.clamp(0.01, 0.99))[:, None], sides)
+    learned = boxes[0][weight.flatten() > 0]
+    assert len(learned) > 3
+    assert torch.allclose(learned, box.expand_as(learned), atol=1e-3)
+    assert float(mask.min()) == 1
+    assert float(giou(sides, sides, weight)) == pytest.approx(0, abs=1e-6)
+    assert int((heat == 1).sum()) == 1
+
+
+def test_regions_to_ignore_are_masked_but_for_heads_in_them() -> None:
+    region = torch.tensor([[0.0, 0.0, 128.0, 64.0]])
+    head = torch.tensor([[20.0, 10.0, 60.0, 50.0]])
+    _, _, _, mask = targets([head], [region], 128)
+    assert float(mask[0, 3, 4]) == 1
+    assert float(mask[0, 1, 14]) == 0
+    assert float(mask[0, 12, 4]) == 1
