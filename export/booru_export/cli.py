@@ -39,6 +39,7 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
             "--out", type=PATH, required=True, help="Folder for checkpoint, metrics.csv and curves.png."
         ),
         click.option("--minutes", type=click.FloatRange(0.1), help="End the schedule after this time."),
+        click.option("--start", type=PATH, help="Checkpoint of an earlier run to begin with the weights of."),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
     ):
@@ -57,6 +58,7 @@ def train_detector(
     more_scenes: tuple[Path, ...],
     out: Path,
     minutes: float | None,
+    start: Path | None,
     resume: bool,
     threads: int | None,
 ) -> None:
@@ -69,6 +71,8 @@ def train_detector(
     _prepare(threads, out, resume)
     chosen = read_recipe(DetectorRecipe, recipe)
     task = DetectorTask(chosen, scenes, more_scenes)
+    if start and not resume:
+        loop.start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
@@ -84,6 +88,7 @@ def train_recogniser(
     scenes: Path | None,
     out: Path,
     minutes: float | None,
+    start: Path | None,
     resume: bool,
     threads: int | None,
 ) -> None:
@@ -96,6 +101,8 @@ def train_recogniser(
     _prepare(threads, out, resume)
     chosen = read_recipe(RecogniserRecipe, recipe)
     task = RecogniserTask(chosen, faces, scenes)
+    if start and not resume:
+        loop.start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 

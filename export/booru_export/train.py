@@ -233,6 +233,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
+def start_from(net: nn.Module, checkpoint: Path) -> None:
+    """Give a fresh net an earlier run's averaged weights. Raises :class:`DataError` where they don't fit."""
+    try:
+        net.load_state_dict(read_checkpoint(checkpoint)["average"])
+    except RuntimeError as error:
+        raise DataError(f"{checkpoint}: its net is not the recipe's: {error}") from error
+
+
 def _restore(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, average: Average) -> Progress:
     state = read_checkpoint(path)
     net.load_state_dict(state["net"])

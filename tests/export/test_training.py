@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 from booru_export import cli
+from booru_export.dataset import read_scenes
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
@@ -134,3 +135,42 @@ def test_export_says_what_is_wrong_with_a_foreign_file(tmp_path: Path) -> None:
     file.write_bytes(b"something else")
     with pytest.raises(DataError, match="not a checkpoint"):
         invoke(cli.export, file, "-o", tmp_path / "bundle")
+
+
+def test_a_run_begins_with_the_weights_of_another(trained: Path, data: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.toml"
+    text = RECOGNISER_RECIPE.replace("steps = 90", "steps = 1").replace("rate = 5.0e-3", "rate = 1.0e-9")
+    short.write_text(text, "utf-8")
+    arguments = ("recogniser", "--recipe", short, "--faces", data / "faces", "--scenes", data / "scenes")
+    fresh = invoke(cli.train, *arguments, "--out", tmp_path / "fresh", "--threads", 1)
+    start = ("--start", trained / "recogniser" / "last.ckpt")
+    begun = invoke(cli.train, *arguments, "--out", tmp_path / "begun", "--threads", 1, *start)
+    assert fresh.exit_code == begun.exit_code == 0
+    figures = []
+    for run in ("fresh", "begun"):
+        with (tmp_path / run / "metrics.csv").open(encoding="utf-8") as handle:
+            figures.append(float(list(csv.DictReader(handle))[-1]["top1"]))
+    assert figures[1] > max(0.6, figures[0])
+
+
+def test_a_start_that_does_not_fit_is_refused(trained: Path, data: Path, tmp_path: Path) -> None:
+    arguments = ("--scenes", data / "scenes", "--recipe", data / "detector.toml", "--out", tmp_path / "run")
+    with pytest.raises(DataError, match="not the recipe's"):
+        invoke(cli.train, "detector", *arguments, "--start", trained / "recogniser" / "last.ckpt")
+
+
+def test_a_detector_labels_pictures_for_its_own_further_training(
+    bundle: Path, data: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "more.jsonl"
+    pictures = data / "scenes" / "images"
+    (pictures / "broken.png").write_bytes(b"no picture")
+    result = invoke(cli.train, "self-label", bundle, pictures, "-o", table, "--sure", 0.3, "--maybe", 0.05)
+    (pictures / "broken.png").unlink()
+    assert result.exit_code == 0
+    assert "broken.png" in result.output
+    scenes = read_scenes(table)
+    assert len(scenes) == 60
+    assert all(scene.path.is_file() for scene in scenes)
+    assert any(scene.boxes for scene in scenes)
+    assert sum(len(scene.boxes) + len(scene.ignore) for scene in scenes) > 20

@@ -128,7 +128,7 @@ class XmpHand:
         target.write_text(KEYWORDS.sub(lambda found: found[1] + edit(found[2]) + found[3], text))
 
 
-KEYWORDS = re.compile(r"(<dc:subject>\s*<rdf:Bag>)(.*?)(</rdf:Bag>)", re.DOTALL)
+KEYWORDS = re.compile(r"(<dc:subject[^>]*>\s*<rdf:Bag>)(.*?)(</rdf:Bag>)", re.DOTALL)
 
 
 def _part(whole: dict[str, Any]) -> dict[str, Any]:
