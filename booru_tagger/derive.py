@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,11 +25,15 @@ CANDIDATES = 5
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one face gives: itself, its tags, and the implied tags that it contradicts."""
+    """What one face gives: itself, its tags, and the implied tags that it contradicts.
+
+    ``unspoken`` are general tags that its name says already and that nothing else may bring in.
+    """
 
     face: FaceResult
     tags: tuple[Tag, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    unspoken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class _Who:
 
     label: Label
     score: float
-    source: Literal["model", "gallery"]
+    source: Literal["model", "gallery", "tagger"]
 
 
 class Rules:
@@ -65,6 +69,7 @@ class Rules:
         gallery: Gallery | None = None,
     ) -> None:
         self.labels = labels
+        self._known = {label.tag: label for label in (*labels, *(item.label for item in gallery or ()))}
         self.imply = imply
         self.strip_implied = strip_implied
         self.gallery = gallery
@@ -81,9 +86,28 @@ class Rules:
             Part.EYES: thresholds.get("eyes", spec.eyes_threshold),
         }
 
-    def read(self, face: Face, recognition: Recognition, *, coloured: bool) -> Reading:
-        """Apply the rules to one face; ``coloured`` says whether the picture shows colours at all."""
+    def knows(self, tag: str) -> bool:
+        """Whether the model, or the gallery, could have recognised this character."""
+        return tag in self._known
+
+    def read(
+        self,
+        face: Face,
+        recognition: Recognition,
+        *,
+        coloured: bool,
+        told: ScoredTag | None = None,
+        refuted: Collection[str] = (),
+    ) -> Reading:
+        """Apply the rules to one face; ``coloured`` says whether the picture shows colours at all.
+
+        ``told`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
+        """
         candidates, who = self._who(recognition)
+        if who is not None and who.label.tag in refuted:
+            who = None
+        if told is not None:
+            who = _Who(self._known.get(told.tag) or Label(told.tag), told.score, "tagger")
         canon = who.label.implied if who and self.imply else ()
         hair = self._colour(Part.HAIR, recognition.hair if coloured else None)
         eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
@@ -111,7 +135,8 @@ class Rules:
             hair_color=hair_verdict.measured,
             eye_color=open_eyes,
         )
-        return Reading(result, tuple(tags), tuple(conflicts))
+        unspoken = frozenset(who.label.implied) if who and self.strip_implied else frozenset()
+        return Reading(result, tuple(tags), tuple(conflicts), unspoken)
 
     def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Who | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""

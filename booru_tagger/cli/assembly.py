@@ -36,6 +36,10 @@ def make_tagger(settings: Settings) -> Tagger:
         implications=settings.implications,
         gallery=make_gallery(settings),
         limits=make_limits(settings),
+        faces=settings.faces,
+        face_model=settings.face_model,
+        tag_thresholds=settings.tag_threshold,
+        mcut=settings.mcut,
     )
 
 
