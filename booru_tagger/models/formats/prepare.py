@@ -17,6 +17,10 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+_NARROW = 16
+"""A picture this many times as high as it is wide is worked on without most of the margins beside it."""
+_REACH = 3.0
+"""How far the widest filter sees to either side, in pixels of the smaller picture."""
 _BLOCK = 1 << 22
 """Pixels that are worked on at a time: what a picture takes in memory must not grow with its shape."""
 
@@ -69,11 +73,33 @@ def _blocks(count: int, length: int) -> list[tuple[int, int]]:
 def _rows(part: Pixels, left: int, longest: int, side: int, how: Preparation) -> Pixels:
     """Rows of the padded square, as long as ``side``."""
     height, width = part.shape[:2]
+    if width * _NARROW < longest:
+        return _narrow_rows(part, left, longest, side, how)
     if width < longest:
         wide = _filled(height, longest, how)
         wide[:, left : left + width] = part
         part = wide
     return np.asarray(_scaled(Image.fromarray(part), (side, height), how))
+
+
+def _narrow_rows(part: Pixels, left: int, longest: int, side: int, how: Preparation) -> Pixels:
+    """As :func:`_rows`, where most of each row is the fill colour: only what sees the picture is reckoned.
+
+    A few pixels in a million, that lie just between two values, are rounded the other way.
+    """
+    height, width = part.shape[:2]
+    step = longest / side
+    reach = math.ceil(_REACH * max(1.0, step)) + 1
+    first = max(0, math.floor((left - reach) / step))
+    last = min(side, math.ceil((left + width + reach) / step) + 1)
+    start, end = max(0, math.floor(first * step) - reach), min(longest, math.ceil(last * step) + reach)
+    wide = _filled(height, end - start, how)
+    wide[:, left - start : left - start + width] = part
+    box = (first * step - start, 0, last * step - start, height)
+    rows = _filled(height, side, how)
+    size = (last - first, height)
+    rows[:, first:last] = np.asarray(Image.fromarray(wide).resize(size, _FILTERS[how.filter], box=box))
+    return rows
 
 
 def _filled(height: int, width: int, how: Preparation) -> Pixels:
