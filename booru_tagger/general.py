@@ -66,7 +66,7 @@ def name_faces(readings: Sequence[Reading], opinion: Opinion, rules: Rules) -> V
     2. Another one belongs to the nameless face that counts it among its candidates, at its best score.
     3. What is left over, one character and one nameless face, belongs together.
     4. A name that the tagger knows and denies gives way to a character of the tagger's that our recogniser
-       could not know, where that scores higher: a closed set of names makes known ones of strangers.
+       could not know: a closed set of names makes known ones of strangers.
     """
     names = {index: reading.face.character for index, reading in enumerate(readings)}
     given = {who.tag for who in names.values() if who is not None}
@@ -88,7 +88,7 @@ def name_faces(readings: Sequence[Reading], opinion: Opinion, rules: Rules) -> V
         if who is not None and who.source == "model" and opinion.denies(who.tag)
     ]
     for index, who in sorted(doubtful, key=lambda item: item[1].score):
-        stranger = next((one for one in open_ if not rules.knows(one.tag) and one.score > who.score), None)
+        stranger = next((one for one in open_ if not rules.knows(one.tag)), None)
         if stranger is not None:
             told[index], denied[index] = stranger, who.tag
             open_.remove(stranger)

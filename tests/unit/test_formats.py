@@ -1,4 +1,4 @@
-"""Layouts of foreign taggers: inputs to the pixel as their makers make them, answers read as they are meant."""
+"""Layouts of foreign taggers: inputs to the pixel as their makers make them, answers read as meant."""
 
 from __future__ import annotations
 
