@@ -1,4 +1,4 @@
-"""Requests to one server: at a bounded rate, with a timeout, tried again where that may help, never endless."""
+"""Requests to one server: at a bounded rate, with a timeout, tried again where that may help."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from booru_tagger.types import TagResult
 class BooruSink:
     """Base of the sinks. ``pushes`` remembers what was sent, ``None`` where nothing is to be remembered.
 
-    ``fingerprint`` stands for the model and all settings that shape what is sent; under ``force`` each picture
-    is done again. A picture is a path whose text names it on the booru, or a file to upload.
+    ``fingerprint`` stands for the model and all settings that shape what is sent; under ``force`` each
+    picture is done again. A picture is a path whose text names it on the booru, or a file to upload.
     """
 
     def __init__(

@@ -62,7 +62,7 @@ def api_address(url: str) -> str:
 
 
 def login(user: str | None, token: str | None, password: str | None) -> dict[str, str]:
-    """Headers for requests in the name of ``user``. Raises :class:`ConfigError` where something is missing."""
+    """Headers for requests in the name of ``user``. Raises :class:`ConfigError` where a part is missing."""
     headers = {"Accept": "application/json"}
     if user is None:
         if token or password:

@@ -23,7 +23,7 @@ def hash_of(picture: Path) -> str:
 
 
 class HydrusSink(BooruSink):
-    """Adds tags to files by their hash. To send the same twice does no harm, so a killed run need not care."""
+    """Adds tags to files by their hash. To do so twice does no harm, so a killed run is just repeated."""
 
     def __init__(
         self,

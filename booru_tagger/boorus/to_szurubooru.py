@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from booru_tagger.boorus.sink import BooruSink
@@ -48,7 +48,7 @@ class Uploading:
 
     safety: str = "unsafe"
     similar: bool = False
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +107,25 @@ class SzurubooruSink(BooruSink):
     def push(self, picture: Path, result: TagResult) -> bool:
         number = post_of(picture)
         if number is not None:
-            return self._tag(number, self.item(picture), result.tags)
-        return self._upload(picture, result)
+            return self._tag(number, result.tags)
+        content = read_file(picture, self._uploading.limits)
+        item = _item_of(content)
+        changes = self._upload(picture, content, item, result)
+        # A post's tags are remembered under its number, however it came to be; the file, as dealt with.
+        self._record(item, Pushed(self._fingerprint))
+        return changes
 
-    def _tag(self, number: int, item: str, tags: Iterable[Tag]) -> bool:
-        """Bring a post's tags up to date, however often somebody else is faster."""
+    def _tag(self, number: int, tags: Iterable[Tag], pending: frozenset[str] = frozenset()) -> bool:
+        """Bring a post's tags up to date, however often somebody else is faster.
+
+        ``pending`` are tags that a killed run of ours may have made the post with.
+        """
+        item = str(picture_of(number))
         wanted = self._spelled(tags)
         for _ in range(RACES):
-            post = self._site.post(number)
-            todo = plan(post, list(wanted), self._known(item), self._fingerprint)
+            post, known = self._site.post(number), self._known(item)
+            known = replace(known, pending=known.pending | pending)
+            todo = plan(post, list(wanted), known, self._fingerprint)
             safety = _raised(post.safety, _rated(tags))
             changes = safety is not None or todo.tags != post.tags
             if changes:
@@ -129,15 +139,13 @@ class SzurubooruSink(BooruSink):
             return changes
         raise ConflictError(f"post {number}: somebody else changes it all the time; try again later")
 
-    def _upload(self, picture: Path, result: TagResult) -> bool:
-        content = read_file(picture, self._uploading.limits)
-        item = _item_of(content)
+    def _upload(self, picture: Path, content: bytes, item: str, result: TagResult) -> bool:
         token = self._site.upload(picture.name, content)
         looks = self._site.lookalikes(token)
-        if looks.exact is not None:
-            return self._tag(looks.exact, item, result.tags)
         known = self._known(item)
-        if not self._force and (known.fingerprint or known.owned):
+        if looks.exact is not None:
+            return self._tag(looks.exact, result.tags, known.pending)
+        if known.fingerprint and not self._force:
             raise RemoteError(f"{picture}: its post was deleted there, so it is not uploaded again (--force)")
         if looks.similar and not self._uploading.similar:
             posts = ", ".join(f"post {post} (distance {away:.2f})" for post, away in looks.similar)
@@ -147,10 +155,10 @@ class SzurubooruSink(BooruSink):
         self._need(wanted, wanted)
         safety = _rated(result.tags) or self._uploading.safety
         try:
-            self._site.create(token, list(wanted), safety, [post for post, _ in looks.similar])
+            number = self._site.create(token, list(wanted), safety, [post for post, _ in looks.similar])
         except UploadedError as error:
-            return self._tag(error.post, item, result.tags)
-        self._record(item, Pushed(self._fingerprint, frozenset(wanted)))
+            return self._tag(error.post, result.tags, self._known(item).pending)
+        self._record(str(picture_of(number)), Pushed(self._fingerprint, frozenset(wanted)))
         return True
 
     def _spelled(self, tags: Iterable[Tag]) -> dict[str, str]:
