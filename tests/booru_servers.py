@@ -20,6 +20,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import pytest
+
+from booru_tagger.boorus.http import Server
+
 KEY = "ab" * 32
 MY_TAGS, REPOSITORY, MY_FILES = "6c6f63616c2074616773", "37e3849b", "6c6f63616c2066696c6573"
 
@@ -66,6 +70,7 @@ class Fake:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -134,6 +139,29 @@ def dawdle(seconds: float) -> Callable[[Any], None]:
         drop(handler)
 
     return fault
+
+
+class KilledError(BaseException):
+    """Stands for kill -9."""
+
+
+@contextmanager
+def killing(number: int, *, after: bool) -> Iterator[None]:
+    """The program dies right before, or after, it sends something for the ``number``-th time."""
+    real: Callable[..., Any] = Server._once
+    left = [number]
+
+    def once(server: Server, method: str, *rest: Any) -> Any:
+        left[0] -= method != "GET"
+        if left[0] or method == "GET":
+            return real(server, method, *rest)
+        if after:
+            real(server, method, *rest)
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "_once", once)
+        yield
 
 
 class FakeHydrus(Fake):
@@ -267,6 +295,16 @@ class FakeSzurubooru(Fake):
         number = max(self.posts, default=0) + 1
         self.posts[number] = FakePost(content, [self._first(tag) for tag in tags], safety, **more)
         return number
+
+    def clear(self) -> None:
+        """As a new site is."""
+        for table in (self.tags, self.posts, self.uploads):
+            table.clear()
+        self.categories[:] = ["default"]
+
+    def state(self) -> list[tuple[bytes, list[str], str]]:
+        """The posts, however they are numbered."""
+        return sorted((post.content, sorted(post.tags), post.safety) for post in self.posts.values())
 
     def category_of(self, tag: str) -> str:
         return self.tags[tag][1]

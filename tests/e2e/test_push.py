@@ -5,14 +5,23 @@ from __future__ import annotations
 import io
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from booru_tagger.boorus.http import Server
-from tests.booru_servers import KEY, MY_TAGS, Asked, Fake, FakeHydrus, FakeSzurubooru, drop
+from tests.booru_servers import (
+    KEY,
+    MY_TAGS,
+    Asked,
+    Fake,
+    FakeHydrus,
+    FakeSzurubooru,
+    KilledError,
+    drop,
+    killing,
+)
 from tests.bundles import Painted, paint
 from tests.e2e.command import Home, make_home
 from tests.e2e.here import Here
@@ -145,35 +154,10 @@ def test_posts_are_tagged_and_pictures_uploaded(here: Here, site: FakeSzurubooru
     assert len(site.posts) == 3
 
 
-class KilledError(BaseException):
-    """Stands for kill -9."""
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, *, after: bool) -> None:
-    """Let the program die right before or after it sends something for the ``number``-th time."""
-    real: Callable[..., Any] = Server._once
-    left = [number]
-
-    def once(self: Server, method: str, *rest: Any) -> Any:
-        left[0] -= method != "GET"
-        if left[0] or method == "GET":
-            return real(self, method, *rest)
-        if after:
-            real(self, method, *rest)
-        raise KilledError
-
-    monkeypatch.setattr(Server, "_once", once)
-
-
-def state(site: FakeSzurubooru) -> object:
-    return sorted((post.content, sorted(post.tags), post.safety) for post in site.posts.values())
-
-
-@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("what", ["posts", "uploads"])
-def test_a_push_that_is_killed_anywhere_resumes_without_doubles(
-    here: Here, site: FakeSzurubooru, monkeypatch: pytest.MonkeyPatch, what: str, after: bool, step: int
+def test_a_push_that_is_killed_resumes_without_doubles(
+    here: Here, site: FakeSzurubooru, what: str, after: bool
 ) -> None:
     command: tuple[str, ...] = POSTS
     if what == "posts":
@@ -183,21 +167,18 @@ def test_a_push_that_is_killed_anywhere_resumes_without_doubles(
         command = ("push", "szurubooru", "--batch", "new")
     fresh = {number: (post.content, list(post.tags)) for number, post in site.posts.items()}
     assert here.run(*command, "--jobs", "1").code == 0
-    wanted, requests = state(site), len(sent(site))
+    wanted, requests = site.state(), len(sent(site))
     assert requests > 6
 
-    for number in range(step, requests + 1, step):
+    for number in range(5, requests + 1, 7):
         here.journal.unlink()
-        site.tags.clear(), site.posts.clear(), site.uploads.clear()
-        site.categories[:] = ["default"]
+        site.clear()
         for content, tags in fresh.values():
             site.post(content, tags)
-        with monkeypatch.context() as patch:
-            kill_at(patch, number, after=after)
-            with pytest.raises(KilledError):
-                here.run(*command, "--jobs", "1")
+        with killing(number, after=after), pytest.raises(KilledError):
+            here.run(*command, "--jobs", "1")
         assert here.run(*command, "--jobs", "1").code == 0
-        assert state(site) == wanted, f"killed at request {number}"
+        assert site.state() == wanted, f"killed at request {number}"
         # What was sent by the killed run is known for ours: without it, it is taken out again.
         assert here.run(*command, "--jobs", "1", "--deny", "*").code == 0
         assert all(post.tags in ([], ["by_hand"]) for post in site.posts.values())

@@ -26,8 +26,10 @@ from tests.booru_servers import (
     Fake,
     FakeHydrus,
     FakeSzurubooru,
+    KilledError,
     dawdle,
     drop,
+    killing,
 )
 
 MIKU = Tag("hatsune_miku", "character", 0.9, "recogniser")
@@ -483,3 +485,43 @@ def test_the_journal_knows_a_push_by_place_and_item(journal: Journal) -> None:
     one.announce("1", ["z"])
     assert one.known("1") == Pushed("", frozenset({"x"}), frozenset({"y"}), frozenset({"z"}))
     assert other.known("1") == one.known("2") == Pushed()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("uploads", [False, True], ids=["posts", "uploads"])
+def test_a_push_that_is_killed_at_any_request_leaves_no_doubles(
+    site: FakeSzurubooru, tmp_path: Path, uploads: bool, after: bool
+) -> None:
+    contents = {f"{number}.png": b"content %d" % number for number in range(3)}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+    def begin() -> list[Path]:
+        site.clear()
+        (tmp_path / "journal").unlink(missing_ok=True)
+        posts = [] if uploads else [site.post(content, ["by_hand"]) for content in contents.values()]
+        return [tmp_path / name for name in contents] if uploads else [*map(post_picture, posts)]
+
+    def push(*tags: Tag, fingerprint: str = "f") -> None:
+        with Journal.open(tmp_path / "journal") as journal:
+            sink = SzurubooruSink(szurubooru(site), pushes=journal.pushes("s"), fingerprint=fingerprint)
+            for picture in pictures:
+                if not sink.is_done(picture):
+                    assert sink.keep(picture, result(*tags)).failures == []
+
+    pictures = begin()
+    site.log.clear()
+    push(MIKU, HAIR, SERIES)
+    wanted = site.state()
+    requests = sum(asked.method != "GET" for asked in site.log)
+    assert requests > 6
+    for number in range(1, requests + 1):
+        pictures = begin()
+        with killing(number, after=after), pytest.raises(KilledError):
+            push(MIKU, HAIR, SERIES)
+        push(MIKU, HAIR, SERIES)
+        assert site.state() == wanted, f"killed at request {number}"
+        # What the killed run sent is known for ours: once it is not found any more, it goes.
+        push(fingerprint="other")
+        left = [] if uploads else ["by_hand"]
+        assert [post.tags for post in site.posts.values()] == [left] * 3
