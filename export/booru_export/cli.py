@@ -42,6 +42,10 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
         click.option("--start", type=PATH, help="Checkpoint of an earlier run to begin with the weights of."),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto."),
+        click.option(
+            "--amp/--no-amp", default=None, help="Compute in bfloat16 where safe (default: on accelerators)."
+        ),
     ):
         command = option(command)
     return command
@@ -51,28 +55,36 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--recipe", default="detector", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--scenes", type=PATH, required=True, help="boxes.jsonl, or the folder that holds it.")
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
+)
 @_run_options
 def train_detector(
     recipe: str,
     scenes: Path,
     more_scenes: tuple[Path, ...],
+    workers: int,
     out: Path,
     minutes: float | None,
     start: Path | None,
     resume: bool,
     threads: int | None,
+    device: str,
+    amp: bool | None,
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
     need_torch()
     from booru_export import train as loop
+    from booru_export.checkpoint import start_from
     from booru_export.detector.task import DetectorTask
+    from booru_export.device import device_named
     from booru_export.recipe import DetectorRecipe, read_recipe
 
     _prepare(threads, out, resume)
     chosen = read_recipe(DetectorRecipe, recipe)
-    task = DetectorTask(chosen, scenes, more_scenes)
+    task = DetectorTask(chosen, scenes, more_scenes, device=device_named(device, amp), workers=workers)
     if start and not resume:
-        loop.start_from(task.net, start)
+        start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
@@ -81,28 +93,37 @@ def train_detector(
 @click.option("--recipe", default="recogniser", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--faces", type=PATH, required=True, help="faces.csv, its folder, or a folder of folders.")
 @click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
+@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
+@click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
     recipe: str,
     faces: Path,
     scenes: Path | None,
+    more_scenes: tuple[Path, ...],
+    teacher: Path | None,
     out: Path,
     minutes: float | None,
     start: Path | None,
     resume: bool,
     threads: int | None,
+    device: str,
+    amp: bool | None,
 ) -> None:
     """Train the recogniser on face crops, one label each."""
     need_torch()
     from booru_export import train as loop
+    from booru_export.checkpoint import start_from
+    from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
 
     _prepare(threads, out, resume)
     chosen = read_recipe(RecogniserRecipe, recipe)
-    task = RecogniserTask(chosen, faces, scenes)
+    place = device_named(device, amp)
+    task = RecogniserTask(chosen, faces, scenes, more=more_scenes, teacher=teacher, device=place)
     if start and not resume:
-        loop.start_from(task.net, start)
+        start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 

@@ -12,6 +12,7 @@ import torch
 from booru_export.bundling import normalisation_keys, put_part
 from booru_export.calibrate import calibrate
 from booru_export.canon import EYES, HAIR, Canon, read_canon
+from booru_export.checkpoint import read_checkpoint
 from booru_export.dataset import read_faces, read_scenes
 from booru_export.detector import task as detector_task
 from booru_export.nets import FaceNet
@@ -20,7 +21,6 @@ from booru_export.recogniser import task as recogniser_task
 from booru_export.recogniser.samples import load_faces, load_heads
 from booru_export.splits import split_faces, split_scenes
 from booru_export.to_onnx import Calibration, DetectorGraph, RecogniserGraph, export_graph, parity
-from booru_export.train import read_checkpoint
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import Bundle
