@@ -162,20 +162,65 @@ def _prepare(threads: int | None, out: Path, resume: bool) -> None:
 
 
 @click.command()
-@click.argument("checkpoint", type=PATH)
+@click.argument("source", metavar="CHECKPOINT|BUNDLE", type=PATH)
 @click.option(
     "-o", "--output", type=PATH, required=True, help="The bundle's folder; made if it is not there."
 )
-@click.option("--calibrate", "data", type=PATH, help="Folder with faces/ and scenes/ to fit temperatures on.")
+@click.option(
+    "--calibrate",
+    "data",
+    type=PATH,
+    help="Folder with faces/ and scenes/ to fit temperatures and 8-bit scales on.",
+)
 @click.option("--canon", type=PATH, help="CSV of the characters' series, colours and implied tags.")
-def export(checkpoint: Path, output: Path, data: Path | None, canon: Path | None) -> None:
-    """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture."""
-    need_torch()
-    from booru_export.exporting import export_checkpoint
+@click.option(
+    "--int8",
+    type=click.Choice(["detector", "recogniser", "both"]),
+    help="Compute these in 8 bits, where the pictures of --calibrate show that it loses little.",
+)
+@click.option(
+    "--most-loss",
+    type=click.FloatRange(0, 1),
+    default=0.005,
+    show_default=True,
+    help="With --int8: what any figure may lose; 0.005 is half a point.",
+)
+def export(
+    source: Path, output: Path, data: Path | None, canon: Path | None, int8: str | None, most_loss: float
+) -> None:
+    """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
 
-    bundle, difference = export_checkpoint(checkpoint, output, data=data, canon=canon)
-    total = sum(record.bytes for record in bundle.files.values())
-    click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
+    With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
+    may be the same folder.
+    """
+    need_torch()
+    if int8 and data is None:
+        raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
+    if source.is_dir():
+        if not int8:
+            raise DataError(f"{source}: a bundle already; what is left to do with it is --int8")
+    else:
+        from booru_export.exporting import export_checkpoint
+
+        bundle, difference = export_checkpoint(source, output, data=data, canon=canon)
+        total = sum(record.bytes for record in bundle.files.values())
+        click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
+        source = output
+    if int8 and data is not None:
+        _to_int8(source, output, int8, data, most_loss)
+
+
+def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: float) -> None:
+    from booru_export.int8 import PARTS, to_int8
+
+    parts = [part for part in PARTS if which in (part, "both")]
+    for verdict in to_int8(source, output, parts, data, most_loss=most_loss):
+        before, after = (f"{size / 1e6:.1f} MB" for size in verdict.sizes)
+        click.echo(
+            f"{verdict.part}: {before} -> {after}" if verdict.taken else f"{verdict.part}: stays as it was"
+        )
+        for name, value in verdict.before.items():
+            click.echo(f"  {name:12} {value:.4f} -> {verdict.after[name]:.4f}")
 
 
 @click.command()

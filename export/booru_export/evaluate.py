@@ -38,7 +38,7 @@ class SeenFace:
 
 @dataclass(frozen=True, slots=True)
 class SeenScene:
-    """The answers to one illustration, down to ``LOWEST_FACE``."""
+    """The answers to one illustration, weak faces included."""
 
     scene: Scene
     faces: tuple[FaceResult, ...]
@@ -75,10 +75,14 @@ def look_at_faces(
 
 
 def look_at_scenes(
-    model: Path, scenes: Sequence[Scene], *, step: Callable[[], None] = lambda: None
+    model: Path,
+    scenes: Sequence[Scene],
+    *,
+    lowest: float = LOWEST_FACE,
+    step: Callable[[], None] = lambda: None,
 ) -> list[SeenScene]:
-    """Run the bundle on whole illustrations."""
-    tagger = Tagger(str(model), thresholds={"face": LOWEST_FACE}, gallery=None)
+    """Run the bundle on whole illustrations, down to faces that score ``lowest``."""
+    tagger = Tagger(str(model), thresholds={"face": lowest}, gallery=None)
     seen = []
     for scene in scenes:
         seen.append(SeenScene(scene, tagger.tag(scene.path).faces))

@@ -24,6 +24,8 @@ from booru_tagger.models.session import Session
 OPSET = 20
 WORTH_HALVING = 512
 """Weights with fewer elements keep full precision: they cost nothing and often carry a scale."""
+_WITH_SCALES = ("QuantizeLinear", "DequantizeLinear")
+"""Operations whose second input must be a constant of full precision to be fused."""
 MOST_DIFFERENCE = 0.02
 """Between torch and onnxruntime, on scores from 0 to 1, with weights rounded to float16."""
 
@@ -105,7 +107,7 @@ def export_graph(
             verbose=False,
         )
     assert program is not None
-    model = halve_weights(program.model_proto)
+    model = halve_weights(strip_origins(program.model_proto))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
@@ -116,8 +118,11 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     onnxruntime folds the casts when it loads the model and computes in float32.
     """
     graph = model.graph
+    scales = {node.input[1] for node in graph.node if node.op_type in _WITH_SCALES}
     for weight in list(graph.initializer):
         if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < WORTH_HALVING:
+            continue
+        if weight.name in scales:
             continue
         values = numpy_helper.to_array(weight)
         if np.abs(values).max() > np.finfo(np.float16).max:
@@ -127,11 +132,14 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.initializer.append(halved)
         cast = onnx.helper.make_node("Cast", [halved.name], [weight.name], to=onnx.TensorProto.FLOAT)
         graph.node.insert(0, cast)
-    del graph.value_info[:]
+    return model
+
+
+def strip_origins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Take out what says where in which source each node came from: paths of this machine."""
+    del model.graph.value_info[:]
     del model.metadata_props[:]
-    for (
-        node
-    ) in graph.node:  # the exporter notes where in the source each node came from: paths of this machine
+    for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
     return model
