@@ -94,6 +94,9 @@ def train_detector(
 @click.option("--faces", type=PATH, required=True, help="faces.csv, its folder, or a folder of folders.")
 @click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
+@click.option(
+    "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
+)
 @click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
@@ -101,6 +104,7 @@ def train_recogniser(
     faces: Path,
     scenes: Path | None,
     more_scenes: tuple[Path, ...],
+    leave_out: tuple[str, ...],
     teacher: Path | None,
     out: Path,
     minutes: float | None,
@@ -121,7 +125,9 @@ def train_recogniser(
     _prepare(threads, out, resume)
     chosen = read_recipe(RecogniserRecipe, recipe)
     place = device_named(device, amp)
-    task = RecogniserTask(chosen, faces, scenes, more=more_scenes, teacher=teacher, device=place)
+    task = RecogniserTask(
+        *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
+    )
     if start and not resume:
         start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
@@ -244,6 +250,13 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
     show_default=True,
     help="With --tune: share of strangers that may get a name.",
 )
+@click.option(
+    "--known-named",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="With --tune: share of known faces that should get one, right or wrong, at most.",
+)
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
 def evaluate(
     bundle: Path,
@@ -252,14 +265,15 @@ def evaluate(
     strangers: Path | None,
     tune: bool,
     strangers_named: float,
+    known_named: float,
     report: Path | None,
 ) -> None:
     """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
+    from booru_export.evaluate import Tuning
     from booru_export.judging import judge
 
-    figures, mistakes = judge(
-        bundle, data, part, strangers=strangers, tune=tune, strangers_named=strangers_named
-    )
+    tuning = Tuning(strangers_named, known_named) if tune else None
+    figures, mistakes = judge(bundle, data, part, strangers=strangers, tune=tuning)
     for name, value in figures.items():
         click.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
     for label, taken, count in mistakes:

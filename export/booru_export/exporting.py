@@ -28,8 +28,10 @@ from booru_tagger.models.bundle import Bundle
 VIEWS = ({"expand": 1.0, "flip": False}, {"expand": 0.9, "flip": True})
 DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
 DEFAULT_FACE_THRESHOLD = 0.4
-SIDES = (320, 448)
-"""Longest sides the runtime looks at: on validation, the two find more than one of 384 and doubt less."""
+SIDES = (256, 512)
+"""Longest sides in pixels that the runtime looks at."""
+HEAD_SHARES = ((0.3, 1.0), (0.0, 0.5))
+"""Heads that each look answers for: on validation, posters gain 0.013 in F1 over all heads in both."""
 
 
 def export_checkpoint(
@@ -71,6 +73,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         model = path.read_bytes()
     values = {
         "sides": list(SIDES),
+        "head_shares": [list(bounds) for bounds in HEAD_SHARES],
         "multiple": 32,
         "max_upscale": 2.0,
         **normalisation_keys(detector_task.NORMALISATION),
@@ -116,8 +119,9 @@ def _export_recogniser(
 def _calibration(
     net: FaceNet, labels: list[str], data: Path, canon: dict[str, Canon], size: int, scale: float
 ) -> Calibration:
-    faces = load_faces(split_faces(read_faces(data / "faces"))["validation"], labels, canon)
+    items = split_faces(read_faces(data / "faces"))["validation"]
+    faces = load_faces([item for item in items if item.label in labels], labels, canon)
     heads = None
     if (data / "scenes" / "boxes.jsonl").is_file():
         heads = load_heads(split_scenes(read_scenes(data / "scenes"))["validation"], labels)
-    return calibrate(net, faces, heads, size=size, scale=scale)
+    return calibrate(net, faces, heads, characters=len(labels), size=size, scale=scale)

@@ -15,6 +15,7 @@ from booru_export.evaluate import (
     Naming,
     SeenFace,
     SeenScene,
+    Tuning,
     confusions,
     face_figures,
     look_at_faces,
@@ -32,22 +33,21 @@ Step: TypeAlias = Callable[[], None]
 
 
 def judge(
-    folder: Path, data: Path, part: str, *, strangers: Path | None, tune: bool, strangers_named: float
+    folder: Path, data: Path, part: str, *, strangers: Path | None, tune: Tuning | None = None
 ) -> tuple[dict[str, Any], list[tuple[str, str, int]]]:
-    """Figures by name and the most frequent mistakes; with ``tune`` thresholds and figures are kept."""
+    """Figures by name and the most frequent mistakes; with ``tune`` thresholds and figures are kept.
+
+    Faces of characters that the bundle does not know are strangers, whatever their part: nobody trained on
+    them.
+    """
     bundle = Bundle.load(folder)
     faces, scenes = _data(data, bundle, part)
-    seen_faces = _look(
-        "faces", faces, lambda items, step: look_at_faces(folder, items, strangers=False, step=step)
-    )
     if strangers:
-        unknown = read_faces(strangers)
-        seen_faces += _look(
-            "strangers", unknown, lambda items, step: look_at_faces(folder, items, strangers=True, step=step)
-        )
+        faces += read_faces(strangers)
+    seen_faces = _look("faces", faces, lambda items, step: look_at_faces(folder, items, step=step))
     seen_scenes = _look("illustrations", scenes, lambda items, step: look_at_scenes(folder, items, step=step))
     if tune:
-        _tune(folder, tuned_thresholds(seen_faces, seen_scenes, bundle, strangers_named))
+        _tune(folder, tuned_thresholds(seen_faces, seen_scenes, bundle, tune))
         bundle = Bundle.load(folder)
     figures = _figures(bundle, seen_faces, seen_scenes)
     if tune:
@@ -63,8 +63,11 @@ def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[S
     faces: list[FaceItem] = []
     scenes: list[Scene] = []
     if bundle.recogniser is not None and faces_folder.is_dir():
-        faces = read_faces(faces_folder)
-        faces = faces if part == "all" else split_faces(faces)[cast(Part, part)]
+        every = read_faces(faces_folder)
+        known = {label.tag for label in bundle.labels}
+        faces = every if part == "all" else split_faces(every)[cast(Part, part)]
+        faces = [item for item in faces if item.label in known]
+        faces += [item for item in every if item.label not in known]
     if bundle.detector is not None and scenes_table.is_file():
         scenes = read_scenes(scenes_table)
         scenes = scenes if part == "all" else split_scenes(scenes)[cast(Part, part)]

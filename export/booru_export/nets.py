@@ -163,10 +163,14 @@ class FaceNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colours."""
+        embedding, hair, eyes = self.raw(x)
+        return F.normalize(embedding, dim=1), hair, eyes
+
+    def raw(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with embeddings of any length: the more a face is like known ones, the longer."""
         maps = self.trunk(x)[-len(self.colours.where) :]
         features = maps[-1].float().mean((2, 3))
-        embedding = F.normalize(self.norm(self.embed(self.drop(features))), dim=1)
-        return (embedding, *self.colours(maps))
+        return (self.norm(self.embed(self.drop(features))), *self.colours(maps))
 
     def cosines(self, embedding: Tensor) -> Tensor:
         """Cosine of each embedding with each prototype, characters first: ``(N, characters + extra)``."""

@@ -17,7 +17,6 @@ from torch.nn import functional
 
 from booru_export.detector.task import decode
 from booru_export.nets import FaceNet, HeadDetector
-from booru_export.recogniser.loss import identity_logits
 from booru_tagger.errors import ModelError
 from booru_tagger.models.session import Session
 
@@ -34,14 +33,32 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Temperatures that make scores honest (Guo et al., 2017), and a shift of the stranger's level."""
+    """What makes scores honest: temperatures (Guo et al., 2017), and what likeness says of being known.
+
+    A face's likeness is its best cosine with a character, times the root of its embedding's length; the
+    chance that it is anybody known is a logistic function of that, with this slope and level. Without a slope
+    every face is somebody known.
+    """
 
     character: float = 1.0
-    stranger: float = 0.0
+    known_slope: float = 0.0
+    known_level: float = 0.0
     hair: float = 1.0
     eyes: float = 1.0
     origin: tuple[float, ...] = ()
     """Mean embedding of strangers: training draws them into one direction; seen from there, they differ."""
+
+
+def likeness_of(raw: Tensor, cosines: Tensor) -> Tensor:
+    """How like a known face each is: ``(N, 1)`` of embeddings of any length and cosines with characters.
+
+    Of strangers that look like somebody, a net is less excited: their embeddings are shorter. On characters
+    left out of training this told 7 of 100 known faces more from strangers than the cosine alone, and 16 more
+    than the softmax, at the same number of strangers named.
+    """
+    length = torch.linalg.vector_norm(raw, dim=1, keepdim=True)
+    likeness: Tensor = cosines.amax(1, keepdim=True) * length.sqrt()
+    return likeness
 
 
 class DetectorGraph(nn.Module):
@@ -63,6 +80,7 @@ class RecogniserGraph(nn.Module):
 
     outputs = ("embedding", "character", "hair", "eyes")
     input_name = "faces"
+    origin: Tensor
 
     def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
         super().__init__()
@@ -70,10 +88,15 @@ class RecogniserGraph(nn.Module):
         self.register_buffer("origin", torch.tensor(calibration.origin or [0.0] * net.prototypes.shape[1]))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        embedding, hair, eyes = self.net(faces)
-        logits = identity_logits(self.net, embedding, self.scale / self.calibration.character)
-        logits = torch.cat([logits[:, :-1], logits[:, -1:] + self.calibration.stranger], 1)
-        character = logits.softmax(1)[:, : self.characters]
+        raw, hair, eyes = self.net.raw(faces)
+        embedding = functional.normalize(raw, dim=1)
+        cosines = self.net.cosines(embedding)
+        shares = (cosines * (self.scale / self.calibration.character)).softmax(1)
+        character = shares[:, : self.characters]
+        if self.calibration.known_slope:
+            likeness = likeness_of(raw, cosines[:, : self.characters])
+            known = self.calibration.known_slope * likeness + self.calibration.known_level
+            character = character * known.sigmoid()
         hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
         centred = functional.normalize(embedding - self.origin, dim=1)
         return centred, character, hair.softmax(1), eyes.softmax(1)

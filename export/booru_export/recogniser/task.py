@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +84,20 @@ class RecogniserTask:
         *,
         more: Sequence[Path] = (),
         teacher: Path | None = None,
+        leave_out: Collection[str] = (),
         device: Device = CPU,
     ) -> None:
-        """``faces`` and ``scenes`` are split; heads of the scenes in ``more`` (self-labelled ones of nobody
-        known) are all trained on. ``teacher`` is the checkpoint of a net for the same characters, whose
-        opinions are learned, too.
+        """``faces`` and ``scenes`` are split, without those of the characters to ``leave_out``; heads of the
+        scenes in ``more`` (self-labelled ones of nobody known) are all trained on. ``teacher`` is the
+        checkpoint of a net for the same characters, whose opinions are learned, too.
         """
         self.recipe, self.device = recipe, device
-        self.parts = split_faces(read_faces(faces))
+        self.parts = split_faces([item for item in read_faces(faces) if item.label not in leave_out])
         self.labels = sorted({item.label for part in self.parts.values() for item in part})
         canon = read_canon()
-        self.scenes = split_scenes(read_scenes(scenes)) if scenes else None
+        whole_pictures = read_scenes(scenes) if scenes else []
+        whole_pictures = [scene for scene in whole_pictures if scene.label not in leave_out]
+        self.scenes = split_scenes(whole_pictures) if scenes else None
         train_faces = load_faces(self.parts["train"], self.labels, canon)
         self.validation = load_faces(self.parts["validation"], self.labels, canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
