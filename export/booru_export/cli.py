@@ -257,7 +257,14 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
     show_default=True,
     help="With --tune: share of known faces that should get one, right or wrong, at most.",
 )
+@click.option(
+    "--enrol",
+    type=click.IntRange(0),
+    default=0,
+    help="Enrol so many faces of each character that the bundle does not know, and tell the others by them.",
+)
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
+@click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")
 def evaluate(
     bundle: Path,
     data: Path,
@@ -266,17 +273,21 @@ def evaluate(
     tune: bool,
     strangers_named: float,
     known_named: float,
+    enrol: int,
     report: Path | None,
+    card: Path | None,
 ) -> None:
     """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
     from booru_export.evaluate import Tuning
     from booru_export.judging import judge
 
     tuning = Tuning(strangers_named, known_named) if tune else None
-    figures, mistakes = judge(bundle, data, part, strangers=strangers, tune=tuning)
-    for name, value in figures.items():
+    judged = judge(bundle, data, part, strangers=strangers, tune=tuning, enrol=enrol)
+    for name, value in judged.figures.items():
         click.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
-    for label, taken, count in mistakes:
+    for label, taken, count in judged.mistakes:
         click.echo(f"{label} taken for {taken}: {count}")
     if report:
-        report.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        report.write_text(json.dumps(judged.figures, indent=1) + "\n", "utf-8")
+    if card:
+        card.write_text(judged.card, "utf-8")
