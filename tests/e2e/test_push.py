@@ -283,7 +283,11 @@ def test_what_cannot_be_meant_is_refused(here: Here, words: list[str], message: 
     assert message in " ".join(ended.err.split())
 
 
-def test_a_push_without_an_address_or_a_key_says_what_to_set(here: Here) -> None:
+def test_a_push_without_an_address_or_a_key_says_what_to_set(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HYDRUS_KEY", "SZURUBOORU_URL"):
+        monkeypatch.delenv(f"BOORU_TAGGER_{name}", raising=False)
     for words, name in (
         (["hydrus", "system:inbox"], "hydrus_key"),
         (["szurubooru", "a.png"], "szurubooru_url"),
