@@ -44,11 +44,16 @@ def calibrate(
         return calibration
     seen = _outputs(net, heads, size, 1 / STORED_EXPAND)
     strangers = functional.normalize(seen.raw, dim=1)[torch.from_numpy(heads.stranger)]
+    origin = strangers.mean(0) if len(strangers) else torch.zeros(answers.raw.shape[1])
+    known = functional.normalize(answers.raw, dim=1)
+    centres = [known[torch.from_numpy(faces.character == number)] for number in set(faces.character.tolist())]
+    axis = torch.stack([faces_of_one.mean(0) for faces_of_one in centres]).mean(0) - origin
     return replace(
         calibration,
         hair=_fit(seen.hair, torch.from_numpy(heads.hair)),
         eyes=_fit(seen.eyes, torch.from_numpy(heads.eyes)),
-        origin=tuple(strangers.mean(0).tolist()) if len(strangers) else (),
+        origin=tuple(origin.tolist()),
+        axis=tuple(functional.normalize(axis, dim=0).tolist()),
     )
 
 

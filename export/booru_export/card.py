@@ -27,9 +27,9 @@ _PARTS = {
 _INTRO = """\
 # Model card: {name} {version}
 
-Finds heads in anime illustrations, says which of {characters} characters a face is, and which colours its hair
-and eyes have. For tagging collections of fan art on one's own computer; not for photographs of people, and no
-judge of who may see what. {licence}.
+Finds heads in anime illustrations, says which of {characters} characters a face is, and which colours its
+hair and eyes have. For tagging collections of fan art on one's own computer; not for photographs of people,
+and no judge of who may see what. {licence}.
 
 Made {created}. {bytes:.1f} MB: {files}.
 """
@@ -40,8 +40,8 @@ _LIMITS = """\
 - It knows {characters} characters and nobody else. Strangers who look like one of them are sometimes named:
   raise `--threshold character=…` where a wrong name is worse than none.
 - Heads on which no face can be seen (from behind, helmets, robots, animals) are often missed or doubted.
-- Neighbouring colours are mixed up: brown and black, blonde and brown, purple and blue, aqua and blue. About one
-  label in ten that it was measured against is in doubt, too.
+- Neighbouring colours are mixed up: brown and black, blonde and brown, purple and blue, aqua and blue. About
+  one label in ten that it was measured against is in doubt, too.
 - Told worst: {weak}.
 - Most frequent mistakes: {mistakes}.
 """
@@ -95,8 +95,8 @@ def _training(training: Mapping[str, Any]) -> str:
             )
     lines.append(
         "- **Data**: fan art of the characters, cut to faces, and whole illustrations and posters with head "
-        "boxes drawn by hand; divided by group, so that no illustration is on two sides. None of it is part of "
-        "this file.\n"
+        "boxes drawn by hand; divided by group, so that no illustration is on two sides. None of it is part "
+        "of this file.\n"
     )
     return "\n".join(lines)
 

@@ -107,7 +107,9 @@ def _export_recogniser(
         "thresholds": DEFAULT_THRESHOLDS,
     }
     temperatures = {
-        name: value for name, value in dataclasses.asdict(calibration).items() if name != "origin"
+        name: value
+        for name, value in dataclasses.asdict(calibration).items()
+        if name not in ("origin", "axis")
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
