@@ -59,7 +59,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         report = run(
             _items(request, settings),
             tagger.tag,
-            executor=make_executor(settings.jobs),
+            executor=make_executor(settings.jobs, settings.executor, settings.address),
             policy=policy,
             output=output,
             listener=listener,

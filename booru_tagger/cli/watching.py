@@ -49,7 +49,8 @@ def watch_folders(request: Request, settings: Settings) -> int:
     """
     _check(request, settings)
     folders = _apart(request.folders) if settings.recursive else list(dict.fromkeys(request.folders))
-    tagger, policy, executor = make_tagger(settings), make_policy(settings), make_executor(settings.jobs)
+    tagger, policy = make_tagger(settings), make_policy(settings)
+    executor = make_executor(settings.jobs, settings.executor, settings.address)
     watch, stats = _make_watch(request, settings, folders), Stats()
 
     def listener(outcome: Outcome) -> None:

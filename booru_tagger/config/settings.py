@@ -95,6 +95,12 @@ class Settings:
         str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
+    executor: Annotated[
+        str, Choice(("serial", "threads", "ray")), "Work in this thread, in threads, or in workers of a cluster."
+    ] = "threads"
+    address: Annotated[
+        str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."
+    ] = None
     journal: Annotated[
         Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
     ] = True

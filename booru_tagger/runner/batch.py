@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from booru_tagger.errors import BooruTaggerError, ModelError, OutputError, TooLargeImageError
+from booru_tagger.errors import BooruTaggerError, ClusterError, ModelError, OutputError, TooLargeImageError
 from booru_tagger.parallel import Executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
@@ -45,6 +45,27 @@ def run(
     return _Run(tag, executor, policy, output, listener).go(items)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """In a worker, perhaps on another machine: nothing here writes, or raises for the sake of one picture."""
+
+    tag: TagFunction
+    policy: Policy
+
+    def __call__(self, job: _Job) -> tuple[Path, TagResult]:
+        path, result = job
+        if result is None:
+            result = attempt(self.tag, path)
+        if result.error is None:
+            result = replace(result, tags=self.policy.apply(result.tags))
+        return path, result
+
+    def lost(self, job: _Job, reason: str) -> tuple[Path, TagResult]:
+        """The result of a picture that no worker survives."""
+        path, _ = job
+        return path, failed(path, ClusterError(f"{path}: {reason}; it may need too much memory"))
+
+
 class _Run:
     def __init__(
         self,
@@ -54,7 +75,7 @@ class _Run:
         output: Sink | None,
         listener: Listener,
     ) -> None:
-        self._tag, self._executor, self._policy = tag, executor, policy
+        self._work, self._executor = _Work(tag, policy), executor
         self._output, self._listener = output, listener
         self._report = Report()
         self._drawn = 0
@@ -101,15 +122,6 @@ class _Run:
             return False
         with self._interrupts.shield():
             return self._output.is_done(path)
-
-    def _work(self, job: _Job) -> tuple[Path, TagResult]:
-        """In a worker: nothing here writes, or raises for the sake of one picture."""
-        path, result = job
-        if result is None:
-            result = attempt(self._tag, path)
-        if result.error is None:
-            result = replace(result, tags=self._policy.apply(result.tags))
-        return path, result
 
     def _outcome(self, path: Path, result: TagResult) -> Outcome:
         """Back in the main thread, so that no two pictures are written at once."""
