@@ -21,7 +21,7 @@ from booru_tagger.config import Settings
 from booru_tagger.parallel import make_executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner import Outcome, Output, run
-from booru_tagger.sources import Item, Walk, from_list, from_paths
+from booru_tagger.sources import Item, Walk, from_list, from_manifest, from_pattern
 from booru_tagger.tagger import Tagger
 
 STDIN = "-"
@@ -37,6 +37,7 @@ class Request:
     force: bool = False
     contact_sheet: Path | None = None
     null: bool = False
+    manifest: Path | None = None
 
 
 def tag_pictures(request: Request, settings: Settings) -> int:
@@ -87,7 +88,7 @@ def wants_progress(settings: Settings) -> bool:
 
 def _check(request: Request) -> None:
     """Refuse what cannot be meant before anything is begun."""
-    if not request.paths and not request.batch:
+    if not request.paths and not request.batch and request.manifest is None:
         raise click.UsageError("Name pictures to tag, or give --batch for all below the current folder.")
     folders = [path for path in request.paths if path != STDIN and Path(path).is_dir()]
     if folders and not request.batch:
@@ -114,11 +115,13 @@ def _roots(request: Request) -> list[Path]:
 
 def _items(request: Request, settings: Settings) -> Iterator[Item | None]:
     walk = _walk(request, settings)
-    for path in request.paths or (os.curdir,):
+    if request.manifest is not None:
+        yield from from_manifest(request.manifest, walk)
+    for path in request.paths or (() if request.manifest else (os.curdir,)):
         if path == STDIN:
             yield from from_list(sys.stdin.buffer, walk, separator=b"\0" if request.null else b"\n")
         else:
-            yield from from_paths([Path(path)], walk)
+            yield from from_pattern(path, walk)
 
 
 def _walk(request: Request, settings: Settings) -> Walk | None:

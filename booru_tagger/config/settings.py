@@ -96,7 +96,9 @@ class Settings:
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
     executor: Annotated[
-        str, Choice(("serial", "threads", "ray")), "Work in this thread, in threads, or in workers of a cluster."
+        str,
+        Choice(("serial", "threads", "ray")),
+        "Work in this thread, in threads, or in workers of a cluster.",
     ] = "threads"
     address: Annotated[
         str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."

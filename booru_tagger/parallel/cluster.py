@@ -69,7 +69,7 @@ class RayExecutor:
     def __init__(self, workers: int | None, address: str | None = None) -> None:
         """``workers`` of ``None`` are one for each core of the cluster. Raises :class:`ClusterError`."""
         _join(workers, address)
-        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
         self.workers = min(workers or cores, cores)  # one too many would wait for its core for ever
 
     def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
