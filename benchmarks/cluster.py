@@ -22,6 +22,8 @@ def rate(executor: Executor, paths: list[Path]) -> float:
     began = time.perf_counter()
     report = run(paths, Tagger(gallery=None).tag, executor=executor, policy=Policy())
     seconds = time.perf_counter() - began
+    if report.signal is not None:
+        raise SystemExit("interrupted")
     if report.tagged != len(paths):
         raise SystemExit(f"{report.failed} of {len(paths)} pictures failed: {report.failures[:1]}")
     return len(paths) / seconds
