@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.imaging import Limits, Picture, crop, read_picture, square_around
+from booru_tagger.imaging import Limits, Picture, Pixels, crop, read_picture, square_around
 from booru_tagger.lettering import write_line
 from booru_tagger.types import Box, FaceResult, TagResult
 
@@ -59,7 +60,8 @@ class ContactSheet:
             return
         path = Path(result.path)
         try:
-            picture = read_picture(path, longest=_needed(result, faces), limits=limits)
+            longest = longest_needed(result, faces, CELL, EXPAND)
+            picture = read_picture(path, longest=longest, limits=limits)
         except BooruTaggerError:
             return
         self._entries.extend(_entry(face, picture, path.name) for face in faces)
@@ -102,16 +104,14 @@ def is_sheet(path: Path) -> bool:
         return False
 
 
-def _needed(result: TagResult, faces: tuple[FaceResult, ...]) -> int:
-    """Longest side at which the smallest face still has as many pixels as its cell."""
+def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, expand: float) -> int:
+    """Longest side of a picture at which the smallest face, shown with ``expand``, has ``side`` pixels."""
     smallest = min(max(1.0, face.box.width, face.box.height) for face in faces)
-    return math.ceil(max(result.width, result.height) * CELL / (EXPAND * smallest))
+    return math.ceil(max(result.width, result.height) * side / (expand * smallest))
 
 
 def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
-    scale = picture.scale
-    region = square_around(Box(*(side * scale for side in face.box)), EXPAND)
-    thumbnail = Image.fromarray(crop(picture.pixels, region, CELL))
+    thumbnail = Image.fromarray(cut_face(picture, face.box, CELL, EXPAND))
     colours = [found for found in (face.hair_color, face.eye_color) if found]
     name = f"{face.character.tag} {face.character.score:.2f}" if face.character else "unknown"
     return _Entry(
@@ -121,6 +121,12 @@ def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
         place=file_name,
         known=face.character is not None,
     )
+
+
+def cut_face(picture: Picture, box: Box, side: int, expand: float) -> Pixels:
+    """The face in ``box`` (in pixels of the upright original) with what is around it, as a square."""
+    region = square_around(Box(*(edge * picture.scale for edge in box)), expand)
+    return crop(picture.pixels, region, side)
 
 
 def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> None:
