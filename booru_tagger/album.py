@@ -93,7 +93,7 @@ class Album:
         answers = self._tagger.recognise(decoded, boxes) if spec is not None else [None] * len(boxes)
         made = [
             Cutout(
-                jpeg_of(cut_face(decoded, box, SIDE, EXPAND)),
+                jpeg_of(Image.fromarray(cut_face(decoded, box, SIDE, EXPAND))),
                 answer.embedding if answer is not None else None,
             )
             for box, answer in zip(boxes, answers, strict=True)
@@ -124,10 +124,10 @@ class Album:
         return keys
 
 
-def jpeg_of(pixels: np.ndarray, quality: int = _QUALITY) -> bytes:
-    """RGB pixels as a JPEG file."""
+def jpeg_of(image: Image.Image, quality: int = _QUALITY) -> bytes:
+    """An RGB picture as a JPEG file."""
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    image.save(stream, "JPEG", quality=quality)
     return stream.getvalue()
 
 
@@ -157,7 +157,7 @@ def _prepared(path: Path | None) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = OFF")  # it is only a cache
         connection.execute(
             "CREATE TABLE IF NOT EXISTS cutouts"
-            " (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, embedding BLOB, day INTEGER NOT NULL) WITHOUT ROWID"
+            " (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, embedding BLOB, day INTEGER NOT NULL)"
         )
         _make_room(connection)
     except BaseException:

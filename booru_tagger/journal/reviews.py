@@ -10,7 +10,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from booru_tagger.journal import ledger
-from booru_tagger.journal.database import Database, DamagedError
+from booru_tagger.journal.database import DamagedError, Database
 from booru_tagger.journal.places import Keys, path_of, prefix_of
 from booru_tagger.types import TagResult, Verdict
 
@@ -57,9 +57,7 @@ class Reviews:
 
         def work(connection: Connection) -> None:
             _put(connection, key, packed)
-            connection.execute(
-                "UPDATE pictures SET fingerprint = ? WHERE path = ?", (ledger.UNTAGGED, key)
-            )
+            connection.execute("UPDATE pictures SET fingerprint = ? WHERE path = ?", (ledger.UNTAGGED, key))
 
         self._database.write(work)
 

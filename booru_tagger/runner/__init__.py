@@ -4,6 +4,7 @@ from booru_tagger.runner.batch import attempt, run
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.output import Kept, Output
 from booru_tagger.runner.report import Failure, Listener, Outcome, Report, Reviewer
+from booru_tagger.runner.rewriting import rewrite
 
 __all__ = [
     "Failure",
@@ -16,5 +17,6 @@ __all__ = [
     "Report",
     "Reviewer",
     "attempt",
+    "rewrite",
     "run",
 ]
