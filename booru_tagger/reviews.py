@@ -75,26 +75,39 @@ def tell(result: TagResult, verdicts: Sequence[Verdict], retell: Retell, policy:
         now = verdict if face is None else replace(verdict, face=face, drawn=False)
         said.append(now)
         settled += _settled(now)
-    readings = [retell(face) for face in settled]
-    others = [_narrowed(retell(face), result, policy) for face in open_faces]
-    tags = [*_unexplained(result, map(retell, result.faces), policy), *picture_tags([*others, *readings])]
-    told = replace(
-        result,
-        faces=(*open_faces, *(reading.face for reading in readings)),
-        tags=policy.apply(tags),
-        conflicts=tuple(conflict for reading in (*others, *readings) for conflict in reading.conflicts),
-    )
+    told = _with_faces(result, open_faces, settled, retell, policy)
     kept = [verdict for verdict in verdicts if verdict not in holding]
     return Told(told, (*kept, *said), open_faces)
 
 
-def untold(result: TagResult, verdicts: Sequence[Verdict]) -> TagResult:
-    """A result with the faces that the program itself found, from one that verdicts were laid over."""
+def untold(result: TagResult, verdicts: Sequence[Verdict], retell: Retell, policy: Policy) -> TagResult:
+    """What the program itself found, from a result that verdicts were laid over."""
     holding = [verdict for verdict in verdicts if (verdict.width, verdict.height) == _size(result)]
+    if not holding:
+        return result
     covered = {id(face) for face in _matched(result.faces, holding) if face is not None}
-    faces = [face for face in result.faces if id(face) not in covered]
-    faces += [verdict.face for verdict in holding if not verdict.drawn]
-    return replace(result, faces=tuple(faces))
+    open_faces = [face for face in result.faces if id(face) not in covered]
+    its_own = [verdict.face for verdict in holding if not verdict.drawn]
+    return _with_faces(result, open_faces, its_own, retell, policy)
+
+
+def _with_faces(
+    result: TagResult,
+    same: Sequence[FaceResult],
+    others: Sequence[FaceResult],
+    retell: Retell,
+    policy: Policy,
+) -> TagResult:
+    """The result with other faces, and tags that fit: ``same`` are in it already, ``others`` come to them."""
+    kept = [_narrowed(retell(face), result, policy) for face in same]
+    added = [retell(face) for face in others]
+    tags = [*_unexplained(result, map(retell, result.faces), policy), *picture_tags([*kept, *added])]
+    return replace(
+        result,
+        faces=(*same, *(reading.face for reading in added)),
+        tags=policy.apply(tags),
+        conflicts=tuple(conflict for reading in (*kept, *added) for conflict in reading.conflicts),
+    )
 
 
 def matching(box: Box, verdicts: Iterable[Verdict]) -> Verdict | None:

@@ -18,8 +18,8 @@ from booru_tagger.types import FaceResult
 
 MOST_FACES = 200
 """Faces of a character that a gallery keeps; more make it no surer."""
-_SAME = 0.999
-"""Similarity from which two embeddings are of one face."""
+_SAME = 0.98
+"""Similarity from which two embeddings from one picture are of one face, cut out twice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,10 @@ def _grown(tag: str, seen: Sequence[Seen], old: Enrolled | None) -> Enrolled:
         old = Enrolled(Label(tag, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32))
     embeddings, pictures = list(old.faces), list(old.pictures or ("",) * len(old.faces))
     for one in seen:
-        known = bool(embeddings) and float((np.stack(embeddings) @ one.embedding).max()) >= _SAME
+        known = any(
+            picture == one.picture and float(embedding @ one.embedding) >= _SAME
+            for picture, embedding in zip(pictures, embeddings, strict=True)
+        )
         if not known and len(embeddings) < MOST_FACES:
             embeddings.append(one.embedding)
             pictures.append(one.picture)

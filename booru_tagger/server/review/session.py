@@ -96,7 +96,7 @@ class Session:
         """Bring the heads of a picture up to date: those there now, and the ids of those gone."""
         old = [self.heads.pop(number) for number in shot.faces]
         shot.faces = []
-        faces = list(untold(shot.result, shot.verdicts).faces)
+        faces = self._found(shot.result, shot.verdicts).faces
         drawn = [verdict.face for verdict in shot.verdicts if verdict.drawn]
         for place, face in enumerate((*faces, *drawn)):
             same = next((head for head in old if head.box.iou(face.box) >= SAME_FACE), None)
@@ -109,6 +109,10 @@ class Session:
             self.heads[head.id] = head
             shot.faces.append(head.id)
         return [self.heads[number] for number in shot.faces], [head.id for head in old]
+
+    def _found(self, result: TagResult, verdicts: Sequence[Verdict]) -> TagResult:
+        """What the program itself found."""
+        return untold(result, verdicts, self.tools.tagger.retell, self.tools.policy)
 
     def head(self, number: int) -> Head:
         """Raises KeyError."""
@@ -197,7 +201,7 @@ class Session:
         old = journal.reviews.verdicts(shot.path)
         result = restored
         if result is None:
-            found = untold(replace(entry.result, path=str(shot.path)), old)
+            found = self._found(replace(entry.result, path=str(shot.path)), old)
             told = tell(found, verdicts, self.tools.tagger.retell, self.tools.policy)
             result, verdicts = told.result, told.verdicts
         journal.reviews.decide(shot.path, verdicts)

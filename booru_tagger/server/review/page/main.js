@@ -241,13 +241,15 @@ function onKey(event) {
 
 function wire() {
   document.addEventListener('keydown', onKey);
-  document.addEventListener('click', event => event.target.closest('.actions button, .bar button, #all')?.blur());
+  document.addEventListener('click', event => event.target.closest('.actions button, .bar button, .head button, #all')?.blur());
   grid.onPick(id => { go(id); drawer(false); });
   boxes.onPick(go);
   panel.onChoose((tag, all) => judge('named', tag, all));
   names.onTake((tag, all) => judge('named', tag, all));
   element('unknown').onclick = event => judge('unknown', '', event.shiftKey);
   element('notface').onclick = event => judge('not_a_face', '', event.shiftKey);
+  element('before').onclick = () => step(-1);
+  element('after').onclick = () => step(1);
   element('draw').onclick = draw;
   element('undo').onclick = undo;
   element('all').onclick = () => judge('named', panel.candidate(), true);

@@ -87,7 +87,6 @@ function paintCandidates() {
     bar.append(fill);
     const samples = make('span', 'samples');
     for (const id of one.samples) samples.append(face(id));
-    if (!one.samples.length) samples.append(make('span', 'none', 'no face of this name yet'));
     const text = make('span', 'text');
     text.append(make('b', '', spoken(one.tag)), samples);
     const right = make('span', 'right');
@@ -152,8 +151,12 @@ function label() {
   );
 }
 
+const FIRST = ['character', 'copyright', 'artist'];
+
 function paintTags() {
-  element('tags').replaceChildren(...details.tags.map(tag => {
+  const rank = tag => (FIRST.indexOf(tag.category) + FIRST.length + 1) % (FIRST.length + 1);
+  const tags = details.tags.toSorted((one, other) => rank(one) - rank(other));
+  element('tags').replaceChildren(...tags.map(tag => {
     const source = SOURCES[tag.source] ?? tag.source;
     const item = make('li', `from-${tag.source.replaceAll(' ', '-')}`, spoken(tag.tag));
     item.append(make('small', '', source));
