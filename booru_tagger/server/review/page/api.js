@@ -2,6 +2,17 @@
 
 let version = '';
 let queue = Promise.resolve();
+let sending = 0;
+
+// What was said and has not reached the files yet: a tab should not be closed on it.
+function count(by) {
+  sending += by;
+  document.body.dataset.sending = sending;
+}
+
+window.addEventListener('beforeunload', event => {
+  if (sending) event.preventDefault();
+});
 
 async function answer(response) {
   const text = await response.text();
@@ -24,12 +35,13 @@ export async function get(path) {
 }
 
 export function post(path, body) {
+  count(1);
   const sent = queue.then(async () => answer(await reach(path, {
     method: 'POST',
     headers: {'content-type': 'application/json'},
     body: JSON.stringify(body),
   })));
-  queue = sent.catch(() => {});
+  queue = sent.catch(() => {}).finally(() => count(-1));
   return sent;
 }
 
