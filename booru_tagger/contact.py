@@ -124,9 +124,23 @@ def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
 
 
 def cut_face(picture: Picture, box: Box, side: int, expand: float) -> Pixels:
-    """The face in ``box`` (in pixels of the upright original) with what is around it, as a square."""
-    region = square_around(Box(*(edge * picture.scale for edge in box)), expand)
-    return crop(picture.pixels, region, side)
+    """The face in ``box`` (in pixels of the upright original) with what is around it, as a square.
+
+    At the picture's edge the square is moved, or made as small as the face, before any grey is shown.
+    """
+    height, width = picture.pixels.shape[:2]
+    face = Box(*(edge * picture.scale for edge in box))
+    longest = max(face.width, face.height)
+    region = square_around(face, max(1.0, min(expand, min(width, height) / max(1.0, longest))))
+    x, y = _inwards(region.x0, region.x1, width), _inwards(region.y0, region.y1, height)
+    return crop(picture.pixels, Box(region.x0 + x, region.y0 + y, region.x1 + x, region.y1 + y), side)
+
+
+def _inwards(low: float, high: float, most: int) -> float:
+    """How far to move a stretch so that it lies between 0 and ``most``; not at all where it is longer."""
+    if high - low > most:
+        return 0.0
+    return max(0.0, -low) - max(0.0, high - most)
 
 
 def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> None:
