@@ -88,7 +88,7 @@ def _serve(request: Request, settings: Settings, journal: Journal) -> int:
         with contextlib.suppress(KeyboardInterrupt):  # how a review ends
             uvicorn.Server(config).run(sockets=[listener])
     left = sum(head.waits for head in session.heads.values())
-    click.echo(f"booru-tagger: {counted(session.steps, 'step')} done, {left:,} of them left", err=True)
+    click.echo(f"booru-tagger: {counted(session.steps, 'step')} done, {counted(left, 'face')} left", err=True)
     return 0
 
 
@@ -144,6 +144,7 @@ def _listening(port: int) -> socket.socket:
         if os.name != "nt":  # there it would let two servers share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # a browser that is quick is to wait, not to be turned away
     except OSError as error:
         listener.close()
         reason = error.strerror or error
