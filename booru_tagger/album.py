@@ -21,7 +21,7 @@ import platformdirs
 from PIL import Image
 
 from booru_tagger.contact import cut_face, longest_needed
-from booru_tagger.imaging import Floats, read_picture
+from booru_tagger.imaging import Floats, read_picture, square_around
 from booru_tagger.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
 
@@ -90,7 +90,10 @@ class Album:
             sides.append(longest_needed(result, faces, spec.size, min(view.expand for view in spec.views)))
         decoded = read_picture(picture, longest=max(sides), limits=self._tagger.limits)
         boxes = [face.box for face in faces]
-        answers = self._tagger.recognise(decoded, boxes) if spec is not None else [None] * len(boxes)
+        heads = boxes
+        if spec is not None and self._tagger.crops:  # there a box is the crop, which shows more than the head
+            heads = [square_around(box, 1 / spec.expand) for box in boxes]
+        answers = self._tagger.recognise(decoded, heads) if spec is not None else [None] * len(boxes)
         made = [
             Cutout(
                 jpeg_of(Image.fromarray(cut_face(decoded, box, SIDE, EXPAND))),

@@ -68,6 +68,34 @@ def _group(rows: np.ndarray, near: Floats, alike: float) -> Group:
     return Group(tuple(inside[np.argsort(-near[inside], kind="stable")].tolist()))
 
 
+class Shelf:
+    """Embeddings by number, compared all at once however they come in."""
+
+    def __init__(self) -> None:
+        self._rows = np.empty((0, 0), np.float32)
+        self._numbers: list[int] = []
+        self._known: set[int] = set()
+
+    def put(self, number: int, face: Floats) -> None:
+        """Add a unit vector ``(D,)``, all of one length; a number that is there already stays as it is."""
+        if number in self._known:
+            return
+        count = len(self._numbers)
+        if count == len(self._rows):
+            grown = np.empty((max(256, 2 * count), len(face)), np.float32)
+            if count:
+                grown[:count] = self._rows
+            self._rows = grown
+        self._rows[count] = face
+        self._numbers.append(number)
+        self._known.add(number)
+
+    def like(self, face: Floats, alike: float = ALIKE) -> list[tuple[int, float]]:
+        """The numbers of the faces that are like this one, the most alike first, with how much."""
+        found = like(face, self._rows[: len(self._numbers)], alike) if self._numbers else []
+        return [(self._numbers[row], near) for row, near in found]
+
+
 def like(face: Floats, others: Floats, alike: float = ALIKE) -> list[tuple[int, float]]:
     """The rows of ``others`` ``(N, D)`` that are like ``face``, the most alike first, with how much."""
     similarities = others @ face

@@ -107,3 +107,14 @@ def test_makes_room(
     album = Album(path, tagger)
     assert album.find(Path(result.path), boxes(result)) is None, "half of the two is gone"
     album.close()
+
+
+def test_crops_are_compared_as_they_are_tagged(tiny_bundle: Path, tmp_path: Path) -> None:
+    tagger = Tagger(tiny_bundle, crops=True, gallery=None)
+    paint([Painted(0, 0, 100)], size=(100, 100)).save(tmp_path / "a.png")
+    album = Album(tmp_path / "faces.sqlite3", tagger)
+    (made,) = album.make(tmp_path / "a.png", (result := tagger.tag(tmp_path / "a.png")), result.faces)
+    (answer,) = tagger.look((tmp_path / "a.png").read_bytes(), "a.png").answers
+    assert made.embedding is not None and answer.embedding is not None
+    assert float(made.embedding @ answer.embedding) > 0.999
+    album.close()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from booru_tagger.imaging import Floats
-from booru_tagger.likeness import ALIKE, groups, like
+from booru_tagger.likeness import ALIKE, Shelf, groups, like
 
 
 def people(count: int, faces: int, spread: float = 0.05, seed: int = 1) -> tuple[Floats, np.ndarray]:
@@ -51,3 +51,15 @@ def test_look_alikes_come_nearest_first() -> None:
     assert {owners[row] for row, _ in found} == {owners[0]}
     similarities = [near for _, near in found]
     assert similarities == sorted(similarities, reverse=True) and min(similarities) >= ALIKE
+
+
+def test_a_shelf_compares_whatever_came_in() -> None:
+    faces, owners = people(60, 10, seed=3)
+    shelf = Shelf()
+    assert shelf.like(faces[0]) == []
+    for number, face in enumerate(faces):
+        shelf.put(1_000 + number, face)
+        shelf.put(1_000 + number, -face)
+    found = shelf.like(faces[7])
+    assert found == [(1_000 + row, near) for row, near in like(faces[7], faces)]
+    assert {owners[number - 1_000] for number, _ in found} == {owners[7]}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-WAIT = 60.0
+WAIT = 30.0
 _FLAGS = (
     *("--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),

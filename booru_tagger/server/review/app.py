@@ -67,7 +67,6 @@ def make_app(
         exception_handlers={
             BooruTaggerError: lambda request, error: JSONResponse({"error": str(error)}, 409),
             KeyError: lambda request, error: JSONResponse({"error": "there is no such thing here"}, 404),
-            ValueError: lambda request, error: JSONResponse({"error": str(error)}, 422),
         },
     )
 
@@ -159,8 +158,7 @@ class _Handlers:
         return self.session.decide(_numbers(body), kind, tag).to_json() | self._state()
 
     def clear(self, body: dict[str, Any]) -> dict[str, Any]:
-        (number,) = _numbers(body)
-        return self.session.clear(number).to_json() | self._state()
+        return self.session.clear(_numbers(body)[0]).to_json() | self._state()
 
     def draw(self, body: dict[str, Any]) -> dict[str, Any]:
         box = body.get("box")

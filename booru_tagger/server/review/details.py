@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from booru_tagger.derive import CANDIDATES
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.likeness import like
 from booru_tagger.provenance import provenance
 from booru_tagger.reviews import SOURCE
 from booru_tagger.server.review.session import Session
@@ -27,16 +24,14 @@ def details(session: Session, number: int) -> dict[str, Any]:
     with session.lock:
         head = session.head(number)
         alike = _alike(session, head)
-        shot = head.shot
+        shot, candidates = head.shot, _candidates(head, alike)
+        samples = _samples(session, [candidate["tag"] for candidate in candidates], head)
         return {
             "id": head.id,
             "picture": _picture(session, shot),
             "box": list(head.box.rounded()),
             "found": round(head.face.score, 3),
-            "candidates": [
-                {**candidate, "samples": _samples(session, candidate["tag"], head)}
-                for candidate in _candidates(head, alike)
-            ],
+            "candidates": [{**candidate, "samples": samples[candidate["tag"]]} for candidate in candidates],
             "hair": _colour(head.face.hair_color),
             "eyes": _colour(head.face.eye_color),
             "alike": [
@@ -77,13 +72,8 @@ def _alike(session: Session, head: Head) -> list[tuple[Head, float]]:
     """Other faces that look like this one, the most alike first, as far as they are cut out already."""
     if head.embedding is None:
         return []
-    others = [other for other in session.heads.values() if other is not head and other.embedding is not None]
-    if not others:
-        return []
-    found = like(
-        head.embedding, np.stack([other.embedding for other in others if other.embedding is not None])
-    )
-    return [(others[row], near) for row, near in found]
+    found = ((session.heads.get(number), near) for number, near in session.shelf.like(head.embedding))
+    return [(other, near) for other, near in found if other is not None and other is not head]
 
 
 def _candidates(head: Head, alike: Iterable[tuple[Head, float]]) -> list[dict[str, Any]]:
@@ -101,15 +91,16 @@ def _candidates(head: Head, alike: Iterable[tuple[Head, float]]) -> list[dict[st
     return list(best.values())[:CANDIDATES]
 
 
-def _samples(session: Session, tag: str, head: Head) -> list[int]:
-    """Faces of that name: those that a person named first, then those the program is surest of."""
-    named = [
-        other
-        for other in session.heads.values()
-        if other.name == tag and other is not head and not (other.waits and other.verdict is None)
-    ]
-    named.sort(key=lambda other: (other.verdict is None, -other.score))
-    return [other.id for other in named[:SAMPLES]]
+def _samples(session: Session, tags: Iterable[str], head: Head) -> dict[str, list[int]]:
+    """Faces of these names: those that a person named first, then those the program is surest of."""
+    named: dict[str, list[Head]] = {tag: [] for tag in tags}
+    for other in session.heads.values():
+        # A face that waits shows nothing: its name is only a guess.
+        if (other.verdict is not None or not other.waits) and other is not head and other.name in named:
+            named[other.name].append(other)
+    for others in named.values():
+        others.sort(key=lambda other: (other.verdict is None, -other.score))
+    return {tag: [other.id for other in others[:SAMPLES]] for tag, others in named.items()}
 
 
 def _tags(session: Session, shot: Shot) -> list[dict[str, Any]]:

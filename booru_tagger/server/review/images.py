@@ -49,7 +49,7 @@ class Images:
             if found is None:
                 found = self._album.make(shot.path, shot.result, [head.face for head in heads])
         for head, cutout in zip(heads, found, strict=True):
-            head.embedding = cutout.embedding
+            self._session.embed(head, cutout.embedding)
         return {head.id: cutout for head, cutout in zip(heads, found, strict=True)}
 
     def large(self, number: int) -> bytes:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import BooruTaggerError, DataError
-from booru_tagger.imaging import Picture, read_picture
+from booru_tagger.imaging import Floats, read_picture
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import Tagged
+from booru_tagger.likeness import Shelf
 from booru_tagger.policy import Policy
 from booru_tagger.reviews import SAME_FACE, Reviewer, matching, tell, untold
 from booru_tagger.runner import rewrite
@@ -75,6 +76,7 @@ class Session:
         self.heads: dict[int, Head] = {}
         self.shots: dict[int, Shot] = {}
         self.lock = threading.RLock()
+        self.shelf = Shelf()
         self._by_path: dict[Path, Shot] = {}
         self._steps: list[list[_Before]] = []
         self._next = 1
@@ -117,6 +119,13 @@ class Session:
     def head(self, number: int) -> Head:
         """Raises KeyError."""
         return self.heads[number]
+
+    def embed(self, head: Head, embedding: Floats | None) -> None:
+        """Note what a face looks like."""
+        if embedding is not None and head.embedding is None:
+            with self.lock:
+                head.embedding = embedding
+                self.shelf.put(head.id, embedding)
 
     @property
     def steps(self) -> int:
@@ -161,15 +170,13 @@ class Session:
         box = _inside(box, shot.result)
         if any(self.heads[other].box.iou(box) >= SAME_FACE for other in shot.faces):
             raise DataError("there is a face in this place already")
-        face = self.tools.tagger.read_face(self._decoded(shot), box).face
+        decoded = read_picture(shot.path, limits=self.tools.tagger.limits)
+        face = self.tools.tagger.read_face(decoded, box).face
         verdict = Verdict(
             "unknown", "", replace(face, character=None), *_size(shot.result), True, time.time()
         )
         with self.lock:
             return self._step([(shot, lambda old: [*old, verdict])])
-
-    def _decoded(self, shot: Shot) -> Picture:
-        return read_picture(shot.path, limits=self.tools.tagger.limits)
 
     def _step(self, work: Iterable[tuple[Shot, Callable[[tuple[Verdict, ...]], list[Verdict]]]]) -> Changes:
         before: list[_Before] = []
