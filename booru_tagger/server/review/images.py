@@ -23,6 +23,10 @@ _KEPT = 48
 """Encoded pictures kept at hand: going back and forth must not decode again."""
 
 
+_BREATH_SECONDS = 0.001
+"""Rest between two pictures in the background, so that whoever waits for an answer comes first."""
+
+
 class Images:
     """Makes and keeps what the page shows. May be used from any thread."""
 
@@ -112,7 +116,7 @@ class Warming:
         shots.sort(key=lambda shot: shot.id not in waiting)
         self.total = len(shots)
         for shot in shots:
-            if self._stop.is_set():
+            if self._stop.wait(_BREATH_SECONDS):
                 return
             try:
                 self._images.cut(shot)

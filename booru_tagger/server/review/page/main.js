@@ -213,8 +213,8 @@ function theme(next) {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
   if (boxes.isDrawing()) { boxes.key(event); return; }
-  if (event.target.closest('input, select, textarea, summary')) return;
-  const onButton = event.target.closest('button') && [' ', 'Enter'].includes(event.key);
+  if (event.target.closest('input, select, textarea')) return;
+  const onButton = event.target.closest('button, summary') && [' ', 'Enter'].includes(event.key);
   if (onButton) return;
   const all = event.shiftKey;
   const actions = {

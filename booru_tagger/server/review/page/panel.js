@@ -120,9 +120,11 @@ function face(id) {
 
 function paintAlike() {
   const box = element('alike');
-  box.hidden = !details.alike.length;
+  box.hidden = element('all').hidden = !details.alike.length;
   const count = details.alike.length;
-  box.querySelector('h3').textContent = count === 1 ? '1 more looks like this' : `${count} more look like this`;
+  box.querySelector('h3').textContent = count === 1
+    ? '1 more looks like this'
+    : `${count}${count === MOST_ALIKE ? ' and more' : ' more'} look like this`;
   box.querySelector('.faces').replaceChildren(...details.alike.map(other => {
     const button = make('button');
     button.type = 'button';
@@ -151,6 +153,7 @@ function label() {
   );
 }
 
+const MOST_ALIKE = 200; // the server shows no more of them at once
 const FIRST = ['character', 'copyright', 'artist'];
 
 function paintTags() {
