@@ -11,6 +11,7 @@ from booru_tagger.models.nms import suppress
 from booru_tagger.models.session import Array, Session
 from booru_tagger.types import Box, Face
 
+EVERY_HEAD = (0.0, 1.0)
 MIN_SIDE = 1.0
 """Pixels of the original below which a box, once clipped to the picture, is no face."""
 
@@ -39,7 +40,8 @@ class Detector:
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
         self.check()
-        found = [self._at(picture, side) for side in self.spec.sides]
+        shares = self.spec.head_shares or (EVERY_HEAD,) * len(self.spec.sides)
+        found = [self._at(picture, *look) for look in zip(self.spec.sides, shares, strict=True)]
         boxes = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
         kept = suppress(boxes, scores, self.spec.nms_iou, self.spec.max_faces)
@@ -48,8 +50,11 @@ class Detector:
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
 
-    def _at(self, picture: Picture, side: int) -> tuple[Floats, Floats]:
-        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled."""
+    def _at(self, picture: Picture, side: int, share: tuple[float, float]) -> tuple[Floats, Floats]:
+        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled.
+
+        ``share`` bounds the longer side of a box, as a share of the picture's.
+        """
         spec = self.spec
         canvas, scale = letterbox(picture.pixels, side, multiple=spec.multiple, max_upscale=spec.max_upscale)
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
@@ -59,7 +64,8 @@ class Detector:
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
         boxes = np.clip(boxes, 0, limits)
         size = boxes[:, 2:] - boxes[:, :2]
-        good = (size >= MIN_SIDE).all(axis=1)  # NaN is not good either
+        longer = size.max(axis=1, initial=0) / max(picture.width, picture.height)
+        good = (size >= MIN_SIDE).all(axis=1) & (longer >= share[0]) & (longer <= share[1])  # NaN is not good
         return boxes[good], np.minimum(scores[good], 1)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
+from booru_tagger.models import saturation
 
 Array: TypeAlias = npt.NDArray[Any]
 Source: TypeAlias = Path | bytes | Callable[[], bytes]
@@ -102,6 +103,8 @@ class Session:
         options.inter_op_num_threads = 1
         source = self._model()
         try:
+            if saturation.is_quantised(source) and saturation.overflows(onnxruntime):
+                options.add_session_config_entry("session.x64quantprecision", "1")
             session = onnxruntime.InferenceSession(source, options, providers=[wanted])
         except Exception as error:  # as above
             raise ModelError(
