@@ -84,7 +84,14 @@ def _serve(request: Request, settings: Settings, journal: Journal) -> int:
         click.echo("Ctrl-C ends the review; all that you said is kept.", err=True)
         if request.opens:
             webbrowser.open(address)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=5,  # a tab that is still open must not keep it from ending
+        )
         with contextlib.suppress(KeyboardInterrupt):  # how a review ends
             uvicorn.Server(config).run(sockets=[listener])
     left = sum(head.waits for head in session.heads.values())

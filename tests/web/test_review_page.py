@@ -222,6 +222,23 @@ def test_nothing_sticks_out_at_any_width(desk: Desk, tmp_path: Path, phone: bool
         assert page.errors() == []
 
 
+def test_what_was_said_earlier_is_taken_back(desk: Desk, tmp_path: Path) -> None:
+    paint_faces(desk, 2)
+    session = desk.session()
+    session.decide([next(head.id for head in session.heads.values() if head.waits)], "not_a_face")
+    (picture, _), *_ = desk.journal.reviews.decided()
+    name = str(picture.relative_to(desk.folder))
+    assert "cirno" not in desk.caption(name)
+    with review(desk, tmp_path) as page:
+        page.wait()
+        page.window.execute_script("document.querySelector('[data-show=said]').click()")
+        until(lambda: picture.name in page.text("place") and page.ready, "the face that was judged")
+        page.press("c")
+        until(lambda: "2 left" in page.text("left"), "the answer")
+        page.settle()
+        assert "cirno" in desk.caption(name) and desk.journal.reviews.decided() == []
+
+
 def test_ten_thousand_faces_make_few_elements(desk: Desk, tmp_path: Path) -> None:
     """The list holds what is in sight, however long it is."""
     paint_faces(desk, 2)

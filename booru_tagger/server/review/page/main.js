@@ -169,6 +169,15 @@ async function undo() {
   go(back.id);
 }
 
+async function clear() {
+  const id = current;
+  if (!state.faces.get(id)?.v) return;
+  const changes = await send('/api/clear', {faces: [id]});
+  if (!changes || changes.failures.length) return;
+  say('Taken back.');
+  if (changes.gone.includes(id)) rebuild(); else go(id);
+}
+
 function draw() {
   if (current === null || panel.shown()?.id !== current) return;
   boxes.begin(async (picture, box) => {
@@ -227,6 +236,7 @@ function onKey(event) {
     x: () => judge('not_a_face', '', all),
     b: draw,
     z: undo,
+    c: clear,
     '/': names.focus,
     '?': () => element('keys').showModal(),
   };
@@ -252,6 +262,7 @@ function wire() {
   element('after').onclick = () => step(1);
   element('draw').onclick = draw;
   element('undo').onclick = undo;
+  element('clear').onclick = clear;
   element('all').onclick = () => judge('named', panel.candidate(), true);
   element('teach').onclick = teach;
   element('help').onclick = () => element('keys').showModal();

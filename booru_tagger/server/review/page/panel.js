@@ -55,6 +55,7 @@ export function fill(found) {
 
 export function state(face) {
   const line = element('state');
+  element('clear').hidden = !face.v;
   line.className = face.v ? 'said' : face.w ? 'waits' : 'sure';
   const said = {named: 'You said', unknown: 'You said: nobody known', not_a_face: 'You said: not a face'}[face.v];
   line.textContent = said ?? (face.w ? 'Not sure' : face.n ? 'Recognised as' : 'Nobody known');
