@@ -52,6 +52,7 @@ def main(address: str) -> None:
             "fetch('/api/session').then(answer => answer.json())"
             ".then(session => arguments[0](session.faces.filter(face => face.w).map(face => face.id)))"
         )
+        _tell("a request that asks for nothing", lambda n: window.execute_async_script(_FETCH, "/page/none"))
         _tell("details of a face", lambda n: window.execute_async_script(_FETCH, f"/api/face/{faces[n]}"))
         _tell("a face cut out", lambda n: window.execute_async_script(_FETCH, f"/face/{faces[n]}.jpg"))
 
