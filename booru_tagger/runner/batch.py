@@ -13,7 +13,7 @@ from booru_tagger.errors import BooruTaggerError, ModelError, OutputError, TooLa
 from booru_tagger.parallel import Executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.output import Kept, Output
+from booru_tagger.runner.output import Kept, Sink
 from booru_tagger.runner.report import Listener, Outcome, Report, Reviewer
 from booru_tagger.tagger import failed
 from booru_tagger.types import PictureError, TagResult
@@ -32,7 +32,7 @@ def run(
     *,
     executor: Executor,
     policy: Policy,
-    output: Output | None = None,
+    output: Sink | None = None,
     reviewer: Reviewer | None = None,
     listener: Listener = lambda outcome: None,
 ) -> Report:
@@ -54,7 +54,7 @@ class _Run:
         tag: TagFunction,
         executor: Executor,
         policy: Policy,
-        output: Output | None,
+        output: Sink | None,
         reviewer: Reviewer | None,
         listener: Listener,
     ) -> None:
