@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.assembly import make_limits, make_policy, make_tagger, open_output
+from booru_tagger.cli.assembly import Desk, make_limits, make_policy, make_tagger, open_desk
 from booru_tagger.cli.printing import make_printer
 from booru_tagger.cli.progress import show_progress
 from booru_tagger.cli.sheet import SheetFile
@@ -20,7 +20,7 @@ from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.parallel import make_executor
 from booru_tagger.policy import Policy
-from booru_tagger.runner import Outcome, Output, run
+from booru_tagger.runner import Outcome, run
 from booru_tagger.sources import Item, Walk, from_list, from_manifest, from_pattern
 from booru_tagger.tagger import Tagger
 
@@ -46,7 +46,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     sheet = SheetFile(request.contact_sheet, make_limits(settings)) if request.contact_sheet else None
     tagger, policy = make_tagger(settings), make_policy(settings)
     with (
-        _output(request, settings, tagger, policy) as output,
+        _desk(request, settings, tagger, policy) as desk,
         show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
     ):
         printer = make_printer(settings.format, progress.pause)
@@ -54,15 +54,16 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         def listener(outcome: Outcome) -> None:
             progress(outcome)
             printer(outcome)
-            if sheet is not None and output is not None:
-                sheet.add(outcome, output.recall)
+            if sheet is not None and desk is not None:
+                sheet.add(outcome, desk.output.recall)
 
         report = run(
             _items(request, settings),
             tagger.tag,
             executor=make_executor(settings.jobs, settings.executor, settings.address),
             policy=policy,
-            output=output,
+            output=desk.output if desk is not None else None,
+            reviewer=desk.reviewer if desk is not None else None,
             listener=listener,
         )
         printer.close()
@@ -73,12 +74,12 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     return report.exit_code
 
 
-def _output(
+def _desk(
     request: Request, settings: Settings, tagger: Tagger, policy: Policy
-) -> AbstractContextManager[Output | None]:
+) -> AbstractContextManager[Desk | None]:
     if request.dry_run:
         return nullcontext()
-    return open_output(settings, tagger, policy, _roots(request), force=request.force)
+    return open_desk(settings, tagger, policy, _roots(request), force=request.force)
 
 
 def wants_progress(settings: Settings) -> bool:

@@ -23,6 +23,7 @@ from booru_tagger.config.kinds import (
     Names,
     Secret,
     Shares,
+    Span,
     Text,
     Texts,
 )
@@ -50,6 +51,11 @@ class Setting:
         """The flag that switches a :class:`Flag` off."""
         off = self.kind.off if isinstance(self.kind, Flag) else None
         return f"--{off or 'no-' + self.flag[2:]}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether ``None`` is a value of its own, written "auto", rather than "not set"."""
+        return bool(getattr(self.kind, "automatic", False))
 
     @property
     def variable(self) -> str:
@@ -118,6 +124,11 @@ class Settings:
     category_threshold: Annotated[
         Mapping[str, float], Shares(CATEGORIES), "Least score of a tag to be written, by category."
     ] = field(default_factory=dict)
+    review_band: Annotated[
+        tuple[float, float] | None,
+        Span(),
+        "Scores between unknown and sure: such faces go into the review queue.",
+    ] = None
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"

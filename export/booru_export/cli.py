@@ -258,7 +258,7 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
 @click.option(
     "--known-named",
     type=click.FloatRange(0, 1),
-    default=0.9,
+    default=0.85,
     show_default=True,
     help="With --tune: share of known faces that should get one, right or wrong, at most.",
 )

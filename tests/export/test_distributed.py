@@ -43,7 +43,12 @@ def test_two_processes_end_with_the_same_weights_and_one_checkpoint(tmp_path: Pa
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_WORLD_SIZE": "2"}
+    common = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "LOCAL_WORLD_SIZE": "2",
+    }
     command = [sys.executable, "-c", PROGRAM, "train", "recogniser", "--recipe", str(recipe)]
     command += ["--faces", str(faces), "--out", str(tmp_path / "out"), "--threads", "1", "--device", "cpu"]
     processes = [

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from booru_tagger import sources
-from booru_tagger.sources import Walk, from_list, from_manifest, from_paths, from_pattern, is_picture_name, suffixes
+from booru_tagger.sources import (
+    Walk,
+    from_list,
+    from_manifest,
+    from_paths,
+    from_pattern,
+    is_picture_name,
+    suffixes,
+)
 from booru_tagger.types import TagResult
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and byte names")
@@ -226,12 +234,17 @@ def test_a_pattern_gives_what_it_matches_sorted_and_a_name_with_brackets_itself(
     assert list(from_pattern(str(tmp_path / "**" / "[ab].png"), None)) == paths[:2]
     assert list(from_pattern(str(paths[2]), None)) == paths[2:]
     nothing = list(from_pattern(str(tmp_path / "*.gif"), None))
-    assert [item.error.kind for item in nothing if isinstance(item, TagResult) and item.error] == ["unreadable"]
+    assert [item.error.kind for item in nothing if isinstance(item, TagResult) and item.error] == [
+        "unreadable"
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("list.txt", "a.png\n\nb c.png\r\n"), ("list.jsonl", '{"path": "a.png"}\n{"path": "b c.png", "id": 2}\n')],
+    [
+        ("list.txt", "a.png\n\nb c.png\r\n"),
+        ("list.jsonl", '{"path": "a.png"}\n{"path": "b c.png", "id": 2}\n'),
+    ],
 )
 def test_a_manifest_names_pictures_relative_to_itself(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, "utf-8", newline="")
