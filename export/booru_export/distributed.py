@@ -70,7 +70,7 @@ def average_gradients(net: nn.Module) -> None:
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     distributed.all_reduce(flat)
     flat /= size()
-    parts = flat.split([gradient.numel() for gradient in gradients])
+    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
     for value, gradient, part in zip(parameters, gradients, parts, strict=True):
         value.grad = part.view_as(gradient).clone(memory_format=torch.preserve_format)
 

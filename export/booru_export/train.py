@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from booru_export.checkpoint import CHECKPOINT, read_checkpoint
 from booru_export import distributed
+from booru_export.checkpoint import CHECKPOINT, read_checkpoint
 from booru_export.curves import draw_curves
 from booru_export.recipe import Schedule
 from booru_tagger.errors import DataError

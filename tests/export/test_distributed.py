@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the training side needs the extra [export]")
+pytest.importorskip("torch", reason="the training side needs the extra [export]")
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 from booru_export.checkpoint import read_checkpoint
