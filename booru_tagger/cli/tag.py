@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.config import PUSHING
+from booru_tagger.config import PUSHING, SERVING
 from booru_tagger.config import settings as all_settings
 
 
@@ -31,7 +31,7 @@ from booru_tagger.config import settings as all_settings
     metavar="FILE",
     help="Tag the pictures listed in a file: a path a line, or in a .jsonl an object with a path.",
 )
-@with_settings(*(name for name in all_settings() if name not in PUSHING))
+@with_settings(*(name for name in all_settings() if name not in PUSHING | SERVING))
 def tag(
     paths: tuple[str, ...],
     batch: bool,

@@ -157,6 +157,12 @@ class Settings:
     marker: Annotated[str | None, Text("TAG"), "A tag that marks all that was pushed."] = None
     request_rate: Annotated[int, Count(), "Requests a second to a booru at most."] = 20
     request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
+    host: Annotated[str, Text("ADDRESS"), "Where `booru-tagger serve` listens."] = "127.0.0.1"
+    port: Annotated[int, Count(), "The port that it listens on."] = 5000
+    token: Annotated[str | None, Secret(), "What its clients must know."] = None
+    max_upload: Annotated[int, Count(), "Refuse requests of more bytes than this."] = 50_000_000
+    max_waiting: Annotated[int, Count(), "Pictures that may wait before it says that it is busy."] = 64
+    answer_timeout: Annotated[int, Count(), "Seconds for a request to arrive, and for its answer."] = 60
 
 
 PUSHING = frozenset(
@@ -167,6 +173,9 @@ PUSHING = frozenset(
     }
 )
 """Settings of `booru-tagger push`, which mean nothing where files are tagged."""
+
+SERVING = frozenset({"host", "port", "token", "max_upload", "max_waiting", "answer_timeout"})
+"""Settings of `booru-tagger serve` alone."""
 
 
 @cache
