@@ -111,7 +111,7 @@ def _needed(result: TagResult, faces: tuple[FaceResult, ...]) -> int:
 def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
     scale = picture.scale
     region = square_around(Box(*(side * scale for side in face.box)), EXPAND)
-    thumbnail = Image.fromarray(crop(picture.pixels, region, CELL))
+    thumbnail = Image.fromarray(crop(picture.image, region, CELL))
     colours = [found for found in (face.hair_color, face.eye_color) if found]
     name = f"{face.character.tag} {face.character.score:.2f}" if face.character else "unknown"
     return _Entry(

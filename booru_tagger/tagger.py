@@ -234,7 +234,7 @@ class Tagger:
 
     def _coloured(self, picture: Picture) -> bool:
         spec = self.bundle.recogniser
-        return spec is not None and colourfulness(picture.pixels) >= spec.min_colourfulness
+        return spec is not None and colourfulness(picture.image) >= spec.min_colourfulness
 
     def _look(self, picture: Picture, faces: tuple[Face, ...], coloured: bool) -> Look:
         boxes = [face.box for face in faces]
@@ -244,7 +244,7 @@ class Tagger:
     def _look_at_crop(self, picture: Picture) -> Look:
         assert self._recogniser is not None  # the constructor saw to it
         whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
-        answer = self._recogniser.recognise_crop(picture.pixels)
+        answer = self._recogniser.recognise_crop(picture.image)
         return Look(picture.width, picture.height, self._coloured(picture), (whole,), (answer,))
 
     def _readings(self, look: Look) -> list[derive.Reading]:
