@@ -16,8 +16,10 @@ from booru_tagger import derive
 from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLargeImageError
 from booru_tagger.imaging import Limits, Picture, colourfulness, decode_picture, read_file
 from booru_tagger.implications import Implication, extended, read_implications
+from booru_tagger.models.combining import CombiningSession
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.gallery import Gallery, open_gallery
+from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import DEFAULT, open_bundle
@@ -120,6 +122,12 @@ class Tagger:
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def provider(self) -> str:
+        """What the networks really run on, by onnxruntime's name. Loads them."""
+        networks = (self._detector, self._recogniser)
+        return ", ".join(sorted({network.session.used for network in networks if network is not None}))
+
     def load(self) -> None:
         """Load the networks now rather than with the first picture. Raises :class:`ModelError`."""
         for network in (self._detector, self._recogniser):
@@ -204,7 +212,9 @@ class Tagger:
         )
 
     def _session(self, file: str) -> Session:
-        return Session(
+        provider = PROVIDERS.get(self._recipe["provider"])
+        kind = CombiningSession if provider is not None and provider.batch > 1 else Session
+        return kind(
             functools.partial(self.bundle.read, file),
             name=str(self.bundle.folder / file),
             threads=self._recipe["threads"],

@@ -51,7 +51,9 @@ class Detector:
     def _at(self, picture: Picture, side: int) -> tuple[Floats, Floats]:
         """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled."""
         spec = self.spec
-        canvas, scale = letterbox(picture.image, side, multiple=spec.multiple, max_upscale=spec.max_upscale)
+        # Squares can go through a device together; alone, the less there is of padding the better.
+        multiple = spec.multiple if self.session.batch == 1 else max(side, spec.multiple)
+        canvas, scale = letterbox(picture.image, side, multiple=multiple, max_upscale=spec.max_upscale)
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
         boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
         boxes, scores = boxes[scores >= self.threshold], scores[scores >= self.threshold]
