@@ -153,7 +153,7 @@ class Tagger:
 
         Raises :class:`booru_tagger.errors.ImageError`.
         """
-        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
+        picture = self.decode(data, name)
         if self.crops:
             return self._look_at_crop(picture)
         faces = self.detect(picture)
@@ -161,6 +161,13 @@ class Tagger:
         if (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.limits)
         return self._look(picture, faces, coloured)
+
+    def decode(self, data: bytes, name: str) -> Picture:
+        """An encoded picture as it is first looked at: no larger than the networks can make use of.
+
+        Raises :class:`booru_tagger.errors.ImageError`.
+        """
+        return decode_picture(data, name, longest=self._longest(), limits=self.limits)
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
