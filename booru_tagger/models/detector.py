@@ -39,7 +39,7 @@ class Detector:
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
         self.check()
-        found = [self._at(picture, side) for side in self.spec.sides]
+        found = [self._at(picture, side) for side in self._sides(picture)]
         boxes = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
         kept = suppress(boxes, scores, self.spec.nms_iou, self.spec.max_faces)
@@ -47,6 +47,12 @@ class Detector:
             Face(Box(*corners), score)
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
+
+    def _sides(self, picture: Picture) -> list[int]:
+        """The sides to look at: a small picture, which may only grow so far, looks the same at several."""
+        most = self.spec.max_upscale * max(picture.image.size)
+        by_reach = {min(side, most): side for side in sorted(self.spec.sides, reverse=True)}
+        return sorted(by_reach.values())
 
     def _at(self, picture: Picture, side: int) -> tuple[Floats, Floats]:
         """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled."""

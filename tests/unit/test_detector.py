@@ -147,3 +147,12 @@ def test_a_real_network_finds_painted_faces(tmp_path: Path, sides: list[int]) ->
     assert len(faces) == 2
     for face, expected in zip(faces, (painted[0], painted[1]), strict=True):
         assert face.box.iou(Box(*expected.box)) > 0.93
+
+
+def test_a_picture_that_cannot_grow_further_is_looked_at_once() -> None:
+    session = Scripted([], [])
+    Detector(session, spec(sides=(128, 256, 512))).detect(blank(60, 40))
+    assert [images.shape[-1] for images in session.fed] == [128]
+    session = Scripted([], [])
+    Detector(session, spec(sides=(128, 256))).detect(blank(100, 80))
+    assert [images.shape[-1] for images in session.fed] == [128, 224]
