@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-MAIN = "import sys; from booru_tagger.cli import main; sys.exit(main())"
+CHILD = Path(__file__).with_name("child.py")
+FORGOTTEN = (".txt", ".json")
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds by the clock and of all cores together, and megabytes of memory at its fullest."""
+    """Seconds by the clock and of all cores together; megabytes of memory at its fullest, 0 if not asked."""
 
     wall: float
     cpu: float
-    megabytes: float
+    megabytes: float = 0.0
 
 
 def run(*arguments: str | Path) -> Cost:
@@ -34,22 +36,29 @@ def run(*arguments: str | Path) -> Cost:
     wall = time.perf_counter() - begun
     if process.returncode != 0:
         raise RuntimeError(f"{arguments}: ended with {process.returncode}: {message.decode()[-2000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+    return Cost(wall, usage.ru_utime + usage.ru_stime)
 
 
-def tag(folder: Path, model: str, journal: Path, jobs: int | None = None, *more: str) -> Cost:
+def booru_tagger(*arguments: str | Path) -> Cost:
+    """Run the command; its memory is known afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        memory = Path(folder) / "megabytes"
+        cost = run(sys.executable, CHILD, memory, *arguments)
+        return replace(cost, megabytes=float(memory.read_text("ascii")))
+
+
+def tag(folder: Path, model: str, journal: Path, jobs: int | None = None) -> Cost:
     """``booru-tagger tag --batch`` over a folder, with the default writers."""
-    return run(
-        *(sys.executable, "-c", MAIN, "tag", "--batch", folder, "--model", model, "--journal", journal),
-        *("--jobs", str(jobs or "auto"), "--format", "none", "--no-gallery", *more),
+    return booru_tagger(
+        *("tag", "--batch", folder, "--model", model, "--journal", journal),
+        *("--jobs", str(jobs or "auto"), "--format", "none", "--no-gallery"),
     )
 
 
 def forget(folder: Path, journal: Path) -> None:
     """Take away what runs left: sidecars and journal."""
     for path in folder.iterdir():
-        if path.suffix in (".txt", ".json"):
+        if path.suffix in FORGOTTEN:
             path.unlink()
     for path in journal.parent.glob(f"{journal.name}*"):
         path.unlink()
