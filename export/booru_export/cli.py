@@ -42,6 +42,10 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
         click.option("--start", type=PATH, help="Checkpoint of an earlier run to begin with the weights of."),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto."),
+        click.option(
+            "--amp/--no-amp", default=None, help="Compute in bfloat16 where safe (default: on accelerators)."
+        ),
     ):
         command = option(command)
     return command
@@ -51,28 +55,36 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--recipe", default="detector", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--scenes", type=PATH, required=True, help="boxes.jsonl, or the folder that holds it.")
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
+)
 @_run_options
 def train_detector(
     recipe: str,
     scenes: Path,
     more_scenes: tuple[Path, ...],
+    workers: int,
     out: Path,
     minutes: float | None,
     start: Path | None,
     resume: bool,
     threads: int | None,
+    device: str,
+    amp: bool | None,
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
     need_torch()
     from booru_export import train as loop
+    from booru_export.checkpoint import start_from
     from booru_export.detector.task import DetectorTask
+    from booru_export.device import device_named
     from booru_export.recipe import DetectorRecipe, read_recipe
 
     _prepare(threads, out, resume)
     chosen = read_recipe(DetectorRecipe, recipe)
-    task = DetectorTask(chosen, scenes, more_scenes)
+    task = DetectorTask(chosen, scenes, more_scenes, device=device_named(device, amp), workers=workers)
     if start and not resume:
-        loop.start_from(task.net, start)
+        start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
@@ -81,28 +93,43 @@ def train_detector(
 @click.option("--recipe", default="recogniser", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--faces", type=PATH, required=True, help="faces.csv, its folder, or a folder of folders.")
 @click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
+@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
+@click.option(
+    "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
+)
+@click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
     recipe: str,
     faces: Path,
     scenes: Path | None,
+    more_scenes: tuple[Path, ...],
+    leave_out: tuple[str, ...],
+    teacher: Path | None,
     out: Path,
     minutes: float | None,
     start: Path | None,
     resume: bool,
     threads: int | None,
+    device: str,
+    amp: bool | None,
 ) -> None:
     """Train the recogniser on face crops, one label each."""
     need_torch()
     from booru_export import train as loop
+    from booru_export.checkpoint import start_from
+    from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
 
     _prepare(threads, out, resume)
     chosen = read_recipe(RecogniserRecipe, recipe)
-    task = RecogniserTask(chosen, faces, scenes)
+    place = device_named(device, amp)
+    task = RecogniserTask(
+        *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
+    )
     if start and not resume:
-        loop.start_from(task.net, start)
+        start_from(task.net, start)
     checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
@@ -223,7 +250,21 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
     show_default=True,
     help="With --tune: share of strangers that may get a name.",
 )
+@click.option(
+    "--known-named",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="With --tune: share of known faces that should get one, right or wrong, at most.",
+)
+@click.option(
+    "--enrol",
+    type=click.IntRange(0),
+    default=0,
+    help="Enrol so many faces of each character that the bundle does not know, and tell the others by them.",
+)
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
+@click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")
 def evaluate(
     bundle: Path,
     data: Path,
@@ -231,17 +272,22 @@ def evaluate(
     strangers: Path | None,
     tune: bool,
     strangers_named: float,
+    known_named: float,
+    enrol: int,
     report: Path | None,
+    card: Path | None,
 ) -> None:
     """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
+    from booru_export.evaluate import Tuning
     from booru_export.judging import judge
 
-    figures, mistakes = judge(
-        bundle, data, part, strangers=strangers, tune=tune, strangers_named=strangers_named
-    )
-    for name, value in figures.items():
+    tuning = Tuning(strangers_named, known_named) if tune else None
+    judged = judge(bundle, data, part, strangers=strangers, tune=tuning, enrol=enrol)
+    for name, value in judged.figures.items():
         click.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
-    for label, taken, count in mistakes:
+    for label, taken, count in judged.mistakes:
         click.echo(f"{label} taken for {taken}: {count}")
     if report:
-        report.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        report.write_text(json.dumps(judged.figures, indent=1) + "\n", "utf-8")
+    if card:
+        card.write_text(judged.card, "utf-8")

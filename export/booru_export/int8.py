@@ -109,7 +109,7 @@ class _Data:
         chosen: dict[str, float] = {}
         if part == "recogniser":
             with progress("faces", len(self.faces[1])) as step:
-                seen = look_at_faces(folder, self.faces[1], strangers=False, step=step)
+                seen = look_at_faces(folder, self.faces[1], step=step)
             chosen["top1"] = face_figures(seen, Naming.of(bundle))["top1"]
         if bundle.detector is None or not self.scenes[1]:
             return chosen

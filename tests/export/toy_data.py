@@ -80,7 +80,7 @@ mosaic = 0.3
 drawn = 0.05
 
 [schedule]
-steps = 60
+steps = 90
 batch = 6
 rate = 4.0e-3
 sizes = [64, 96]
