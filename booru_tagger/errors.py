@@ -39,6 +39,13 @@ class OutputError(BooruTaggerError):
     kind = "output"
 
 
+class RemoteError(OutputError):
+    """A booru cannot be reached, refuses what it is asked, or gives an answer that nobody can use."""
+
+    exit_code = 10
+    kind = "remote"
+
+
 class DataError(BooruTaggerError):
     """Data for training, or for enrolling a character, are missing, incomplete or contradict themselves."""
 

@@ -112,7 +112,11 @@ def open_output(
 def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:
     """Changes with whatever may change what is written; which folders were named is not among it."""
     plain = replace(options, naming=replace(options.naming, roots=()))
-    tables = sorted(policy.rename.items()), sorted(policy.thresholds.items())
-    rules = replace(policy, rename={}, thresholds={})
-    parts = (tagger.fingerprint, rules, tables, settings.writer, plain)
+    parts = (*tagging_parts(tagger, policy), settings.writer, plain)
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def tagging_parts(tagger: Tagger, policy: Policy) -> tuple[object, ...]:
+    """What decides which tags a picture gets; equal parts have equal texts."""
+    tables = sorted(policy.rename.items()), sorted(policy.thresholds.items())
+    return tagger.fingerprint, replace(policy, rename={}, thresholds={}), tables

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import PUSHING
 from booru_tagger.config import settings as all_settings
 
 
@@ -24,7 +25,7 @@ from booru_tagger.config import settings as all_settings
 @click.option(
     "--null", "-0", is_flag=True, help="Paths on standard input end with a null byte, not a newline."
 )
-@with_settings(*all_settings())
+@with_settings(*(name for name in all_settings() if name not in PUSHING))
 def tag(
     paths: tuple[str, ...],
     batch: bool,

@@ -22,10 +22,11 @@ from booru_tagger.cli.assembly import (
 from booru_tagger.cli.printing import make_printer
 from booru_tagger.cli.progress import show_progress
 from booru_tagger.cli.sheet import SheetFile
+from booru_tagger.cli.summary import summarise
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.policy import Policy
-from booru_tagger.runner import Outcome, Output, Report, run
+from booru_tagger.runner import Outcome, Output, run
 from booru_tagger.sources import Item, Walk, from_list, from_paths
 from booru_tagger.tagger import Tagger
 
@@ -53,7 +54,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         click.echo(f"booru-tagger: {line}", err=True)
     with (
         _output(request, settings, tagger, policy) as output,
-        show_progress(_counter(request, settings), wanted=_wants_progress(settings)) as progress,
+        show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
     ):
         printer = make_printer(settings.format, progress.pause)
 
@@ -74,7 +75,8 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         printer.close()
     if sheet is not None:
         sheet.save()
-    _summarise(report, request)
+    files = counted(report.changed_files, "file")
+    summarise(report, "nothing written (dry run)" if request.dry_run else f"{files} changed")
     return report.exit_code
 
 
@@ -86,7 +88,7 @@ def _output(
     return open_output(settings, tagger, policy, _roots(request), force=request.force)
 
 
-def _wants_progress(settings: Settings) -> bool:
+def wants_progress(settings: Settings) -> bool:
     """Not where JSON lines run over the same terminal and show themselves how far it is."""
     return settings.format != "jsonl" or not sys.stdout.isatty()
 
@@ -143,31 +145,3 @@ def _counter(request: Request, settings: Settings) -> Callable[[], int] | None:
     if STDIN in request.paths:
         return None
     return lambda: sum(1 for _ in _items(request, settings))
-
-
-def _summarise(report: Report, request: Request) -> None:
-    """The failures and the count, on standard error."""
-    for failure in report.failures:
-        message, path = failure.error.message, failure.path
-        click.echo(printable(message if path in message else f"{path}: {message}"), err=True)
-    unlisted = report.failed - len(report.failures)
-    if unlisted:
-        click.echo(f"and {unlisted:,} failures more", err=True)
-    click.echo(_count_line(report, request), err=True)
-    if report.stopped is not None:
-        click.echo(f"booru-tagger: stopped early: {printable(str(report.stopped))}", err=True)
-    if report.signal is not None:
-        click.echo("booru-tagger: interrupted; run the same command again to do the rest", err=True)
-
-
-def _count_line(report: Report, request: Request) -> str:
-    if not report.seen and not report.not_done:
-        return "booru-tagger: no pictures found"
-    parts = [f"{counted(report.tagged, 'picture')} tagged"]
-    parts += [f"{report.skipped:,} unchanged since an earlier run (--force)"] if report.skipped else []
-    parts += [f"{report.failed:,} failed"] if report.failed else []
-    parts += [f"{report.not_done:,} not done"] if report.not_done else []
-    files = (
-        "nothing written (dry run)" if request.dry_run else f"{counted(report.changed_files, 'file')} changed"
-    )
-    return f"{', '.join(parts)}; {files}"

@@ -21,6 +21,7 @@ from booru_tagger.config.kinds import (
     Flag,
     Kind,
     Names,
+    Secret,
     Shares,
     Text,
     Texts,
@@ -28,6 +29,7 @@ from booru_tagger.config.kinds import (
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "directml", "coreml", "openvino")
+SAFETIES = ("safe", "sketchy", "unsafe")
 CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
 
 
@@ -122,6 +124,32 @@ class Settings:
     keep_mtime: Annotated[
         bool, Flag(), "Keep a picture's modification time where tags are embedded in it."
     ] = False
+    hydrus_url: Annotated[str, Text("URL"), "Where the hydrus Client API answers."] = "http://127.0.0.1:45869"
+    hydrus_key: Annotated[str | None, Secret(), "The access key of the hydrus Client API."] = None
+    hydrus_service: Annotated[str, Text("NAME"), "The tag service of hydrus that tags go to."] = "my tags"
+    szurubooru_url: Annotated[str | None, Text("URL"), "The address of the szurubooru site."] = None
+    szurubooru_user: Annotated[str | None, Text("NAME"), "The szurubooru user to log in as."] = None
+    szurubooru_token: Annotated[str | None, Secret(), "A login token of that user."] = None
+    szurubooru_password: Annotated[str | None, Secret(), "The password of that user, without a token."] = None
+    szurubooru_category: Annotated[
+        Mapping[str, str], Names("CATEGORY=NAME"), "What szurubooru calls a category of ours."
+    ] = field(default_factory=dict)
+    safety: Annotated[str, Choice(SAFETIES), "Safety of uploaded pictures of which no rating is known."] = (
+        "unsafe"
+    )
+    marker: Annotated[str | None, Text("TAG"), "A tag that marks all that was pushed."] = None
+    request_rate: Annotated[int, Count(), "Requests a second to a booru at most."] = 20
+    request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
+
+
+PUSHING = frozenset(
+    {
+        *("hydrus_url", "hydrus_key", "hydrus_service"),
+        *("szurubooru_url", "szurubooru_user", "szurubooru_token", "szurubooru_password"),
+        *("szurubooru_category", "safety", "marker", "request_rate", "request_timeout"),
+    }
+)
+"""Settings of `booru-tagger push`, which mean nothing where files are tagged."""
 
 
 @cache

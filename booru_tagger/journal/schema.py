@@ -67,6 +67,19 @@ _STEPS: tuple[str, ...] = (
         since REAL NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- What was sent to boorus.
+    CREATE TABLE pushes (
+        place TEXT NOT NULL,        -- the booru, and the service on it
+        item TEXT NOT NULL,         -- what it is known by there, or the hash of an uploaded file
+        fingerprint TEXT NOT NULL,  -- of the model and the settings; '' where it is to be done (again)
+        owned BLOB NOT NULL,        -- JSON list of the tags that are there because of us
+        deleted BLOB NOT NULL,      -- JSON list of those of ours that a person took out
+        pending BLOB NOT NULL,      -- JSON list of tags that were about to be sent
+        pushed_at REAL NOT NULL,
+        PRIMARY KEY (place, item)
+    ) WITHOUT ROWID;
+    """,
 )
 """What leads from each version to the next. To change a table, add a step; a released one stays as it is."""
 

@@ -19,6 +19,7 @@ from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.moves import inherit
 from booru_tagger.journal.places import NO_STAMP, Keys, Stamp, path_of, sha256_of, stamp_of
+from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report
 from booru_tagger.types import TagResult
 
@@ -75,6 +76,10 @@ class Journal:
     def warnings(self) -> tuple[str, ...]:
         """What a person should hear of, so far: a journal set aside, one that cannot be kept."""
         return tuple(self._database.warnings)
+
+    def pushes(self, place: str) -> Pushes:
+        """What was sent to one booru."""
+        return Pushes(self._database, place)
 
     def is_done(self, picture: Path, fingerprint: str) -> bool:
         """Whether this content was tagged under ``fingerprint`` and every file written for it still stands.

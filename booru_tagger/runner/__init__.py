@@ -2,7 +2,7 @@
 
 from booru_tagger.runner.batch import attempt, run
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.output import Kept, Output
+from booru_tagger.runner.output import Kept, Output, Sink
 from booru_tagger.runner.report import Failure, Listener, Outcome, Report
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Outcome",
     "Output",
     "Report",
+    "Sink",
     "attempt",
     "run",
 ]

@@ -19,7 +19,7 @@ from booru_tagger.errors import (
 from booru_tagger.parallel import Executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.output import Output
+from booru_tagger.runner.output import Sink
 from booru_tagger.runner.report import Listener, Outcome, Report
 from booru_tagger.tagger import failed
 from booru_tagger.types import PictureError, TagResult
@@ -38,7 +38,7 @@ def run(
     *,
     executor: Executor,
     policy: Policy,
-    output: Output | None = None,
+    output: Sink | None = None,
     listener: Listener = lambda outcome: None,
 ) -> Report:
     """Tag all ``items`` and give each result to ``output``; without one, nothing is written.
@@ -57,7 +57,7 @@ class _Run:
         tag: TagFunction,
         executor: Executor,
         policy: Policy,
-        output: Output | None,
+        output: Sink | None,
         listener: Listener,
     ) -> None:
         self._tag, self._executor, self._policy = tag, executor, policy

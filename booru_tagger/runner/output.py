@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.journal import Journal, Ownership
@@ -33,6 +34,18 @@ class Kept:
     changed: list[Path] = field(default_factory=list)
     failures: list[BooruTaggerError] = field(default_factory=list)
     fatal: BooruTaggerError | None = None
+
+
+class Sink(Protocol):
+    """Where a run's results go: files, or a booru. Used from one thread."""
+
+    def is_done(self, picture: Path, /) -> bool:
+        """Whether an earlier run did all there is to do. Raises OutputError where no more can be done."""
+        ...
+
+    def keep(self, picture: Path, result: TagResult, /) -> Kept:
+        """Store ``result``. What goes wrong is in the answer."""
+        ...
 
 
 class Output:
