@@ -1,0 +1,172 @@
+"""Files in, upright RGB out, whatever the files hold: limits, cheap JPEG decoding, orientation, alpha."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import stat
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from booru_tagger.errors import (
+    DamagedImageError,
+    ImageError,
+    NotAnImageError,
+    TooLargeImageError,
+    UnreadableImageError,
+)
+from booru_tagger.imaging.values import Picture
+
+_ORIENTATION = 0x0112
+_UPRIGHT = MappingProxyType(
+    {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+)
+"""EXIF orientation -> what puts the picture upright; from 5 on, width and height change places."""
+
+_REFUSED = frozenset({"EPS", "WMF", "EMF"})
+"""Formats that Pillow hands to another program or to the operating system: not with strangers' files."""
+
+# Pillow warns of large pictures and odd metadata; what matters here becomes an ImageError. A filter for good,
+# because `warnings.catch_warnings` changes the state of the whole process and so may not be used by threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may cost: pixels once decoded, and bytes of the file. Checked before decoding.
+
+    Pillow's own limit, twice ``PIL.Image.MAX_IMAGE_PIXELS`` (178,956,970 pixels), holds beside this one.
+    """
+
+    pixels: int = 150_000_000
+    file_bytes: int = 1_000_000_000
+
+
+def read_picture(path: Path, *, longest: int | None = None, limits: Limits | None = None) -> Picture:
+    """Read the picture at ``path`` upright, as RGB, alpha laid on white, the first frame of an animation.
+
+    ``longest`` allows a JPEG to be decoded at a fraction of its size, as long as its longest side keeps at
+    least that many pixels. Raises a subclass of :class:`ImageError`.
+    """
+    data = read_file(path, limits or Limits())
+    return decode_picture(data, str(path), longest=longest, limits=limits)
+
+
+def read_file(path: Path, limits: Limits) -> bytes:
+    """The bytes of a regular file. Raises :class:`UnreadableImageError` or :class:`TooLargeImageError`."""
+    try:
+        # O_NONBLOCK: opening a FIFO must not hang; what is not a regular file is refused just below.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as handle:
+            status = os.fstat(handle.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableImageError(f"{path}: not a regular file")
+            if status.st_size > limits.file_bytes:
+                raise TooLargeImageError(
+                    f"{path}: {status.st_size:,} bytes, more than the limit of {limits.file_bytes:,}"
+                )
+            return handle.read()
+    except OSError as error:
+        raise UnreadableImageError(f"{path}: {error.strerror or error}") from error
+
+
+def decode_picture(
+    data: bytes, name: str, *, longest: int | None = None, limits: Limits | None = None
+) -> Picture:
+    """Like :func:`read_picture`, from bytes; ``name`` appears in messages."""
+    limits = limits or Limits()
+    if not data:
+        raise NotAnImageError(f"{name}: the file is empty")
+    try:
+        return _decode(data, name, longest, limits)
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise NotAnImageError(f"{name}: not a picture in any format that is read here") from error
+    except Image.DecompressionBombError as error:
+        size, _, _ = str(error).partition(",")  # what follows speaks of an attack
+        raise TooLargeImageError(f"{name}: too many pixels: {size}") from error
+    except MemoryError as error:
+        raise TooLargeImageError(f"{name}: not enough memory to decode it") from error
+    except Exception as error:  # Pillow's plugins raise anything from SyntaxError to struct.error on bad data
+        raise DamagedImageError(f"{name}: the picture's data are damaged ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Picture:
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format in _REFUSED:
+            raise NotAnImageError(f"{name}: {image.format} files are not read; convert it to PNG first")
+        width, height = image.size
+        if width * height > limits.pixels:
+            raise TooLargeImageError(
+                f"{name}: {width}x{height} is {width * height:,} pixels, "
+                f"more than the limit of {limits.pixels:,}"
+            )
+        drafted = longest is not None and _draft(image, longest)
+        image.load()
+        orientation = _orientation(image)
+        rgb = _to_rgb(image)
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    if not drafted:  # some formats say their true size only here
+        width, height = rgb.size
+    elif orientation >= 5:
+        width, height = height, width
+    return Picture(rgb, width, height)
+
+
+def _draft(image: Image.Image, longest: int) -> bool:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8, where its longest side keeps ``longest`` pixels."""
+    size = image.size
+    factor = longest / max(size)
+    if image.format not in ("JPEG", "MPO") or factor >= 1:
+        return False
+    image.draft("RGB", (math.ceil(size[0] * factor), math.ceil(size[1] * factor)))
+    return image.size != size
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; to be asked after loading, since some formats turn themselves."""
+    with contextlib.suppress(Exception):  # damaged EXIF is no reason to refuse the pixels
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        return orientation if orientation in _UPRIGHT else 1
+    return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _sixteen_bit_to_rgb(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _sixteen_bit_to_rgb(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    top = 65535.0 if image.mode != "F" else max(1.0, float(values.max()))
+    grey = np.clip(values / top * 255.0, 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
