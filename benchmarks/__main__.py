@@ -20,7 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Sizes, str, Path, Report], None]] = {
 }
 
 QUICK = Sizes(pictures=96, repeats=2, counts=(100, 1_000, 4_000), rival_pictures=24)
-FULL = Sizes(pictures=400, repeats=3, counts=(100, 1_000, 10_000, 100_000), rival_pictures=60)
+FULL = Sizes(pictures=300, repeats=3, counts=(100, 1_000, 100_000), rival_pictures=60)
 
 
 @click.command()
