@@ -16,6 +16,7 @@ from booru_tagger import derive
 from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLargeImageError
 from booru_tagger.imaging import Limits, Picture, colourfulness, decode_picture, read_file
 from booru_tagger.implications import Implication, extended, read_implications
+from booru_tagger.models.bundle import Label
 from booru_tagger.models.combining import CombiningSession
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.gallery import Gallery, open_gallery
@@ -23,7 +24,8 @@ from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import DEFAULT, open_bundle
-from booru_tagger.types import Box, Face, FaceResult, PictureError, TagResult
+from booru_tagger.types import Box, Face, FaceResult, PictureError, Tag, TagResult
+from booru_tagger.vocab import CHARACTER
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
 """Scores that a user may set, each from 0 to 1."""
@@ -182,6 +184,26 @@ class Tagger:
         if self._recogniser is None:
             raise ModelError(f"{self.bundle.folder}: this model has no recogniser")
         return self._recogniser.recognise(picture, boxes)
+
+    def read_face(self, picture: Picture, box: Box) -> derive.Reading:
+        """What the program says of a face that somebody else found."""
+        face = Face(box, 1.0)
+        if self._rules is None:
+            return derive.Reading(FaceResult(face.box, face.score))
+        (answer,) = self.recognise(picture, [box])
+        return self._rules.read(face, answer, coloured=self._coloured(picture))
+
+    def retell(self, face: FaceResult) -> derive.Reading:
+        """The tags of a face as it stands in a result, whoever said which character it is."""
+        if self._rules is not None:
+            return self._rules.retell(face)
+        who = face.character
+        return derive.Reading(face, (Tag(who.tag, CHARACTER, who.score, who.source),) if who else ())
+
+    @property
+    def known(self) -> tuple[Label, ...]:
+        """All characters that a face may be recognised as, with what each implies."""
+        return self._rules.known if self._rules is not None else ()
 
     def _make_detector(self) -> Detector | None:
         spec = self.bundle.detector

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from booru_tagger.cli.keeping import open_journal, writer_options
 from booru_tagger.config import Settings
 from booru_tagger.imaging import Limits
+from booru_tagger.journal import Journal
 from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.store import DEFAULT
 from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.policy import Order, Policy
+from booru_tagger.reviews import Band, Reviewer
 from booru_tagger.runner import Output
 from booru_tagger.sources import suffixes
 from booru_tagger.tagger import Tagger
@@ -61,7 +63,8 @@ def running_on(settings: Settings, tagger: Tagger) -> str | None:
 def make_workers(settings: Settings) -> Executor:
     """Pictures at once: as many as told, else one for each core, or two where a device computes meanwhile."""
     waiting = PROVIDERS[settings.provider].batch > 1
-    return make_executor(settings.jobs or available_cores() * (2 if waiting else 1))
+    jobs = settings.jobs or (2 * available_cores() if waiting else None)
+    return make_executor(jobs, settings.executor, settings.address)
 
 
 def make_gallery(settings: Settings) -> str | Path | None:
@@ -84,10 +87,26 @@ def make_policy(settings: Settings) -> Policy:
     )
 
 
+def make_band(settings: Settings, tagger: Tagger) -> Band | None:
+    """Which faces people should look at; ``None`` where the model cannot tell faces apart anyway."""
+    if settings.review_band is not None:
+        return Band(*settings.review_band)
+    spec = tagger.bundle.recogniser
+    return Band(spec.review) if spec is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where results go: the writers with the journal, and the people who review them, if there is one."""
+
+    output: Output
+    reviewer: Reviewer | None
+
+
 @contextmanager
-def open_output(
+def open_desk(
     settings: Settings, tagger: Tagger, policy: Policy, roots: Sequence[Path], *, force: bool = False
-) -> Iterator[Output]:
+) -> Iterator[Desk]:
     """The writers and the journal, which is closed at the end.
 
     ``roots`` are the folders whose trees are mirrored where an output folder is set. Raises ConfigError or
@@ -99,7 +118,7 @@ def open_output(
     check_writers(writers)
     fingerprint = _fingerprint(settings, tagger, policy, options)
     with open_journal(settings) as journal:
-        yield Output(
+        output = Output(
             writers,
             options.naming,
             journal=journal,
@@ -107,6 +126,12 @@ def open_output(
             force=force,
             suffixes=suffixes(),
         )
+        yield Desk(output, None if journal is None else make_reviewer(settings, tagger, policy, journal))
+
+
+def make_reviewer(settings: Settings, tagger: Tagger, policy: Policy, journal: Journal) -> Reviewer:
+    """Lays verdicts over results, and knows which faces wait for one."""
+    return Reviewer(journal, tagger.retell, policy, make_band(settings, tagger))
 
 
 def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:

@@ -17,6 +17,9 @@ def summarise(report: Report, changes: str) -> None:
     if unlisted:
         click.echo(f"and {unlisted:,} failures more", err=True)
     click.echo(_count_line(report, changes), err=True)
+    if report.uncertain:
+        faces = counted(report.uncertain, "face waits", "faces wait")
+        click.echo(f"{faces} for you to say who it is: booru-tagger review --queue", err=True)
     if report.stopped is not None:
         click.echo(f"booru-tagger: stopped early: {printable(str(report.stopped))}", err=True)
     if report.signal is not None:

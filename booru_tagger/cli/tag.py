@@ -25,6 +25,12 @@ from booru_tagger.config import settings as all_settings
 @click.option(
     "--null", "-0", is_flag=True, help="Paths on standard input end with a null byte, not a newline."
 )
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Tag the pictures listed in a file: a path a line, or in a .jsonl an object with a path.",
+)
 @with_settings(*(name for name in all_settings() if name not in PUSHING))
 def tag(
     paths: tuple[str, ...],
@@ -33,6 +39,7 @@ def tag(
     force: bool,
     contact_sheet: Path | None,
     null: bool,
+    manifest: Path | None,
     loaded: Loaded,
 ) -> int:
     """Find the faces in pictures, say who they are, and write tags beside them.
@@ -47,5 +54,5 @@ def tag(
     """
     from booru_tagger.cli.tagging import Request, tag_pictures  # numpy, Pillow and onnxruntime
 
-    request = Request(paths, batch, dry_run, force, contact_sheet, null)
+    request = Request(paths, batch, dry_run, force, contact_sheet, null, manifest)
     return tag_pictures(request, loaded.settings)

@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.assembly import (
+    Desk,
     make_limits,
     make_policy,
     make_tagger,
     make_workers,
-    open_output,
+    open_desk,
     running_on,
 )
 from booru_tagger.cli.printing import make_printer
@@ -26,8 +27,8 @@ from booru_tagger.cli.summary import summarise
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.policy import Policy
-from booru_tagger.runner import Outcome, Output, run
-from booru_tagger.sources import Item, Walk, from_list, from_paths
+from booru_tagger.runner import Outcome, run
+from booru_tagger.sources import Item, Walk, from_list, from_manifest, from_pattern
 from booru_tagger.tagger import Tagger
 
 STDIN = "-"
@@ -43,6 +44,7 @@ class Request:
     force: bool = False
     contact_sheet: Path | None = None
     null: bool = False
+    manifest: Path | None = None
 
 
 def tag_pictures(request: Request, settings: Settings) -> int:
@@ -53,7 +55,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     if line := running_on(settings, tagger):
         click.echo(f"booru-tagger: {line}", err=True)
     with (
-        _output(request, settings, tagger, policy) as output,
+        _desk(request, settings, tagger, policy) as desk,
         show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
     ):
         printer = make_printer(settings.format, progress.pause)
@@ -61,15 +63,16 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         def listener(outcome: Outcome) -> None:
             progress(outcome)
             printer(outcome)
-            if sheet is not None and output is not None:
-                sheet.add(outcome, output.recall)
+            if sheet is not None and desk is not None:
+                sheet.add(outcome, desk.output.recall)
 
         report = run(
             _items(request, settings),
             tagger.tag,
             executor=make_workers(settings),
             policy=policy,
-            output=output,
+            output=desk.output if desk is not None else None,
+            reviewer=desk.reviewer if desk is not None else None,
             listener=listener,
         )
         printer.close()
@@ -80,12 +83,12 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     return report.exit_code
 
 
-def _output(
+def _desk(
     request: Request, settings: Settings, tagger: Tagger, policy: Policy
-) -> AbstractContextManager[Output | None]:
+) -> AbstractContextManager[Desk | None]:
     if request.dry_run:
         return nullcontext()
-    return open_output(settings, tagger, policy, _roots(request), force=request.force)
+    return open_desk(settings, tagger, policy, _roots(request), force=request.force)
 
 
 def wants_progress(settings: Settings) -> bool:
@@ -95,7 +98,7 @@ def wants_progress(settings: Settings) -> bool:
 
 def _check(request: Request) -> None:
     """Refuse what cannot be meant before anything is begun."""
-    if not request.paths and not request.batch:
+    if not request.paths and not request.batch and request.manifest is None:
         raise click.UsageError("Name pictures to tag, or give --batch for all below the current folder.")
     folders = [path for path in request.paths if path != STDIN and Path(path).is_dir()]
     if folders and not request.batch:
@@ -122,11 +125,13 @@ def _roots(request: Request) -> list[Path]:
 
 def _items(request: Request, settings: Settings) -> Iterator[Item | None]:
     walk = _walk(request, settings)
-    for path in request.paths or (os.curdir,):
+    if request.manifest is not None:
+        yield from from_manifest(request.manifest, walk)
+    for path in request.paths or (() if request.manifest else (os.curdir,)):
         if path == STDIN:
             yield from from_list(sys.stdin.buffer, walk, separator=b"\0" if request.null else b"\n")
         else:
-            yield from from_paths([Path(path)], walk)
+            yield from from_pattern(path, walk)
 
 
 def _walk(request: Request, settings: Settings) -> Walk | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import platformdirs
 
-from booru_tagger.cli.assembly import make_policy, make_tagger, make_workers, open_output, running_on
+from booru_tagger.cli.assembly import make_policy, make_tagger, make_workers, open_desk, running_on
 from booru_tagger.cli.text import printable
 from booru_tagger.cli.watchlog import LOGGER, Stats, log_tagged, log_to_stderr
 from booru_tagger.config import Settings
@@ -61,13 +61,19 @@ def watch_folders(request: Request, settings: Settings) -> int:
             LOGGER.info("%s", line, extra={"event": "running", "reason": line})
         for folder in folders:
             stack.enter_context(_only_one(folder))
-        output = stack.enter_context(open_output(settings, tagger, policy, folders))
+        desk = stack.enter_context(open_desk(settings, tagger, policy, folders))
         items = stack.enter_context(closing(iter(watch)))
         if request.stats:
             stack.enter_context(stats.logged_every(_STATS_SECONDS))
         while True:
             report = run(
-                items, tagger.tag, executor=executor, policy=policy, output=output, listener=listener
+                items,
+                tagger.tag,
+                executor=executor,
+                policy=policy,
+                output=desk.output,
+                reviewer=desk.reviewer,
+                listener=listener,
             )
             if report.stopped is None or request.once:
                 break

@@ -234,6 +234,29 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Two numbers from 0 to 1: ``0.3-0.8``, in TOML a list, too. The word "auto" reads as ``None``."""
+
+    metavar: str = "LOW-HIGH|auto"
+    automatic: bool = True
+
+    def from_text(self, text: str) -> object:
+        return text
+
+    def read(self, value: object, folder: Path) -> tuple[float, float] | None:
+        if value == "auto":
+            return None
+        parts = value.split("-") if isinstance(value, str) else value
+        try:
+            low, high = map(float, parts)  # type: ignore[call-overload]
+        except (TypeError, ValueError):
+            low, high = 1.0, 0.0
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"must be auto, or two numbers from 0 to 1 such as 0.3-0.8, not {value!r}")
+        return low, high
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Texts by name: a table in TOML, ``old=new`` elsewhere."""
 

@@ -23,6 +23,7 @@ from booru_tagger.config.kinds import (
     Names,
     Secret,
     Shares,
+    Span,
     Text,
     Texts,
 )
@@ -51,6 +52,11 @@ class Setting:
         """The flag that switches a :class:`Flag` off."""
         off = self.kind.off if isinstance(self.kind, Flag) else None
         return f"--{off or 'no-' + self.flag[2:]}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether ``None`` is a value of its own, written "auto", rather than "not set"."""
+        return bool(getattr(self.kind, "automatic", False))
 
     @property
     def variable(self) -> str:
@@ -97,6 +103,14 @@ class Settings:
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
     provider: Annotated[str, Choice(PROVIDERS), "What the model runs on; see docs/performance.md."] = "cpu"
+    executor: Annotated[
+        str,
+        Choice(("serial", "threads", "ray")),
+        "Work in this thread, in threads, or in workers of a cluster.",
+    ] = "threads"
+    address: Annotated[
+        str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."
+    ] = None
     journal: Annotated[
         Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
     ] = True
@@ -112,6 +126,11 @@ class Settings:
     category_threshold: Annotated[
         Mapping[str, float], Shares(CATEGORIES), "Least score of a tag to be written, by category."
     ] = field(default_factory=dict)
+    review_band: Annotated[
+        tuple[float, float] | None,
+        Span(),
+        "Scores between unknown and sure: such faces go into the review queue.",
+    ] = None
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"

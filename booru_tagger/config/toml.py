@@ -48,10 +48,10 @@ def _key(key: str) -> str:
 def show(loaded: Loaded) -> str:
     """All settings in force as a TOML file that would give the same, each with where it comes from."""
     lines = []
-    for name in settings():
+    for name, setting in settings().items():
         value, origin = getattr(loaded.settings, name), loaded.origins[name]
         remark = "" if origin == DEFAULT else f"  # {_printable(origin)}"
-        unset = "# " if name != "jobs" and (value is None or isinstance(value, Hidden)) else ""
+        unset = "# " if not setting.automatic and (value is None or isinstance(value, Hidden)) else ""
         shown = _unset(value) if unset else literal(value)
         lines.append(f"{unset}{name} = {shown}{remark}")
     return "\n".join(lines) + "\n"
@@ -63,7 +63,7 @@ def template() -> str:
         "# Settings of booru-tagger. Remove the # before a line and change it; see `booru-tagger config`.\n"
     ]
     for name, setting in settings().items():
-        shown = '""' if setting.default is None and name != "jobs" else literal(setting.default)
+        shown = '""' if setting.default is None and not setting.automatic else literal(setting.default)
         parts.append(f"# {setting.help}\n# {name} = {shown}\n")
     return "\n".join(parts)
 

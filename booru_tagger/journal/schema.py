@@ -80,6 +80,17 @@ _STEPS: tuple[str, ...] = (
         PRIMARY KEY (place, item)
     ) WITHOUT ROWID;
     """,
+    """
+    -- Faces that wait for a person, and what people said of faces. A row outlives the picture's: a verdict
+    -- holds for every later run, after an untag, too.
+    CREATE TABLE reviews (
+        picture BLOB PRIMARY KEY,
+        uncertain INTEGER NOT NULL, -- faces that wait
+        verdicts BLOB NOT NULL,     -- JSON list of Verdicts
+        changed_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX reviews_waiting ON reviews (changed_at) WHERE uncertain > 0;
+    """,
 )
 """What leads from each version to the next. To change a table, add a step; a released one stays as it is."""
 

@@ -7,6 +7,7 @@ import math
 import os
 from pathlib import Path
 
+from booru_tagger.errors import ConfigError
 from booru_tagger.parallel.base import Executor
 from booru_tagger.parallel.serial import SerialExecutor
 from booru_tagger.parallel.threads import ThreadExecutor
@@ -34,7 +35,18 @@ def _quota() -> float | None:
     return None
 
 
-def make_executor(jobs: int | None) -> Executor:
-    """The executor for ``jobs`` pictures at once; one for each core where that is ``None``."""
+def make_executor(jobs: int | None, kind: str = "threads", address: str | None = None) -> Executor:
+    """The executor for ``jobs`` pictures at once; one for each core where that is ``None``.
+
+    ``kind`` is ``serial``, ``threads`` or ``ray``; ``address`` is that of a running Ray cluster. Raises
+    MissingExtraError where Ray is not installed, ConfigError for an address without Ray, and ClusterError
+    where the cluster cannot be joined.
+    """
+    if kind == "ray":
+        from booru_tagger.parallel.cluster import RayExecutor  # Ray is an extra, and slow to import
+
+        return RayExecutor(jobs, address)
+    if address is not None:
+        raise ConfigError(f"address: there is no cluster to join for --executor {kind}; give --executor ray")
     jobs = jobs or available_cores()
-    return SerialExecutor() if jobs == 1 else ThreadExecutor(jobs)
+    return SerialExecutor() if jobs == 1 or kind == "serial" else ThreadExecutor(jobs)

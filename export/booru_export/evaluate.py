@@ -102,7 +102,7 @@ class Tuning:
     """
 
     strangers_named: float = 0.04
-    known_named: float = 0.9
+    known_named: float = 0.85
 
 
 def face_figures(seen: Sequence[SeenFace], naming: Naming) -> dict[str, float]:

@@ -90,6 +90,7 @@ evaluate_every = 30
 """
 
 RECOGNISER_RECIPE = """
+drawn = 20
 widths = [8, 12, 16, 24]
 blocks = [1, 1, 1, 1]
 embedding = 16

@@ -102,6 +102,14 @@ def test_several_sides_are_merged() -> None:
     ]
 
 
+def test_each_look_answers_for_heads_of_its_sizes() -> None:
+    coarse: Found = [((10, 10, 30, 30), 0.7), ((20, 20, 110, 110), 0.8)]
+    fine: Found = [((200, 0, 240, 40), 0.6), ((0, 0, 250, 250), 0.9)]
+    looks = spec(sides=(128, 256), head_shares=((0.4, 1.0), (0.0, 0.5)))
+    faces = Detector(Scripted(coarse, fine), looks).detect(blank(256, 256))
+    assert [face.box for face in faces] == [Box(40, 40, 220, 220), Box(200, 0, 240, 40)]
+
+
 def test_boxes_are_clipped_and_those_outside_dropped() -> None:
     answer: Found = [
         ((-10, -5, 20, 20), 0.9),
