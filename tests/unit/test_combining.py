@@ -171,7 +171,8 @@ def test_the_provider_in_use_is_named(tiny_bundle: Path) -> None:
 
 
 def test_threads_that_wait_for_a_device_leave_cores_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("booru_tagger.cli.assembly.available_cores", lambda: 4)
+    for module in ("cli.assembly", "parallel"):
+        monkeypatch.setattr(f"booru_tagger.{module}.available_cores", lambda: 4)
     for settings, jobs in (
         (Settings(), 4),
         (Settings(provider="cuda"), 8),
