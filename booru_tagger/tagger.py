@@ -17,8 +17,10 @@ from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLa
 from booru_tagger.imaging import Limits, Picture, colourfulness, decode_picture, read_file
 from booru_tagger.implications import Implication, extended, read_implications
 from booru_tagger.models.bundle import Label
+from booru_tagger.models.combining import CombiningSession
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.gallery import Gallery, open_gallery
+from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import DEFAULT, open_bundle
@@ -122,6 +124,12 @@ class Tagger:
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def provider(self) -> str:
+        """What the networks really run on, by onnxruntime's name. Loads them."""
+        networks = (self._detector, self._recogniser)
+        return ", ".join(sorted({network.session.used for network in networks if network is not None}))
+
     def load(self) -> None:
         """Load the networks now rather than with the first picture. Raises :class:`ModelError`."""
         for network in (self._detector, self._recogniser):
@@ -147,7 +155,7 @@ class Tagger:
 
         Raises :class:`booru_tagger.errors.ImageError`.
         """
-        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
+        picture = self.decode(data, name)
         if self.crops:
             return self._look_at_crop(picture)
         faces = self.detect(picture)
@@ -155,6 +163,13 @@ class Tagger:
         if (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.limits)
         return self._look(picture, faces, coloured)
+
+    def decode(self, data: bytes, name: str) -> Picture:
+        """An encoded picture as it is first looked at: no larger than the networks can make use of.
+
+        Raises :class:`booru_tagger.errors.ImageError`.
+        """
+        return decode_picture(data, name, longest=self._longest(), limits=self.limits)
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
@@ -226,7 +241,9 @@ class Tagger:
         )
 
     def _session(self, file: str) -> Session:
-        return Session(
+        provider = PROVIDERS.get(self._recipe["provider"])
+        kind = CombiningSession if provider is not None and provider.batch > 1 else Session
+        return kind(
             functools.partial(self.bundle.read, file),
             name=str(self.bundle.folder / file),
             threads=self._recipe["threads"],
@@ -256,7 +273,7 @@ class Tagger:
 
     def _coloured(self, picture: Picture) -> bool:
         spec = self.bundle.recogniser
-        return spec is not None and colourfulness(picture.pixels) >= spec.min_colourfulness
+        return spec is not None and colourfulness(picture.image) >= spec.min_colourfulness
 
     def _look(self, picture: Picture, faces: tuple[Face, ...], coloured: bool) -> Look:
         boxes = [face.box for face in faces]
@@ -266,7 +283,7 @@ class Tagger:
     def _look_at_crop(self, picture: Picture) -> Look:
         assert self._recogniser is not None  # the constructor saw to it
         whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
-        answer = self._recogniser.recognise_crop(picture.pixels)
+        answer = self._recogniser.recognise_crop(picture.image)
         return Look(picture.width, picture.height, self._coloured(picture), (whole,), (answer,))
 
     def _readings(self, look: Look) -> list[derive.Reading]:

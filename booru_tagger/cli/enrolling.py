@@ -53,6 +53,7 @@ def add_character(request: Request, settings: Settings) -> int:
         crops=settings.crops,
         gallery=None,
         limits=make_limits(settings),
+        provider=settings.provider,
     )
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
     comparable = others if others and others.recogniser == empty.recogniser else None

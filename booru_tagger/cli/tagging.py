@@ -11,14 +11,21 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.assembly import Desk, make_limits, make_policy, make_tagger, open_desk
+from booru_tagger.cli.assembly import (
+    Desk,
+    make_limits,
+    make_policy,
+    make_tagger,
+    make_workers,
+    open_desk,
+    running_on,
+)
 from booru_tagger.cli.printing import make_printer
 from booru_tagger.cli.progress import show_progress
 from booru_tagger.cli.sheet import SheetFile
 from booru_tagger.cli.summary import summarise
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
-from booru_tagger.parallel import make_executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner import Outcome, run
 from booru_tagger.sources import Item, Walk, from_list, from_manifest, from_pattern
@@ -45,6 +52,8 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     _check(request)
     sheet = SheetFile(request.contact_sheet, make_limits(settings)) if request.contact_sheet else None
     tagger, policy = make_tagger(settings), make_policy(settings)
+    if line := running_on(settings, tagger):
+        click.echo(f"booru-tagger: {line}", err=True)
     with (
         _desk(request, settings, tagger, policy) as desk,
         show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
@@ -60,7 +69,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         report = run(
             _items(request, settings),
             tagger.tag,
-            executor=make_executor(settings.jobs, settings.executor, settings.address),
+            executor=make_workers(settings),
             policy=policy,
             output=desk.output if desk is not None else None,
             reviewer=desk.reviewer if desk is not None else None,

@@ -29,6 +29,7 @@ from booru_tagger.config.kinds import (
 )
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
+PROVIDERS = ("cpu", "cuda", "tensorrt", "directml", "coreml", "openvino")
 SAFETIES = ("safe", "sketchy", "unsafe")
 CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
 
@@ -101,6 +102,7 @@ class Settings:
         str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
+    provider: Annotated[str, Choice(PROVIDERS), "What the model runs on; see docs/performance.md."] = "cpu"
     executor: Annotated[
         str,
         Choice(("serial", "threads", "ray")),

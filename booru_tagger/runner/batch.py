@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from booru_tagger.errors import BooruTaggerError, ClusterError, ModelError, OutputError, TooLargeImageError
+from booru_tagger.errors import (
+    BooruTaggerError,
+    ClusterError,
+    MissingExtraError,
+    ModelError,
+    OutputError,
+    TooLargeImageError,
+)
 from booru_tagger.parallel import Executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
@@ -153,11 +160,11 @@ class _Run:
 
 
 def attempt(tag: TagFunction, path: Path) -> TagResult:
-    """The picture's result, failed where it raises. A :class:`ModelError` goes through: it would be the same
-    for every picture."""
+    """The picture's result, failed where it raises. What would be the same for every picture goes through:
+    a :class:`ModelError`, or a :class:`MissingExtraError` for what the model is to run on."""
     try:
         return tag(path)
-    except ModelError:
+    except (ModelError, MissingExtraError):
         raise
     except BooruTaggerError as error:
         return failed(path, error)
