@@ -47,6 +47,10 @@ def make_tagger(settings: Settings) -> Tagger:
         gallery=make_gallery(settings),
         limits=make_limits(settings),
         provider=settings.provider,
+        faces=settings.faces,
+        face_model=settings.face_model,
+        tag_thresholds=settings.tag_threshold,
+        mcut=settings.mcut,
     )
     if settings.provider != DEFAULT_PROVIDER:
         tagger.load()

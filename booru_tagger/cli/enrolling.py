@@ -54,6 +54,7 @@ def add_character(request: Request, settings: Settings) -> int:
         gallery=None,
         limits=make_limits(settings),
         provider=settings.provider,
+        face_model=settings.face_model,
     )
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
     comparable = others if others and others.recogniser == empty.recogniser else None

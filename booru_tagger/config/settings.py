@@ -26,12 +26,14 @@ from booru_tagger.config.kinds import (
     Span,
     Text,
     Texts,
+    Words,
 )
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "directml", "coreml", "openvino")
 SAFETIES = ("safe", "sketchy", "unsafe")
 CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
+TAG_CATEGORIES = CATEGORIES[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,22 @@ class Settings:
     """
 
     model: Annotated[
-        str, Text("NAME|PATH"), "The model: a name that is known, or the folder of a bundle."
+        str, Text("NAME|PATH"), "The model: a name or hub id, a bundle, or a tagger that others made."
     ] = "default"
+    face_model: Annotated[
+        str, Text("NAME|PATH"), "The model of the faces, where --model is a tagger that others made."
+    ] = "default"
+    faces: Annotated[bool, Flag(), "Look for faces, too, where --model is a tagger that others made."] = True
+    tag_threshold: Annotated[
+        Mapping[str, float],
+        Shares(TAG_CATEGORIES),
+        "Least score of a tag, by category, where --model is a tagger that others made.",
+    ] = field(default_factory=dict)
+    mcut: Annotated[
+        tuple[str, ...],
+        Words("CATEGORY", TAG_CATEGORIES),
+        "A category whose least score each picture sets itself, by the widest gap.",
+    ] = ()
     threshold: Annotated[
         Mapping[str, float],
         Shares(THRESHOLDS),
