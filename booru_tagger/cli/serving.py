@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
-import socket
 from dataclasses import replace
 
 import click
 
 from booru_tagger.cli.assembly import make_policy, make_tagger
+from booru_tagger.cli.listening import listen
 from booru_tagger.config import Settings
-from booru_tagger.errors import ConfigError, MissingExtraError, OutputError
+from booru_tagger.errors import ConfigError, MissingExtraError
 from booru_tagger.parallel import available_cores
 from booru_tagger.types import TagResult
 
@@ -44,7 +43,7 @@ def serve_pictures(settings: Settings) -> int:
         seconds=float(settings.answer_timeout),
     )
     app = make_app(tag, bounds, model=tagger.model, token=settings.token)
-    with _listening(settings.host, settings.port) as listener:
+    with listen(settings.host, settings.port) as listener:
         place = f"[{settings.host}]" if ":" in settings.host else settings.host
         click.echo(f"booru-tagger serves at http://{place}:{listener.getsockname()[1]}/", err=True)
         with contextlib.suppress(KeyboardInterrupt):  # how serving ends
@@ -57,25 +56,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise OutputError(f"{host}: no address of this computer ({error.strerror or error})") from error
-    try:
-        if os.name != "nt":  # there it would let two servers share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"{host}:{port}: cannot be listened on ({reason}); choose another --port"
-        ) from error
-    return listener
