@@ -12,7 +12,7 @@ import glob
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -172,9 +172,12 @@ def from_pattern(pattern: str, walk: Walk | None) -> Iterator[Item]:
     yield from from_paths(map(Path, found), walk)
 
 
-def from_manifest(manifest: Path, walk: Walk | None) -> Iterator[Item]:
+def from_manifest(
+    manifest: Path, walk: Walk | None, *, elsewhere: Callable[[str], Item | None] = lambda name: None
+) -> Iterator[Item]:
     """The pictures listed in a file: a path a line, or a JSON object with a ``path`` where its name ends in
-    ``.jsonl``. What is relative is so to the manifest's folder.
+    ``.jsonl``. What is relative is so to the manifest's folder. ``elsewhere`` gives the item of a name that
+    is no path.
     """
     as_json = manifest.suffix.lower() == ".jsonl"
     try:
@@ -187,7 +190,8 @@ def from_manifest(manifest: Path, walk: Walk | None) -> Iterator[Item]:
                 except (ValueError, KeyError, TypeError):
                     yield failure(manifest, "input", f'line {number} is no JSON object with a "path"')
                 else:
-                    yield from from_paths([manifest.parent / name], walk)
+                    item = elsewhere(name)
+                    yield from from_paths([manifest.parent / name], walk) if item is None else (item,)
     except OSError as error:
         yield failure(manifest, "unreadable", f"the list cannot be read: {error.strerror or error}")
 

@@ -31,6 +31,12 @@ from booru_tagger.config import settings as all_settings
     metavar="FILE",
     help="Tag the pictures listed in a file: a path a line, or in a .jsonl an object with a path.",
 )
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.jsonl",
+    help="Write no files beside the pictures, but a line for each into this one.",
+)
 @with_settings(*(name for name in all_settings() if name not in PUSHING | SERVING))
 def tag(
     paths: tuple[str, ...],
@@ -40,11 +46,13 @@ def tag(
     contact_sheet: Path | None,
     null: bool,
     manifest: Path | None,
+    records: Path | None,
     loaded: Loaded,
 ) -> int:
     """Find the faces in pictures, say who they are, and write tags beside them.
 
-    PATH is a picture, with --batch also a folder, or - for a list of paths on standard input. What stands in
+    PATH is a picture, a pattern, with --batch also a folder, or - for a list of paths on standard input. With
+    --records it may be an address (s3://…, see docs/scale.md), too. What stands in
     existing tag files is kept; what was tagged before and has not changed is skipped.
 
     \b
@@ -54,5 +62,5 @@ def tag(
     """
     from booru_tagger.cli.tagging import Request, tag_pictures  # numpy, Pillow and onnxruntime
 
-    request = Request(paths, batch, dry_run, force, contact_sheet, null, manifest)
+    request = Request(paths, batch, dry_run, force, contact_sheet, null, manifest, records)
     return tag_pictures(request, loaded.settings)
