@@ -128,8 +128,11 @@ class XmpHand(SidecarHand):
         target.write_text(KEYWORDS.sub(lambda found: found[1] + edit(found[2]) + found[3], text))
 
 
+TREES = ("Xmp.digiKam.TagsList", "Xmp.lr.hierarchicalSubject")
+
+
 class EmbedHand:
-    """Edits the plain keywords inside a picture with exiv2, and no other field."""
+    """Reads and adds plain keywords inside a picture with exiv2, and takes a keyword out of all fields."""
 
     def start(self, target: Path, tags: Sequence[str]) -> None:
         self._store(target, {"Xmp.dc.subject": list(tags) or None, "Xmp.xmp.Rating": "4"})
@@ -141,21 +144,41 @@ class EmbedHand:
         self._store(target, {"Xmp.dc.subject": [tag, *self.tags(target)]})
 
     def drop(self, target: Path, tag: str) -> None:
-        left = [other for other in self.tags(target) if other != tag]
-        self._store(target, {"Xmp.dc.subject": left or None})
+        xmp, iptc, exif = _metadata(target.read_bytes())
+        windows = exif.get("Exif.Image.XPKeywords", "").split(";")
+        lists = {field: xmp.get(field, []) for field in ("Xmp.dc.subject", *TREES)}
+        self._store(
+            target,
+            {field: _without(tag, found) for field, found in lists.items()},
+            {"Iptc.Application2.Keywords": _without(tag, iptc.get("Iptc.Application2.Keywords", []))},
+            {"Exif.Image.XPKeywords": ";".join(_without(tag, windows) or ()) or None},
+        )
 
     def same(self, one: bytes | None, other: bytes | None) -> bool:
         """The same pixels, and the same metadata in every field."""
         assert one is not None and other is not None
         return _pixels(one) == _pixels(other) and _metadata(one) == _metadata(other)
 
-    def _store(self, target: Path, fields: dict[str, Any]) -> None:
+    def _store(
+        self,
+        target: Path,
+        xmp: dict[str, Any],
+        iptc: dict[str, Any] | None = None,
+        exif: dict[str, Any] | None = None,
+    ) -> None:
         import pyexiv2
 
         image = pyexiv2.ImageData(target.read_bytes())
-        image.modify_xmp(fields)
+        image.modify_xmp(xmp)
+        image.modify_iptc(iptc or {})
+        image.modify_exif(exif or {})
         target.write_bytes(image.get_bytes())
         image.close()
+
+
+def _without(tag: str, keywords: Sequence[str]) -> list[str] | None:
+    """``None`` where nothing is left: exiv2 takes the field away then."""
+    return [text for text in keywords if re.split(r"[/|]", text)[-1] != tag] or None
 
 
 def _metadata(data: bytes) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """How fast a run passes over pictures that are tagged already: ``python -m tests.measuring_skips 100000``.
 
-Pictures, tag files and a journal are made first, in a folder of its own that is removed at the end. One picture
-is really tagged; the journal's rows of the others are copies of its rows.
+Pictures, tag files and a journal are made first, in a folder of its own that is removed at the end. One
+picture is really tagged; the journal's rows of the others are copies of its rows.
 """
 
 from __future__ import annotations
