@@ -176,8 +176,8 @@ def _live(writer: str, start: list[str] | None, story: list[tuple[Any, ...]]) ->
         target = make_writer(writer).target(picture)
         assert target is not None
         world = World(journal, picture, target, writer)
-        if start is not None:
-            world.start(start)
+        if start is not None or target == picture:  # having lost all metadata counts as robbed, not as edited
+            world.start(start or ())
         for name, *arguments in story:
             getattr(world, name)(*arguments)
         world.untag()
