@@ -128,11 +128,9 @@ class XmpHand(SidecarHand):
         target.write_text(KEYWORDS.sub(lambda found: found[1] + edit(found[2]) + found[3], text))
 
 
-TREES = ("Xmp.digiKam.TagsList", "Xmp.lr.hierarchicalSubject")
-
-
 class EmbedHand:
-    """Reads and adds plain keywords inside a picture with exiv2, and takes a keyword out of all fields."""
+    """Reads and adds plain keywords inside a picture with exiv2, and takes one out of all the plain fields;
+    the trees are left alone."""
 
     def start(self, target: Path, tags: Sequence[str]) -> None:
         self._store(target, {"Xmp.dc.subject": list(tags) or None, "Xmp.xmp.Rating": "4"})
@@ -146,10 +144,9 @@ class EmbedHand:
     def drop(self, target: Path, tag: str) -> None:
         xmp, iptc, exif = _metadata(target.read_bytes())
         windows = exif.get("Exif.Image.XPKeywords", "").split(";")
-        lists = {field: xmp.get(field, []) for field in ("Xmp.dc.subject", *TREES)}
         self._store(
             target,
-            {field: _without(tag, found) for field, found in lists.items()},
+            {"Xmp.dc.subject": _without(tag, xmp.get("Xmp.dc.subject", []))},
             {"Iptc.Application2.Keywords": _without(tag, iptc.get("Iptc.Application2.Keywords", []))},
             {"Exif.Image.XPKeywords": ";".join(_without(tag, windows) or ()) or None},
         )
@@ -178,7 +175,7 @@ class EmbedHand:
 
 def _without(tag: str, keywords: Sequence[str]) -> list[str] | None:
     """``None`` where nothing is left: exiv2 takes the field away then."""
-    return [text for text in keywords if re.split(r"[/|]", text)[-1] != tag] or None
+    return [text for text in keywords if text != tag] or None
 
 
 def _metadata(data: bytes) -> list[dict[str, Any]]:

@@ -90,6 +90,7 @@ class Settings:
     ] = True
     recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
     follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
+    file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
     writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
     sidecar_name: Annotated[
         str,
