@@ -53,8 +53,8 @@ def is_picture_name(name: str) -> bool:
 class Walk:
     """How folders are gone through.
 
-    Links to files are tried where ``file_links``, links to folders followed where ``follow_links``. No folder is
-    gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
+    Links to files are tried where ``file_links``, links to folders followed where ``follow_links``. No folder
+    is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
     """
 
     recursive: bool = True

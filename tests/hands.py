@@ -128,6 +128,9 @@ class XmpHand(SidecarHand):
         target.write_text(KEYWORDS.sub(lambda found: found[1] + edit(found[2]) + found[3], text))
 
 
+CHARACTER_SET = "Iptc.Envelope.CharacterSet"
+
+
 class EmbedHand:
     """Reads and adds plain keywords inside a picture with exiv2, and takes one out of all the plain fields;
     the trees are left alone."""
@@ -182,9 +185,11 @@ def _metadata(data: bytes) -> list[dict[str, Any]]:
     import pyexiv2
 
     image = pyexiv2.ImageData(data)
-    found = [image.read_xmp(), image.read_iptc(), image.read_exif()]
+    xmp, iptc, exif = image.read_xmp(), image.read_iptc(), image.read_exif()
     image.close()
-    return found
+    if iptc.keys() == {CHARACTER_SET}:  # says how the others are spelled, of which there are none
+        iptc = {}
+    return [xmp, iptc, exif]
 
 
 def _pixels(data: bytes) -> bytes:
