@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,11 +24,15 @@ CANDIDATES = 5
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one face gives: itself, its tags, and the implied tags that it contradicts."""
+    """What one face gives: itself, its tags, and the implied tags that it contradicts.
+
+    ``unspoken`` are general tags that its name says already and that nothing else may bring in.
+    """
 
     face: FaceResult
     tags: tuple[Tag, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    unspoken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,28 @@ class Rules:
         """All characters that a face may be recognised as: the model's and the gallery's, each name once."""
         return tuple(self._by_tag.values())
 
-    def read(self, face: Face, recognition: Recognition, *, coloured: bool) -> Reading:
-        """Apply the rules to one face; ``coloured`` says whether the picture shows colours at all."""
+    def knows(self, tag: str) -> bool:
+        """Whether the model, or the gallery, could have recognised this character."""
+        return tag in self._by_tag
+
+    def read(
+        self,
+        face: Face,
+        recognition: Recognition,
+        *,
+        coloured: bool,
+        told: ScoredTag | None = None,
+        refuted: Collection[str] = (),
+    ) -> Reading:
+        """Apply the rules to one face; ``coloured`` says whether the picture shows colours at all.
+
+        ``told`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
+        """
         candidates, who = self._who(recognition)
+        if who is not None and who.label.tag in refuted:
+            who = None
+        if told is not None:
+            who = _Who(self._by_tag.get(told.tag) or Label(told.tag), told.score, "tagger")
         hair = self._colour(Part.HAIR, recognition.hair if coloured else None)
         eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
         return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)
@@ -128,7 +151,8 @@ class Rules:
             hair_color=hair_verdict.measured,
             eye_color=open_eyes,
         )
-        return Reading(result, tuple(tags), tuple(conflicts))
+        unspoken = frozenset(who.label.implied) if who and self.strip_implied else frozenset()
+        return Reading(result, tuple(tags), tuple(conflicts), unspoken)
 
     def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Who | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""

@@ -60,6 +60,13 @@ class MissingExtraError(BooruTaggerError):
     kind = "missing-extra"
 
 
+class ClusterError(BooruTaggerError):
+    """A cluster cannot be joined, or a worker was lost again and again at the same item."""
+
+    exit_code = 11
+    kind = "cluster"
+
+
 class ImageError(BooruTaggerError):
     """A picture cannot be used. ``kind`` tells why: see the subclasses."""
 

@@ -6,23 +6,26 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from booru_tagger import derive
 from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLargeImageError
-from booru_tagger.imaging import Limits, Picture, colourfulness, decode_picture, read_file
+from booru_tagger.general import General, merged
+from booru_tagger.imaging import Floats, Limits, Picture, colourfulness, decode_picture, read_file
 from booru_tagger.implications import Implication, extended, read_implications
-from booru_tagger.models.bundle import Label
+from booru_tagger.models.bundle import Bundle, Label
+from booru_tagger.models.combining import CombiningSession
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.gallery import Gallery, open_gallery
+from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
-from booru_tagger.models.store import DEFAULT, open_bundle
-from booru_tagger.types import Box, Face, FaceResult, PictureError, Tag, TagResult
+from booru_tagger.models.store import DEFAULT, open_bundle, open_model
+from booru_tagger.types import Box, Face, FaceResult, PictureError, ScoredTag, Tag, TagResult
 from booru_tagger.vocab import CHARACTER
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
@@ -36,7 +39,8 @@ DETAIL = 2
 class Look:
     """What the networks say of a picture, before any rule. Sizes are of the upright picture, in pixels.
 
-    ``answers`` are those for ``faces``, in their order; a model without a recogniser gives none.
+    ``answers`` are those for ``faces``, in their order; a model without a recogniser gives none. ``scores``
+    are a foreign tagger's for the whole picture, where one was asked.
     """
 
     width: int
@@ -44,16 +48,21 @@ class Look:
     coloured: bool
     faces: tuple[Face, ...]
     answers: tuple[Recognition, ...]
+    scores: Floats | None = None
 
 
 class Tagger:
     """Finds the faces of a picture and tags it. One may be shared between threads.
 
-    ``model`` is ``default``, a bundle's folder or a zip file. ``thresholds`` replace the model's (keys:
-    ``face``, ``character``, ``hair``, ``eyes``). With ``crops`` each picture is one face already. Without
-    ``imply`` a recognised character does not bring its series and attributes; with ``strip_implied`` the
-    general tags that its name implies are left out, as training sets want it. ``implications`` (a file or
-    what :func:`booru_tagger.implications.read_implications` made of it) says more of what names imply.
+    ``model`` is whatever :func:`booru_tagger.models.store.open_model` takes: ``default``, a name, a hub id, a
+    folder or a zip file. Where it is a tagger of whole pictures that other people made, ``face_model`` finds
+    and names the faces, unless ``faces`` is false; ``tag_thresholds`` replace that tagger's, by category, and
+    ``mcut`` names categories whose least score each picture sets itself. ``thresholds`` replace those of the
+    faces' model (keys: ``face``, ``character``, ``hair``, ``eyes``). With ``crops`` each picture is one face
+    already. Without ``imply`` a recognised character does not bring its series and attributes; with
+    ``strip_implied`` the general tags that its name implies are left out, as training sets want it.
+    ``implications`` (a file or what :func:`booru_tagger.implications.read_implications` made of it) says more
+    of what names imply.
     ``gallery`` holds characters that were enrolled with this model: a :class:`Gallery`, its file, ``default``
     for the user's own, where there is one, or ``None``. ``threads`` and ``provider`` (``cpu``, ``cuda``, …)
     say how the model runs.
@@ -73,11 +82,20 @@ class Tagger:
         implications: Mapping[str, Implication] | str | Path | None = None,
         gallery: Gallery | str | Path | None = DEFAULT,
         limits: Limits | None = None,
+        faces: bool = True,
+        face_model: str | Path = DEFAULT,
+        tag_thresholds: Mapping[str, float] | None = None,
+        mcut: Collection[str] = (),
         threads: int = 1,
         provider: str = "cpu",
     ) -> None:
-        self.bundle = open_bundle(model)
-        self.gallery = open_gallery(gallery, self.bundle)
+        opened = open_model(model, threads=threads, provider=provider)
+        self.general = None if isinstance(opened, Bundle) else General(opened, tag_thresholds or {}, mcut)
+        self.bundle = opened if isinstance(opened, Bundle) else open_bundle(face_model)
+        if not faces and self.general is None:
+            raise ConfigError(f"the model {model} knows faces only, so there is nothing to do without them")
+        self.faces = faces
+        self.gallery = open_gallery(gallery if faces else None, self.bundle)
         if isinstance(implications, str | Path):
             implications = read_implications(Path(implications))
         self._recipe: dict[str, Any] = {
@@ -89,6 +107,10 @@ class Tagger:
             "implications": dict(implications or {}),
             "gallery": self.gallery,
             "limits": limits,
+            "faces": faces,
+            "face_model": face_model,
+            "tag_thresholds": dict(tag_thresholds or {}),
+            "mcut": tuple(mcut),
             "threads": threads,
             "provider": provider,
         }
@@ -104,8 +126,11 @@ class Tagger:
 
     @property
     def model(self) -> str:
-        """Name and version of the model, as results show them."""
-        return f"{self.bundle.name} {self.bundle.version}"
+        """Name and version of the model, or of both models, as results show them."""
+        bundle = f"{self.bundle.name} {self.bundle.version}"
+        if self.general is None:
+            return bundle
+        return f"{self.general.tagger.name} + {bundle}" if self.faces else self.general.tagger.name
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -120,13 +145,23 @@ class Tagger:
             "gallery": self.gallery.fingerprint if self.gallery else "",
             "revision": derive.REVISION,
         }
+        if self.general is not None:
+            decisive["general"] = [self.faces, *self.general.decisive]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def provider(self) -> str:
+        """What the networks really run on, by onnxruntime's name. Loads them."""
+        networks = (self._detector, self._recogniser)
+        return ", ".join(sorted({network.session.used for network in networks if network is not None}))
 
     def load(self) -> None:
         """Load the networks now rather than with the first picture. Raises :class:`ModelError`."""
         for network in (self._detector, self._recogniser):
             if network is not None:
                 network.check()
+        if self.general is not None:
+            self.general.tagger.check()
 
     def tag(self, path: str | PathLike[str]) -> TagResult:
         """Tag the picture in a file. Raises :class:`booru_tagger.errors.ImageError`."""
@@ -134,20 +169,25 @@ class Tagger:
 
     def tag_bytes(self, data: bytes, name: str) -> TagResult:
         """Tag an encoded picture; ``name`` stands for its path in the result and in messages."""
-        return self._result(name, self.look(data, name))
+        return self._result(name, self.look(data, name, general=True))
 
     def tag_picture(self, picture: Picture, name: str) -> TagResult:
         """Tag a decoded picture as it is: small faces are cut from its pixels, however few."""
-        if self.crops:
-            return self._result(name, self._look_at_crop(picture))
-        return self._result(name, self._look(picture, self.detect(picture), self._coloured(picture)))
+        scores = self.general.scores(picture.pixels) if self.general is not None else None
+        look = self._look_at_faces(picture)
+        return self._result(name, replace(look, scores=scores))
 
-    def look(self, data: bytes, name: str) -> Look:
+    def look(self, data: bytes, name: str, *, general: bool = False) -> Look:
         """The faces of an encoded picture with their raw scores; ``name`` appears in messages.
 
+        With ``general`` also a foreign tagger's scores, where there is one; it sees the picture in full size.
         Raises :class:`booru_tagger.errors.ImageError`.
         """
-        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
+        if general and self.general is not None:
+            picture = decode_picture(data, name, limits=self.limits)
+            scores = self.general.scores(picture.pixels)
+            return replace(self._look_at_faces(picture), scores=scores)
+        picture = self.decode(data, name)
         if self.crops:
             return self._look_at_crop(picture)
         faces = self.detect(picture)
@@ -156,8 +196,17 @@ class Tagger:
             picture = decode_picture(data, name, longest=longest, limits=self.limits)
         return self._look(picture, faces, coloured)
 
+    def decode(self, data: bytes, name: str) -> Picture:
+        """An encoded picture as it is first looked at: no larger than the networks can make use of.
+
+        Raises :class:`booru_tagger.errors.ImageError`.
+        """
+        return decode_picture(data, name, longest=self._longest(), limits=self.limits)
+
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
+        if not self.faces:
+            return ()
         if self._detector is None:
             raise ModelError(
                 f"{self.bundle.folder}: this model has no detector; it tags face crops (--crops)"
@@ -192,7 +241,7 @@ class Tagger:
 
     def _make_detector(self) -> Detector | None:
         spec = self.bundle.detector
-        if self.crops:
+        if self.crops or not self.faces:
             return None
         if spec is None:
             raise ModelError(
@@ -203,6 +252,8 @@ class Tagger:
 
     def _make_recogniser(self) -> Recogniser | None:
         spec = self.bundle.recogniser
+        if not self.faces:
+            return None
         if spec is not None:
             return Recogniser(self._session(spec.file), spec, len(self.bundle.labels))
         if self.crops:
@@ -226,7 +277,9 @@ class Tagger:
         )
 
     def _session(self, file: str) -> Session:
-        return Session(
+        provider = PROVIDERS.get(self._recipe["provider"])
+        kind = CombiningSession if provider is not None and provider.batch > 1 else Session
+        return kind(
             functools.partial(self.bundle.read, file),
             name=str(self.bundle.folder / file),
             threads=self._recipe["threads"],
@@ -256,17 +309,23 @@ class Tagger:
 
     def _coloured(self, picture: Picture) -> bool:
         spec = self.bundle.recogniser
-        return spec is not None and colourfulness(picture.pixels) >= spec.min_colourfulness
+        return spec is not None and colourfulness(picture.image) >= spec.min_colourfulness
 
     def _look(self, picture: Picture, faces: tuple[Face, ...], coloured: bool) -> Look:
         boxes = [face.box for face in faces]
         answers = self._recogniser.recognise(picture, boxes) if self._recogniser is not None else []
         return Look(picture.width, picture.height, coloured, faces, tuple(answers))
 
+    def _look_at_faces(self, picture: Picture) -> Look:
+        """All faces of a picture, or the only one of a crop, from its pixels as they are."""
+        if self.crops and self.faces:
+            return self._look_at_crop(picture)
+        return self._look(picture, self.detect(picture), self._coloured(picture))
+
     def _look_at_crop(self, picture: Picture) -> Look:
         assert self._recogniser is not None  # the constructor saw to it
         whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
-        answer = self._recogniser.recognise_crop(picture.pixels)
+        answer = self._recogniser.recognise_crop(picture.image)
         return Look(picture.width, picture.height, self._coloured(picture), (whole,), (answer,))
 
     def _readings(self, look: Look) -> list[derive.Reading]:
@@ -277,14 +336,26 @@ class Tagger:
             for face, answer in zip(look.faces, look.answers, strict=True)
         ]
 
+    def _reread(
+        self, look: Look, index: int, told: ScoredTag | None, refuted: Iterable[str]
+    ) -> derive.Reading:
+        assert self._rules is not None  # without them, no face has a name to be changed
+        face, answer = look.faces[index], look.answers[index]
+        return self._rules.read(face, answer, coloured=look.coloured, told=told, refuted=tuple(refuted))
+
     def _result(self, name: str, look: Look) -> TagResult:
-        readings = self._readings(look)
+        readings: Sequence[derive.Reading] = self._readings(look)
+        tags = derive.picture_tags(readings)
+        if self.general is not None and look.scores is not None:
+            opinion = self.general.opinion(look.scores)
+            reread = functools.partial(self._reread, look)
+            readings, tags = merged(readings, opinion, self._rules, reread)
         return TagResult(
             path=name,
             width=look.width,
             height=look.height,
             faces=tuple(reading.face for reading in readings),
-            tags=derive.picture_tags(readings),
+            tags=tags,
             conflicts=tuple(conflict for reading in readings for conflict in reading.conflicts),
             model=self.model,
         )

@@ -21,10 +21,12 @@ EXIT_INTERRUPTED = 130
     commands={
         "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
         "watch": ("booru_tagger.cli.watch:watch", "Tag what is in folders, and then whatever comes."),
+        "models": ("booru_tagger.cli.models:models", "List, pull and check models; nothing comes by itself."),
         "characters": ("booru_tagger.cli.characters:characters", "Enrol characters of your own."),
         "show": ("booru_tagger.cli.show:show", "Show every tag of a picture and where it comes from."),
         "review": ("booru_tagger.cli.review:review", "Say who the uncertain faces are, on a local web page."),
         "report": ("booru_tagger.cli.report:report", "Write a page about who was found in a folder."),
+        "serve": ("booru_tagger.cli.serve:serve", "Answer programs that ask for the tags of pictures."),
         "push": ("booru_tagger.cli.push:push", "Tag what is in hydrus or on a szurubooru site."),
         "untag": ("booru_tagger.cli.untag:untag", "Take out again exactly the tags that were written."),
         "config": ("booru_tagger.cli.config:config", "Show, begin or check the configuration."),

@@ -13,7 +13,9 @@ from booru_tagger.cli.keeping import open_journal, writer_options
 from booru_tagger.config import Settings
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import Journal
+from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.store import DEFAULT
+from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.policy import Order, Policy
 from booru_tagger.reviews import Band, Reviewer
 from booru_tagger.runner import Output
@@ -21,14 +23,20 @@ from booru_tagger.tagger import Tagger
 from booru_tagger.writers.options import WriterOptions
 from booru_tagger.writers.registry import check_writers, make_writer
 
+DEFAULT_PROVIDER = "cpu"
+
 
 def make_limits(settings: Settings) -> Limits:
     return Limits(pixels=settings.max_pixels, file_bytes=settings.max_bytes)
 
 
 def make_tagger(settings: Settings) -> Tagger:
-    """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError."""
-    return Tagger(
+    """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError.
+
+    Where the model is to run on something else than the processor, it is loaded at once: a device that is
+    missing is no reason to look through ten thousand files first. MissingExtraError says how to get it.
+    """
+    tagger = Tagger(
         settings.model,
         thresholds=settings.threshold,
         crops=settings.crops,
@@ -37,7 +45,29 @@ def make_tagger(settings: Settings) -> Tagger:
         implications=settings.implications,
         gallery=make_gallery(settings),
         limits=make_limits(settings),
+        provider=settings.provider,
+        faces=settings.faces,
+        face_model=settings.face_model,
+        tag_thresholds=settings.tag_threshold,
+        mcut=settings.mcut,
     )
+    if settings.provider != DEFAULT_PROVIDER:
+        tagger.load()
+    return tagger
+
+
+def running_on(settings: Settings, tagger: Tagger) -> str | None:
+    """A line that says what the model runs on, where that was chosen."""
+    if settings.provider == DEFAULT_PROVIDER:
+        return None
+    return f"{tagger.model} runs on {settings.provider} ({tagger.provider})"
+
+
+def make_workers(settings: Settings) -> Executor:
+    """Pictures at once: as many as told, else one for each core, or two where a device computes meanwhile."""
+    waiting = PROVIDERS[settings.provider].batch > 1
+    jobs = settings.jobs or (2 * available_cores() if waiting else None)
+    return make_executor(jobs, settings.executor, settings.address)
 
 
 def make_gallery(settings: Settings) -> str | Path | None:

@@ -53,6 +53,8 @@ def add_character(request: Request, settings: Settings) -> int:
         crops=settings.crops,
         gallery=None,
         limits=make_limits(settings),
+        provider=settings.provider,
+        face_model=settings.face_model,
     )
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
     comparable = others if others and others.recogniser == empty.recogniser else None

@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import PUSHING, SERVING
 from booru_tagger.config import settings as all_settings
 
-_ELSEWHERE = ("format", "jobs", "recursive", "follow_links", "file_links", "respect_deletions")
+_ELSEWHERE = (
+    PUSHING | SERVING | {"format", "jobs", "recursive", "follow_links", "file_links", "respect_deletions"}
+)
 
 
 @click.command()

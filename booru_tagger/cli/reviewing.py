@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import os
-import socket
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -19,9 +18,10 @@ import click
 from booru_tagger.album import Album, default_path
 from booru_tagger.cli.assembly import make_policy, make_reviewer, make_tagger
 from booru_tagger.cli.keeping import need_journal, writer_options
+from booru_tagger.cli.listening import listen
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
-from booru_tagger.errors import EXIT_NOTHING_DONE, MissingExtraError, OutputError
+from booru_tagger.errors import EXIT_NOTHING_DONE, MissingExtraError
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import Tagged
 from booru_tagger.models import gallery
@@ -76,7 +76,10 @@ def _serve(request: Request, settings: Settings, journal: Journal) -> int:
     if not session.heads:
         click.echo(_nothing(request), err=True)
         return EXIT_NOTHING_DONE
-    with closing(Album(default_path(), session.tools.tagger)) as album, _listening(request.port) as listener:
+    with (
+        closing(Album(default_path(), session.tools.tagger)) as album,
+        listen("127.0.0.1", request.port) as listener,
+    ):
         port, key = listener.getsockname()[1], new_key()
         app = make_app(session, album, port=port, key=key, more=lambda: _add_samples(session, journal))
         address = f"http://127.0.0.1:{port}/?key={key}"
@@ -143,22 +146,6 @@ def _add_samples(session: Session, journal: Journal) -> None:
             break
         if any(face.character is not None for face in tagged.result.faces):
             session.add(_present(iter([tagged])), listed=False)
-
-
-def _listening(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if os.name != "nt":  # there it would let two servers share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        listener.listen()  # a browser that is quick is to wait, not to be turned away
-    except OSError as error:
-        listener.close()
-        reason = error.strerror or error
-        raise OutputError(
-            f"127.0.0.1:{port}: cannot be listened on ({reason}); choose another --port"
-        ) from error
-    return listener
 
 
 def _export(target: Path, folders: Sequence[Path], journal: Journal) -> int:

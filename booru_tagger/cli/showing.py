@@ -113,7 +113,7 @@ def _tags(tags: Sequence[Origin]) -> Table:
 def _conflicts(result: TagResult | None) -> Table:
     table = _table("left out", "implied by", "for it looks like")
     for conflict in result.conflicts if result is not None else ():
-        seen = f"{conflict.measured} {conflict.score:.2f}"
+        seen = f"{conflict.measured or 'not seen'} {conflict.score:.2f}"
         table.add_row(*map(Text, (conflict.implied, conflict.character, seen)))
     return table
 

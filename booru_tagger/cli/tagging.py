@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,17 +12,28 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.assembly import Desk, make_limits, make_policy, make_tagger, open_desk
+from booru_tagger.cli.assembly import (
+    Desk,
+    make_limits,
+    make_policy,
+    make_tagger,
+    make_workers,
+    open_desk,
+    running_on,
+    tagging_parts,
+)
 from booru_tagger.cli.printing import make_printer
 from booru_tagger.cli.progress import show_progress
 from booru_tagger.cli.sheet import SheetFile
 from booru_tagger.cli.summary import summarise
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
-from booru_tagger.parallel import make_executor
 from booru_tagger.policy import Policy
+from booru_tagger.remote import Remote, is_url, path_of
+from booru_tagger.remote import pictures as remote_pictures
 from booru_tagger.runner import Outcome, run
-from booru_tagger.sources import Item, Walk, from_list, from_paths
+from booru_tagger.runner.records import Records
+from booru_tagger.sources import Item, Walk, failure, from_list, from_manifest, from_pattern
 from booru_tagger.tagger import Tagger
 
 STDIN = "-"
@@ -37,6 +49,8 @@ class Request:
     force: bool = False
     contact_sheet: Path | None = None
     null: bool = False
+    manifest: Path | None = None
+    records: Path | None = None
 
 
 def tag_pictures(request: Request, settings: Settings) -> int:
@@ -44,8 +58,11 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     _check(request)
     sheet = SheetFile(request.contact_sheet, make_limits(settings)) if request.contact_sheet else None
     tagger, policy = make_tagger(settings), make_policy(settings)
+    if line := running_on(settings, tagger):
+        click.echo(f"booru-tagger: {line}", err=True)
     with (
         _desk(request, settings, tagger, policy) as desk,
+        _records(request, tagger, policy) as records,
         show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
     ):
         printer = make_printer(settings.format, progress.pause)
@@ -58,10 +75,10 @@ def tag_pictures(request: Request, settings: Settings) -> int:
 
         report = run(
             _items(request, settings),
-            tagger.tag,
-            executor=make_executor(settings.jobs),
+            Remote(tagger.tag, tagger.tag_bytes, make_limits(settings)),
+            executor=make_workers(settings),
             policy=policy,
-            output=desk.output if desk is not None else None,
+            output=desk.output if desk is not None else records,
             reviewer=desk.reviewer if desk is not None else None,
             listener=listener,
         )
@@ -76,9 +93,16 @@ def tag_pictures(request: Request, settings: Settings) -> int:
 def _desk(
     request: Request, settings: Settings, tagger: Tagger, policy: Policy
 ) -> AbstractContextManager[Desk | None]:
-    if request.dry_run:
+    if request.dry_run or request.records is not None:
         return nullcontext()
     return open_desk(settings, tagger, policy, _roots(request), force=request.force)
+
+
+def _records(request: Request, tagger: Tagger, policy: Policy) -> AbstractContextManager[Records | None]:
+    if request.dry_run or request.records is None:
+        return nullcontext()
+    parts = repr(tagging_parts(tagger, policy)).encode("utf-8", "backslashreplace")
+    return Records(request.records, hashlib.sha256(parts).hexdigest()[:16], force=request.force)
 
 
 def wants_progress(settings: Settings) -> bool:
@@ -88,7 +112,7 @@ def wants_progress(settings: Settings) -> bool:
 
 def _check(request: Request) -> None:
     """Refuse what cannot be meant before anything is begun."""
-    if not request.paths and not request.batch:
+    if not request.paths and not request.batch and request.manifest is None:
         raise click.UsageError("Name pictures to tag, or give --batch for all below the current folder.")
     folders = [path for path in request.paths if path != STDIN and Path(path).is_dir()]
     if folders and not request.batch:
@@ -100,13 +124,19 @@ def _check(request: Request) -> None:
         raise click.UsageError(
             "--null says how the list on standard input is separated; name - for that list."
         )
+    if request.contact_sheet is not None and request.records is not None:
+        raise click.UsageError("--contact-sheet draws what lies in files here; leave out --records.")
+    if request.records is None and not request.dry_run and any(map(is_url, request.paths)):
+        raise click.UsageError(
+            "Nothing can be written beside pictures in storage: give --records FILE.jsonl for their tags."
+        )
     if request.contact_sheet is not None and request.dry_run:
         raise click.UsageError("--contact-sheet writes a file, and --dry-run writes none; leave one out.")
 
 
 def _roots(request: Request) -> list[Path]:
     """The folders that are mirrored into an output folder."""
-    named = [Path(path) for path in request.paths if path != STDIN]
+    named = [Path(path) for path in request.paths if path != STDIN and not is_url(path)]
     roots = [path if path.is_dir() else path.parent for path in named]
     if STDIN in request.paths or not named:
         roots.append(Path())
@@ -115,11 +145,28 @@ def _roots(request: Request) -> list[Path]:
 
 def _items(request: Request, settings: Settings) -> Iterator[Item | None]:
     walk = _walk(request, settings)
-    for path in request.paths or (os.curdir,):
+    if request.manifest is not None:
+        yield from from_manifest(request.manifest, walk, elsewhere=_elsewhere(request))
+    for path in request.paths or (() if request.manifest else (os.curdir,)):
         if path == STDIN:
             yield from from_list(sys.stdin.buffer, walk, separator=b"\0" if request.null else b"\n")
+        elif is_url(path):
+            yield from remote_pictures(path, batch=request.batch, recursive=settings.recursive)
         else:
-            yield from from_paths([Path(path)], walk)
+            yield from from_pattern(path.removeprefix("file://"), walk)
+
+
+def _elsewhere(request: Request) -> Callable[[str], Item | None]:
+    """What a line of a list stands for that names no file here."""
+
+    def item(name: str) -> Item | None:
+        if not is_url(name):
+            return None
+        if request.records is None and not request.dry_run:
+            return failure(path_of(name), "input", "give --records FILE.jsonl for pictures in storage")
+        return path_of(name)
+
+    return item
 
 
 def _walk(request: Request, settings: Settings) -> Walk | None:

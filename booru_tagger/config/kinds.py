@@ -205,6 +205,19 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Words(Texts):
+    """Several words, each one of ``choices``."""
+
+    choices: tuple[str, ...] = ()
+
+    def read(self, value: object, folder: Path) -> tuple[str, ...]:
+        words = Texts.read(self, value, folder)
+        for word in words:
+            Choice(self.choices).read(word, folder)
+        return words
+
+
+@dataclass(frozen=True, slots=True)
 class Shares:
     """Numbers from 0 to 1, one for each of some ``keys``: a table in TOML, ``key=number`` elsewhere."""
 

@@ -26,11 +26,14 @@ from booru_tagger.config.kinds import (
     Span,
     Text,
     Texts,
+    Words,
 )
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
+PROVIDERS = ("cpu", "cuda", "tensorrt", "directml", "coreml", "openvino")
 SAFETIES = ("safe", "sketchy", "unsafe")
 CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
+TAG_CATEGORIES = CATEGORIES[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,22 @@ class Settings:
     """
 
     model: Annotated[
-        str, Text("NAME|PATH"), "The model: a name that is known, or the folder of a bundle."
+        str, Text("NAME|PATH"), "The model: a name or hub id, a bundle, or a tagger that others made."
     ] = "default"
+    face_model: Annotated[
+        str, Text("NAME|PATH"), "The model of the faces, where --model is a tagger that others made."
+    ] = "default"
+    faces: Annotated[bool, Flag(), "Look for faces, too, where --model is a tagger that others made."] = True
+    tag_threshold: Annotated[
+        Mapping[str, float],
+        Shares(TAG_CATEGORIES),
+        "Least score of a tag, by category, where --model is a tagger that others made.",
+    ] = field(default_factory=dict)
+    mcut: Annotated[
+        tuple[str, ...],
+        Words("CATEGORY", TAG_CATEGORIES),
+        "A category whose least score each picture sets itself, by the widest gap.",
+    ] = ()
     threshold: Annotated[
         Mapping[str, float],
         Shares(THRESHOLDS),
@@ -105,6 +122,15 @@ class Settings:
         str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
+    provider: Annotated[str, Choice(PROVIDERS), "What the model runs on; see docs/performance.md."] = "cpu"
+    executor: Annotated[
+        str,
+        Choice(("serial", "threads", "ray")),
+        "Work in this thread, in threads, or in workers of a cluster.",
+    ] = "threads"
+    address: Annotated[
+        str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."
+    ] = None
     journal: Annotated[
         Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
     ] = True
@@ -156,6 +182,12 @@ class Settings:
     marker: Annotated[str | None, Text("TAG"), "A tag that marks all that was pushed."] = None
     request_rate: Annotated[int, Count(), "Requests a second to a booru at most."] = 20
     request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
+    host: Annotated[str, Text("ADDRESS"), "Where `booru-tagger serve` listens."] = "127.0.0.1"
+    port: Annotated[int, Count(), "The port that it listens on."] = 5000
+    token: Annotated[str | None, Secret(), "What its clients must know."] = None
+    max_upload: Annotated[int, Count(), "Refuse requests of more bytes than this."] = 50_000_000
+    max_waiting: Annotated[int, Count(), "Pictures that may wait before it says that it is busy."] = 64
+    answer_timeout: Annotated[int, Count(), "Seconds for a request to arrive, and for its answer."] = 60
 
 
 PUSHING = frozenset(
@@ -166,6 +198,9 @@ PUSHING = frozenset(
     }
 )
 """Settings of `booru-tagger push`, which mean nothing where files are tagged."""
+
+SERVING = frozenset({"host", "port", "token", "max_upload", "max_waiting", "answer_timeout"})
+"""Settings of `booru-tagger serve` alone."""
 
 
 @cache

@@ -1,31 +1,59 @@
-"""From what a user calls a model to a checked bundle: ``default``, a folder, or a zip file of one."""
+"""From what a user calls a model to one that is checked and ready. Nothing here asks a network for anything.
+
+A model is called ``default``, by a name of the catalogue, by a hub id (``hf:owner/name@revision``), or by the
+path of a folder, of a bundle's manifest or of a zip file.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
+import difflib
 import shutil
-import tempfile
-import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
-
-from platformdirs import user_cache_path
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from booru_tagger.errors import ModelError
-from booru_tagger.models.bundle import MANIFEST, MAX_MANIFEST_BYTES, Bundle
+from booru_tagger.models.archives import unpack
+from booru_tagger.models.bundle import MANIFEST, Bundle
+from booru_tagger.models.catalogue import CATALOGUE
+from booru_tagger.models.foreign import ForeignTagger, found_in
+from booru_tagger.models.places import HUB, HubId, cache_folder, pulled_folder
+from booru_tagger.models.records import read_record
 
 DEFAULT = "default"
 SHIPPED = Path(__file__).parent / "default"
 """The bundle that comes with the package."""
 
-_CHUNK = 1 << 20
+
+def open_model(model: str | Path, *, threads: int = 1, provider: str = "cpu") -> Bundle | ForeignTagger:
+    """The bundle, or the tagger that others made, called ``model``. Raises :class:`ModelError`.
+
+    ``threads`` and ``provider`` are for a tagger's network; a bundle has none of its own.
+    """
+    return _opened(locate(model), threads=threads, provider=provider)
+
+
+def _opened(folder: Path, *, threads: int = 1, provider: str = "cpu") -> Bundle | ForeignTagger:
+    if not (folder / MANIFEST).is_file() and found_in(folder) is not None:
+        return ForeignTagger(folder, threads=threads, provider=provider)
+    return Bundle.load(folder)
 
 
 def open_bundle(model: str | Path) -> Bundle:
-    """The bundle called ``model``: ``default``, a folder (or its manifest), or a zip file.
+    """The bundle called ``model``. Raises :class:`ModelError`, also for a tagger that others made."""
+    opened = open_model(model)
+    if isinstance(opened, ForeignTagger):
+        raise ModelError(
+            f"{opened.folder}: a {opened.format.title}, which tags whole pictures; "
+            "here a model that finds or names faces is needed"
+        )
+    return opened
 
-    A zip file is unpacked once into the user's cache folder. Raises :class:`ModelError`.
+
+def locate(model: str | Path) -> Path:
+    """The folder of the model called ``model``. A zip file is unpacked once, into the user's cache folder.
+
+    Raises :class:`ModelError` where there is none, and for a model that was not pulled yet.
     """
     if model == DEFAULT:
         if not (SHIPPED / MANIFEST).is_file():
@@ -33,102 +61,131 @@ def open_bundle(model: str | Path) -> Bundle:
                 "this installation lacks the model that should come with it; reinstall booru-tagger, "
                 "or name a model folder or zip file with --model"
             )
-        return Bundle.load(SHIPPED)
+        return SHIPPED
+    if str(model).startswith(HUB):
+        return _pulled(str(model), HubId.parse(str(model)))
     path = Path(model).expanduser()
     if path.is_dir():
-        return Bundle.load(path)
-    if path.name == MANIFEST and path.is_file():
-        return Bundle.load(path.parent)
+        return path
     if path.is_file():
-        return Bundle.load(unpack(path, cache_folder()))
+        by_part = path.name == MANIFEST or path.suffix == ".onnx"
+        return path.parent if by_part else unpack(path, cache_folder())
+    entry = CATALOGUE.get(str(model))
+    if entry is not None:
+        return _pulled(entry.name, entry.hub)
+    near = difflib.get_close_matches(str(model), [DEFAULT, *CATALOGUE], 1)
+    hint = f"did you mean {near[0]!r}? Else " if near else ""
     raise ModelError(
-        f"there is no model {str(model)!r}: "
-        f"give 'default', a folder that holds {MANIFEST}, or a zip file of one"
+        f"there is no model {str(model)!r}: {hint}give 'default', a folder that holds {MANIFEST} or a "
+        "tagger's files, a name that `booru-tagger models list` shows, or a zip file of a model"
     )
 
 
-def cache_folder() -> Path:
-    """Where unpacked bundles are kept; may be deleted at any time."""
-    return user_cache_path("booru-tagger", appauthor=False) / "bundles"
+def _pulled(name: str, hub: HubId) -> Path:
+    if not hub.path.is_dir():
+        raise ModelError(
+            f"the model {name} is not on this machine, and nothing is downloaded without being asked: "
+            f"booru-tagger models pull {name}"
+        )
+    return hub.path
 
 
-def unpack(archive: Path, cache: Path) -> Path:
-    """Unpack a zipped bundle below ``cache`` and return its folder; at once where that was done before.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A model on this machine. ``name`` is what it can be called, ``problem`` why it cannot be used."""
 
-    Only the files that the manifest lists are written, by plain names and up to the length that it gives, so
-    an archive cannot write elsewhere or fill the disk. The folder appears whole or not at all.
+    name: str
+    folder: Path
+    kind: str
+    source: str
+    licence: str
+    bytes: int
+    problem: str = ""
+
+
+def describe(name: str, folder: Path) -> Stored:
+    """What there is to know of a model's folder, without reading its networks."""
+    try:
+        opened, record = _opened(folder), read_record(folder)
+    except ModelError as error:
+        return Stored(name, folder, "?", "", "", _size(folder), str(error))
+    kind = "bundle" if isinstance(opened, Bundle) else opened.format.title
+    licence = record.licence if record is not None else ""
+    if isinstance(opened, Bundle):
+        licence = licence or opened.licence
+    source = record.source if record is not None else str(folder)
+    return Stored(name, folder, kind, source, licence, _size(folder))
+
+
+def stored() -> Iterator[Stored]:
+    """The models in the cache folder: those that were pulled, then those from zip files."""
+    names = {entry.hub.path.name: entry.name for entry in CATALOGUE.values()}
+    for folder in _folders(pulled_folder()):
+        yield describe(names.get(folder.name) or _hub_name(folder), folder)
+    for folder in _folders(cache_folder()):
+        yield describe(str(folder), folder)
+
+
+def _hub_name(folder: Path) -> str:
+    """The id of a folder that was pulled."""
+    place, _, revision = folder.name.partition("@")
+    owner, _, rest = place.partition("--")
+    repository, _, inner = rest.partition("--")
+    return str(HubId(f"{owner}/{repository}", inner.replace("--", "/"), revision.replace("--", "/")))
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+
+
+def verify(model: str | Path) -> Bundle | ForeignTagger:
+    """Compare every file of a model with its hash and check that its networks load and fit.
+
+    A tagger's folder without a record has no hashes to compare; its network is loaded all the same. Raises
+    :class:`ModelError`.
     """
+    opened = open_model(model)
+    if isinstance(opened, Bundle):
+        opened.verify()
+    else:
+        _ = opened.fingerprint
+        opened.check()
+    return opened
+
+
+def remove(model: str) -> Path:
+    """Delete a pulled or unpacked model from the cache folder. Raises :class:`ModelError` for any other."""
+    folder = locate(model).resolve()
+    roots = [pulled_folder().resolve(), cache_folder().resolve()]
+    if folder.parent not in roots:
+        raise ModelError(f"{folder}: not in the program's own cache folder, so it is yours to delete")
+    trash = folder.with_name(f".removed-{folder.name}")
     try:
-        target = cache / _digest(archive)[:32]
-        if not _is_whole(target):
-            shutil.rmtree(target, ignore_errors=True)
-            cache.mkdir(parents=True, exist_ok=True)
-            _unpack_into(archive, target)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise ModelError(f"{archive}: not a zip file that can be read ({error})") from error
+        shutil.rmtree(trash, ignore_errors=True)
+        folder.rename(trash)  # so that nobody meets half a model
+        shutil.rmtree(trash)
     except OSError as error:
-        raise ModelError(f"{archive}: cannot be unpacked into {cache}: {error.strerror or error}") from error
-    return target
+        raise ModelError(f"{folder}: cannot be deleted: {error.strerror or error}") from error
+    return folder
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        Bundle.load(folder).verify()
-    except ModelError:
-        return False
-    return True
-
-
-def _unpack_into(archive: Path, target: Path) -> None:
-    partial = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            base = _base(opened, archive)
-            _copy(opened, base / MANIFEST, partial / MANIFEST, MAX_MANIFEST_BYTES)
-            bundle = Bundle.load(partial)
-            for name, record in bundle.files.items():
-                _copy(opened, base / name, partial / name, record.bytes)
-        bundle.verify()
-        try:
-            partial.rename(target)
-        except OSError:
-            if not _is_whole(target):  # else another process was faster: its folder is as good
-                raise
-    except ModelError as error:  # what it says of the files holds for those in the archive
-        raise ModelError(str(error).replace(str(partial), str(archive))) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _base(opened: zipfile.ZipFile, archive: Path) -> PurePosixPath:
-    """The folder inside the archive that holds the manifest: the top, or one level below it."""
-    places = [PurePosixPath(name) for name in opened.namelist() if PurePosixPath(name).name == MANIFEST]
-    places = [place for place in places if len(place.parts) <= 2]
-    if not places:
-        raise ModelError(f"{archive}: holds no {MANIFEST}, so it is not a zipped model")
-    return min(places, key=lambda place: len(place.parts)).parent
-
-
-def _copy(opened: zipfile.ZipFile, member: PurePosixPath, target: Path, most: int) -> None:
-    try:
-        info = opened.getinfo(str(member))
-    except KeyError as error:
-        raise ModelError(f"{opened.filename}: {member} is missing, though the manifest lists it") from error
-    if info.flag_bits & 0x1:
-        raise ModelError(f"{opened.filename}: {member} is encrypted; unpack it first and name the folder")
-    left = most
-    with opened.open(info) as source, target.open("xb") as sink:
-        while chunk := source.read(_CHUNK):
-            left -= len(chunk)
-            if left < 0:
-                raise ModelError(
-                    f"{opened.filename}: {member} is larger than {most:,} bytes, as it should be"
-                )
-            sink.write(chunk)
-        sink.flush()
-        os.fsync(sink.fileno())
+__all__ = [
+    "DEFAULT",
+    "SHIPPED",
+    "Stored",
+    "cache_folder",
+    "describe",
+    "locate",
+    "open_bundle",
+    "open_model",
+    "remove",
+    "stored",
+    "unpack",
+    "verify",
+]

@@ -5,11 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from booru_tagger.errors import BooruTaggerError, ModelError, OutputError, TooLargeImageError
+from booru_tagger.errors import (
+    BooruTaggerError,
+    ClusterError,
+    MissingExtraError,
+    ModelError,
+    OutputError,
+    TooLargeImageError,
+)
 from booru_tagger.parallel import Executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
@@ -48,6 +55,27 @@ def run(
     return _Run(tag, executor, policy, output, reviewer, listener).go(items)
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """In a worker, perhaps on another machine: nothing here writes, or raises for the sake of one picture."""
+
+    tag: TagFunction
+    policy: Policy
+
+    def __call__(self, job: _Job) -> tuple[Path, TagResult]:
+        path, result = job
+        if result is None:
+            result = attempt(self.tag, path)
+        if result.error is None:
+            result = replace(result, tags=self.policy.apply(result.tags))
+        return path, result
+
+    def lost(self, job: _Job, reason: str) -> tuple[Path, TagResult]:
+        """The result of a picture that no worker survives."""
+        path, _ = job
+        return path, failed(path, ClusterError(f"{path}: {reason}; it may need too much memory"))
+
+
 class _Run:
     def __init__(
         self,
@@ -58,7 +86,7 @@ class _Run:
         reviewer: Reviewer | None,
         listener: Listener,
     ) -> None:
-        self._tag, self._executor, self._policy = tag, executor, policy
+        self._work, self._executor = _Work(tag, policy), executor
         self._output, self._reviewer, self._listener = output, reviewer, listener
         self._report = Report()
         self._drawn = 0
@@ -106,15 +134,6 @@ class _Run:
         with self._interrupts.shield():
             return self._output.is_done(path)
 
-    def _work(self, job: _Job) -> tuple[Path, TagResult]:
-        """In a worker: nothing here writes, or raises for the sake of one picture."""
-        path, result = job
-        if result is None:
-            result = attempt(self._tag, path)
-        if result.error is None:
-            result = replace(result, tags=self._policy.apply(result.tags))
-        return path, result
-
     def _outcome(self, path: Path, result: TagResult) -> Outcome:
         """Back in the main thread, so that no two pictures are written at once."""
         if self._output is None or result.error is not None:
@@ -141,11 +160,11 @@ class _Run:
 
 
 def attempt(tag: TagFunction, path: Path) -> TagResult:
-    """The picture's result, failed where it raises. A :class:`ModelError` goes through: it would be the same
-    for every picture."""
+    """The picture's result, failed where it raises. What would be the same for every picture goes through:
+    a :class:`ModelError`, or a :class:`MissingExtraError` for what the model is to run on."""
     try:
         return tag(path)
-    except ModelError:
+    except (ModelError, MissingExtraError):
         raise
     except BooruTaggerError as error:
         return failed(path, error)

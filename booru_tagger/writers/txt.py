@@ -6,14 +6,19 @@ An existing file keeps its own layout (several lines, other gaps, no newline at 
 from __future__ import annotations
 
 from booru_tagger.types import Tag
+from booru_tagger.vocab import RATING
 from booru_tagger.writers.text import Dialect, TextWriter
 
 
 class TxtWriter(TextWriter):
-    """``a.png.txt`` (``a.txt`` for trainers): ``hatsune_miku, aqua_hair, aqua_eyes``."""
+    """``a.png.txt`` (``a.txt`` for trainers): ``hatsune_miku, aqua_hair, aqua_eyes``.
+
+    A rating says that it is one, for `general` alone would tell nobody anything: ``rating:general``.
+    """
 
     name = "txt"
     dialect = Dialect(",", ", ")
 
     def spell(self, tag: Tag) -> str:
-        return self.options.caption(tag.tag)
+        text = self.options.caption(tag.tag)
+        return f"{RATING}:{text}" if tag.category == RATING else text

@@ -74,6 +74,7 @@ def train_detector(
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
     need_torch()
+    from booru_export import distributed
     from booru_export import train as loop
     from booru_export.checkpoint import start_from
     from booru_export.detector.task import DetectorTask
@@ -81,11 +82,13 @@ def train_detector(
     from booru_export.recipe import DetectorRecipe, read_recipe
 
     _prepare(threads, out, resume)
-    chosen = read_recipe(DetectorRecipe, recipe)
-    task = DetectorTask(chosen, scenes, more_scenes, device=device_named(device, amp), workers=workers)
-    if start and not resume:
-        start_from(task.net, start)
-    checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
+    with distributed.together(device) as own:
+        chosen = distributed.own_samples(read_recipe(DetectorRecipe, recipe))
+        place = device_named(own, amp)
+        task = DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
+        if start and not resume:
+            start_from(task.net, start)
+        checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
 
@@ -116,6 +119,7 @@ def train_recogniser(
 ) -> None:
     """Train the recogniser on face crops, one label each."""
     need_torch()
+    from booru_export import distributed
     from booru_export import train as loop
     from booru_export.checkpoint import start_from
     from booru_export.device import device_named
@@ -123,14 +127,15 @@ def train_recogniser(
     from booru_export.recogniser.task import RecogniserTask
 
     _prepare(threads, out, resume)
-    chosen = read_recipe(RecogniserRecipe, recipe)
-    place = device_named(device, amp)
-    task = RecogniserTask(
-        *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
-    )
-    if start and not resume:
-        start_from(task.net, start)
-    checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
+    with distributed.together(device) as own:
+        chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
+        place = device_named(own, amp)
+        task = RecogniserTask(
+            *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
+        )
+        if start and not resume:
+            start_from(task.net, start)
+        checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
 

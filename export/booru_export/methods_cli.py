@@ -168,7 +168,7 @@ def _use_threads(threads: int | None) -> None:
 @click.option("--model", help="Bundle whose embedding is used (default: of the network trained here).")
 @click.option("--pretrained", type=click.Choice(["imagenet", "none"]), default="none", show_default=True)
 @click.option("--weights", multiple=True, metavar="ARCH=FILE", help="State dict for a backbone; repeatable.")
-@click.option("--recipe", "network_recipe", default="recogniser", show_default=True)
+@click.option("--recipe", "network_recipe", default="recogniser-quick", show_default=True)
 @click.option("--backbone-recipe", default="backbone", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--again", is_flag=True, help="Train anew what was trained before.")

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from booru_export import distributed
 from booru_export.checkpoint import CHECKPOINT, read_checkpoint
 from booru_export.curves import draw_curves
 from booru_export.recipe import Schedule
@@ -101,14 +102,16 @@ def run(
     checkpoint = folder / CHECKPOINT
     task.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(_groups(task.net, schedule.weight_decay), lr=schedule.rate)
+    distributed.same_start(task.net)
     average = Average(task.net, schedule.ema)
     progress = Progress()
     if resume:
         progress = _restore(checkpoint, task.net, optimiser, average)
         say(f"going on from step {progress.step} after {progress.seconds / 60:.0f} min")
-    log = Log(folder / "metrics.csv", resume)
+    log = Log(folder / "metrics.csv", resume or not distributed.is_first())
     started, saved = time.monotonic() - progress.seconds, time.monotonic()
-    while (share := progress.share(schedule, minutes)) < 1:
+    place = next(task.net.parameters()).device
+    while (share := distributed.agreed(progress.share(schedule, minutes), place)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = rate_at(schedule, share)
         size = schedule.size_at(share)
@@ -117,9 +120,11 @@ def run(
         progress.step += 1
         progress.seconds = time.monotonic() - started
         log.add(parts)
+        if not distributed.is_first():
+            continue
         if progress.step % 20 == 0:
             left = progress.seconds * (1 - share) / max(share, 1e-6) / 60
-            rate = 20 * schedule.batch / max(log.lap(), 1e-6)
+            rate = 20 * schedule.batch * distributed.size() / max(log.lap(), 1e-6)
             say(
                 f"step {progress.step} {share:6.1%} {size} px {log.recent()} "
                 f"{rate:.0f}/s, {left:.0f} min left"
@@ -130,6 +135,8 @@ def run(
         if time.monotonic() - saved > SAVE_SECONDS:
             _save(checkpoint, task, optimiser, average, progress, schedule)
             saved = time.monotonic()
+    if not distributed.is_first():
+        return checkpoint
     log.write(progress, schedule.sizes[-1], _evaluate(task, average), say)
     draw_curves(folder / "metrics.csv", folder / "curves.png")
     _save(checkpoint, task, optimiser, average, progress, schedule)
@@ -151,6 +158,7 @@ def _step(task: Task, optimiser: torch.optim.Optimizer, size: int, step: int) ->
         raise DataError(f"the loss is {total.item()}: lower the learning rate in the recipe")
     optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
+    distributed.average_gradients(task.net)
     nn.utils.clip_grad_norm_(task.net.parameters(), 5.0)
     optimiser.step()
     return {name: float(value.detach()) for name, value in parts.items()}

@@ -226,8 +226,8 @@ def test_config_init_takes_a_file(home: Home) -> None:
 # Pages that say what the program does say it truly.
 
 
-def test_every_setting_is_a_flag_of_tag_or_push(home: Home) -> None:
-    commands = (["tag"], ["push", "hydrus"], ["push", "szurubooru"])
+def test_every_setting_is_a_flag_of_tag_push_or_serve(home: Home) -> None:
+    commands = (["tag"], ["push", "hydrus"], ["push", "szurubooru"], ["serve"])
     text = "".join(home.run(*command, "--help").out for command in commands)
     for setting in settings().values():
         assert re.search(rf"{setting.flag}\b", text), setting.flag

@@ -1,0 +1,95 @@
+"""Which of a tagger's scores become tags: a threshold for each category, or a cut that each picture sets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from booru_tagger.imaging import Floats
+from booru_tagger.models.formats.records import TagLabel
+from booru_tagger.types import Tag
+from booru_tagger.vocab import CHARACTER, RATING
+
+SOURCE = "tagger"
+"""Source of the tags that a foreign tagger gives."""
+CHARACTER_FLOOR = 0.15
+"""A cut among characters is never below this: most pictures show none of the thousands that are known."""
+
+
+def mcut(scores: Floats) -> float:
+    """The middle of the widest gap among the scores, sorted downwards.
+
+    Maximum cut thresholding (Largeron, Moulin and Géry, "MCut: a thresholding strategy for multi-label
+    classification", 2012). Fewer than two scores have no gap; then it is 1.
+    """
+    if len(scores) < 2:
+        return 1.0
+    ranked = np.sort(scores)[::-1].astype(np.float64)
+    widest = int(np.argmax(ranked[:-1] - ranked[1:]))
+    return float(ranked[widest] + ranked[widest + 1]) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``thresholds`` by category; a category without one is left out. Those in ``cut`` are cut by MCut."""
+
+    thresholds: Mapping[str, float]
+    cut: Collection[str] = ()
+
+    def threshold(self, category: str, scores: Floats) -> float | None:
+        """The least score of a tag of this category in a picture whose scores these are."""
+        if category in self.cut:
+            least = mcut(scores)
+            return max(CHARACTER_FLOOR, least) if category == CHARACTER else least
+        return self.thresholds.get(category)
+
+
+class Columns:
+    """The labels of a tagger, by category and by tag."""
+
+    def __init__(self, labels: Sequence[TagLabel]) -> None:
+        self.labels = tuple(labels)
+        self._places: dict[str, list[int]] = {}
+        self._column: dict[str, int] = {}
+        for index, label in enumerate(labels):
+            if label.tag is not None:
+                self._places.setdefault(label.category, []).append(index)
+                if label.category != RATING:
+                    self._column.setdefault(label.tag, index)
+
+    def __contains__(self, tag: str) -> bool:
+        return tag in self._column
+
+    def score(self, tag: str, scores: Floats) -> float:
+        """The score of a tag that the tagger knows."""
+        return float(scores[self._column[tag]])
+
+    def tags(self, scores: Floats, choice: Choice) -> tuple[Tag, ...]:
+        """The tags that pass, each once with its best score, and the rating: the likeliest one, always."""
+        found: dict[str, Tag] = {}
+        for category, places in self._places.items():
+            if category == RATING:
+                continue
+            own = scores[places]
+            least = choice.threshold(category, own)
+            if least is None:
+                continue
+            for place in np.flatnonzero(own >= least):
+                tag = self._tag(places[place], float(own[place]))
+                if tag.tag not in found or found[tag.tag].score < tag.score:
+                    found[tag.tag] = tag
+        return (*found.values(), *self._rating(scores))
+
+    def _rating(self, scores: Floats) -> tuple[Tag, ...]:
+        places = self._places.get(RATING)
+        if not places:
+            return ()
+        best = places[int(np.argmax(scores[places]))]
+        return (self._tag(best, float(scores[best])),)
+
+    def _tag(self, column: int, score: float) -> Tag:
+        label = self.labels[column]
+        assert label.tag is not None  # columns without a tag have no place
+        return Tag(label.tag, label.category, score, SOURCE)
