@@ -17,6 +17,8 @@ from booru_tagger.errors import EXIT_SOME_FAILED, OutputError
 from tests.bundles import Painted, paint
 from tests.e2e.command import MAIN, TIMEOUT, Home, make_home, snapshot
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody rename what is open")
+
 MIKU = paint([Painted(20, 20, 60)], size=(96, 96))
 CIRNO = paint([Painted(20, 20, 60, who="cirno", hair="blue", eyes="blue")], size=(96, 96))
 WRITERS = [word for name in ("txt", "json", "jsonl", "xmp") for word in ("--writer", name)]
