@@ -55,12 +55,13 @@ def is_picture_name(name: str) -> bool:
 class Walk:
     """How folders are gone through.
 
-    Links to files are always tried. Links to folders are followed only with ``follow_links``; either way no
-    folder is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
+    Links to files are tried where ``file_links``, links to folders followed where ``follow_links``. No folder
+    is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
     """
 
     recursive: bool = True
     follow_links: bool = False
+    file_links: bool = True
     exclude: frozenset[Path] = frozenset()
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
@@ -96,9 +97,12 @@ class Walk:
                     continue
                 if entry.is_dir(follow_symlinks=self.follow_links):
                     folders.append(entry.name)
-                elif is_picture_name(entry.name) and _may_be_file(entry):
+                elif is_picture_name(entry.name) and self._is_wanted(entry):
                     files.append(entry.name)
         return sorted(files), sorted(folders) if self.recursive else []
+
+    def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
+        return (self.file_links or not entry.is_symlink()) and _may_be_file(entry)
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:

@@ -19,7 +19,6 @@ from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.policy import Order, Policy
 from booru_tagger.reviews import Band, Reviewer
 from booru_tagger.runner import Output
-from booru_tagger.sources import suffixes
 from booru_tagger.tagger import Tagger
 from booru_tagger.writers.options import WriterOptions
 from booru_tagger.writers.registry import check_writers, make_writer
@@ -128,7 +127,7 @@ def open_desk(
             journal=journal,
             fingerprint=fingerprint,
             force=force,
-            suffixes=suffixes(),
+            respect_deletions=settings.respect_deletions,
         )
         yield Desk(output, None if journal is None else make_reviewer(settings, tagger, policy, journal))
 
@@ -142,6 +141,8 @@ def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: Wr
     """Changes with whatever may change what is written; which folders were named is not among it."""
     plain = replace(options, naming=replace(options.naming, roots=()))
     parts = (*tagging_parts(tagger, policy), settings.writer, plain)
+    if not settings.respect_deletions:
+        parts += ("tags that were taken out are written again",)
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
 

@@ -203,5 +203,5 @@ def _check(posts: str | None, uploads: Uploads) -> None:
 
 
 def _files(uploads: Uploads, settings: Settings) -> Iterator[Item]:
-    walk = Walk(recursive=settings.recursive, follow_links=settings.follow_links) if uploads.batch else None
+    walk = Walk(settings.recursive, settings.follow_links, settings.file_links) if uploads.batch else None
     return from_paths([Path(path) for path in uploads.paths], walk)

@@ -10,7 +10,9 @@ from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.config import PUSHING, SERVING
 from booru_tagger.config import settings as all_settings
 
-_ELSEWHERE = PUSHING | SERVING | {"format", "jobs", "recursive", "follow_links"}
+_ELSEWHERE = (
+    PUSHING | SERVING | {"format", "jobs", "recursive", "follow_links", "file_links", "respect_deletions"}
+)
 
 
 @click.command()

@@ -176,6 +176,7 @@ def _walk(request: Request, settings: Settings) -> Walk | None:
     return Walk(
         recursive=settings.recursive,
         follow_links=settings.follow_links,
+        file_links=settings.file_links,
         exclude=frozenset() if sheet is None else frozenset({sheet.resolve()}),
     )
 

@@ -109,13 +109,14 @@ def _apart(folders: tuple[Path, ...]) -> list[Path]:
 
 def _make_watch(request: Request, settings: Settings, folders: list[Path]) -> Watch:
     def walk(folder: Path) -> Iterator[Item]:
-        return Walk(recursive=settings.recursive, follow_links=settings.follow_links).pictures(folder)
+        return Walk(settings.recursive, settings.follow_links, settings.file_links).pictures(folder)
 
     return Watch(
         folders,
         walk,
         Names(is_picture_name, request.ignore),
         recursive=settings.recursive,
+        file_links=settings.file_links,
         polling=request.polling or settings.follow_links,  # no system tells what happens behind links
         once=request.once,
         settle=request.settle,

@@ -107,9 +107,13 @@ class Settings:
     ] = True
     recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
     follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
+    file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
     writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
     sidecar_name: Annotated[
-        str, Choice(("full", "stem")), "Name the sidecars of a.png a.png.txt (full) or a.txt (stem)."
+        str,
+        Choice(("full", "stem", "stem-or-full")),
+        "Name the sidecars of a.png a.png.txt (full) or a.txt (stem); stem-or-full does so where no other "
+        "picture is called a.",
     ] = "full"
     output: Annotated[
         Path | None, File("FOLDER"), "Write sidecars below this folder instead of beside the pictures."
@@ -156,6 +160,9 @@ class Settings:
         bool, Flag(off="underscores"), "Spell tags with spaces or, as boorus do, with underscores."
     ] = False
     escape_brackets: Annotated[bool, Flag(), r"Spell brackets in captions \( and \), for prompts."] = False
+    respect_deletions: Annotated[
+        bool, Flag(), "Leave out tags that were written once and that somebody has taken out since."
+    ] = True
     keep_mtime: Annotated[
         bool, Flag(), "Keep a picture's modification time where tags are embedded in it."
     ] = False

@@ -453,7 +453,10 @@ def test_pictures_that_would_share_a_sidecar_are_refused(home: Home) -> None:
     assert ended.code == EXIT_SOME_FAILED
     assert "a.jpg and a.png" in ended.err and "--sidecar-name full" in ended.err
     assert sorted(path.name for path in home.work.glob("*.txt")) == ["b.txt"]
-    assert home.run("tag", "--batch").code == 0
+    assert home.run("tag", "--batch", "--sidecar-name", "stem-or-full").code == 0
+    assert sorted(path.name for path in home.work.glob("*.txt")) == ["a.jpg.txt", "a.png.txt", "b.txt"]
+    assert home.run("untag", "--batch").code == 0
+    assert not list(home.work.glob("*.txt"))
 
 
 def test_output_grows_the_same_tree_elsewhere(home: Home) -> None:

@@ -98,6 +98,7 @@ def test_links_and_loops(tmp_path: Path) -> None:
     files = ["a.png", "broken.png", "file.png", "sub/b.png"]
     assert walked(tree) == files
     assert walked(tree, follow_links=True) == [*files, "to_other/c.png"]
+    assert walked(tree, file_links=False) == ["a.png", "sub/b.png"]
 
 
 @posix
