@@ -180,15 +180,19 @@ class Tagger:
     def look(self, data: bytes, name: str, *, general: bool = False) -> Look:
         """The faces of an encoded picture with their raw scores; ``name`` appears in messages.
 
-        With ``general`` also a foreign tagger's scores, where there is one; it sees the picture in full size.
-        Raises :class:`booru_tagger.errors.ImageError`.
+        With ``general`` also a foreign tagger's scores, where there is one; it sees a JPEG at ``DETAIL``
+        times its input or more. Raises :class:`booru_tagger.errors.ImageError`.
         """
-        if general and self.general is not None:
-            picture = decode_picture(data, name, limits=self.limits)
-            scores = self.general.scores(picture.pixels)
-            return replace(self._look_at_faces(picture), scores=scores)
-        picture = self.decode(data, name)
-        if self.crops:
+        if not general or self.general is None:
+            return self._look_closely(data, name, self.decode(data, name))
+        longest = max(DETAIL * self.general.side, self._longest() or 0)
+        picture = decode_picture(data, name, longest=longest, limits=self.limits)
+        scores = self.general.scores(picture.pixels)
+        return replace(self._look_closely(data, name, picture), scores=scores)
+
+    def _look_closely(self, data: bytes, name: str, picture: Picture) -> Look:
+        """The faces of a decoded picture, which is decoded once more where some are too small in it."""
+        if self.crops and self.faces:
             return self._look_at_crop(picture)
         faces = self.detect(picture)
         coloured = self._coloured(picture)
