@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.imaging import Limits, Picture, crop, read_picture, square_around
+from booru_tagger.imaging import Limits, Picture, Pixels, crop, read_picture, square_around
 from booru_tagger.lettering import write_line
 from booru_tagger.types import Box, FaceResult, TagResult
 
@@ -59,7 +60,8 @@ class ContactSheet:
             return
         path = Path(result.path)
         try:
-            picture = read_picture(path, longest=_needed(result, faces), limits=limits)
+            longest = longest_needed(result, faces, CELL, EXPAND)
+            picture = read_picture(path, longest=longest, limits=limits)
         except BooruTaggerError:
             return
         self._entries.extend(_entry(face, picture, path.name) for face in faces)
@@ -102,16 +104,14 @@ def is_sheet(path: Path) -> bool:
         return False
 
 
-def _needed(result: TagResult, faces: tuple[FaceResult, ...]) -> int:
-    """Longest side at which the smallest face still has as many pixels as its cell."""
+def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, expand: float) -> int:
+    """Longest side of a picture at which the smallest face, shown with ``expand``, has ``side`` pixels."""
     smallest = min(max(1.0, face.box.width, face.box.height) for face in faces)
-    return math.ceil(max(result.width, result.height) * CELL / (EXPAND * smallest))
+    return math.ceil(max(result.width, result.height) * side / (expand * smallest))
 
 
 def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
-    scale = picture.scale
-    region = square_around(Box(*(side * scale for side in face.box)), EXPAND)
-    thumbnail = Image.fromarray(crop(picture.pixels, region, CELL))
+    thumbnail = Image.fromarray(cut_face(picture, face.box, CELL, EXPAND))
     colours = [found for found in (face.hair_color, face.eye_color) if found]
     name = f"{face.character.tag} {face.character.score:.2f}" if face.character else "unknown"
     return _Entry(
@@ -121,6 +121,26 @@ def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
         place=file_name,
         known=face.character is not None,
     )
+
+
+def cut_face(picture: Picture, box: Box, side: int, expand: float) -> Pixels:
+    """The face in ``box`` (in pixels of the upright original) with what is around it, as a square.
+
+    At the picture's edge the square is moved, or made as small as the face, before any grey is shown.
+    """
+    height, width = picture.pixels.shape[:2]
+    face = Box(*(edge * picture.scale for edge in box))
+    longest = max(face.width, face.height)
+    region = square_around(face, max(1.0, min(expand, min(width, height) / max(1.0, longest))))
+    x, y = _inwards(region.x0, region.x1, width), _inwards(region.y0, region.y1, height)
+    return crop(picture.pixels, Box(region.x0 + x, region.y0 + y, region.x1 + x, region.y1 + y), side)
+
+
+def _inwards(low: float, high: float, most: int) -> float:
+    """How far to move a stretch so that it lies between 0 and ``most``; not at all where it is longer."""
+    if high - low > most:
+        return 0.0
+    return max(0.0, -low) - max(0.0, high - most)
 
 
 def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class _Who:
 
     label: Label
     score: float
-    source: Literal["model", "gallery", "tagger"]
+    source: str
 
 
 class Rules:
@@ -69,10 +68,10 @@ class Rules:
         gallery: Gallery | None = None,
     ) -> None:
         self.labels = labels
-        self._known = {label.tag: label for label in (*labels, *(item.label for item in gallery or ()))}
         self.imply = imply
         self.strip_implied = strip_implied
         self.gallery = gallery
+        self._by_tag = {label.tag: label for label in (*(one.label for one in gallery or ()), *labels)}
         self.sure = spec.sure
         self._min_scores = tuple(_min_score(label, spec, thresholds) for label in labels)
         self._anchor = anchor_for(spec.character_threshold)
@@ -86,9 +85,14 @@ class Rules:
             Part.EYES: thresholds.get("eyes", spec.eyes_threshold),
         }
 
+    @property
+    def known(self) -> tuple[Label, ...]:
+        """All characters that a face may be recognised as: the model's and the gallery's, each name once."""
+        return tuple(self._by_tag.values())
+
     def knows(self, tag: str) -> bool:
         """Whether the model, or the gallery, could have recognised this character."""
-        return tag in self._known
+        return tag in self._by_tag
 
     def read(
         self,
@@ -107,10 +111,24 @@ class Rules:
         if who is not None and who.label.tag in refuted:
             who = None
         if told is not None:
-            who = _Who(self._known.get(told.tag) or Label(told.tag), told.score, "tagger")
-        canon = who.label.implied if who and self.imply else ()
+            who = _Who(self._by_tag.get(told.tag) or Label(told.tag), told.score, "tagger")
         hair = self._colour(Part.HAIR, recognition.hair if coloured else None)
         eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
+        return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)
+
+    def retell(self, face: FaceResult) -> Reading:
+        """The same for a face as it stands in a result, whoever said which character it is."""
+        match = face.character
+        who = None
+        if match is not None:
+            label = self._by_tag.get(match.tag) or Label(match.tag)
+            who = _Who(label, match.score, match.source)
+        return self._reading(face, who, face.hair_color, face.eye_color)
+
+    def _reading(
+        self, face: FaceResult, who: _Who | None, hair: ScoredTag | None, eyes: ScoredTag | None
+    ) -> Reading:
+        canon = who.label.implied if who and self.imply else ()
         hair_verdict = reconcile(Part.HAIR, hair, canon, sure=self.sure)
         eyes_verdict = reconcile(Part.EYES, eyes, canon, sure=self.sure)
         measured = [seen for seen in (hair_verdict.measured, eyes_verdict.measured) if seen]
@@ -127,11 +145,9 @@ class Rules:
         open_eyes = eyes_verdict.measured
         if open_eyes and open_eyes.tag == CLOSED_EYES:
             open_eyes = None
-        result = FaceResult(
-            box=face.box,
-            score=face.score,
+        result = replace(
+            face,
             character=CharacterMatch(who.label.tag, who.score, who.source) if who else None,
-            candidates=candidates,
             hair_color=hair_verdict.measured,
             eye_color=open_eyes,
         )

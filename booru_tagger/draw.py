@@ -22,7 +22,7 @@ def draw_faces(picture: Picture, result: TagResult) -> Image.Image:
 
     Boxes are in pixels of the upright original; the drawing is at most :data:`LONGEST` pixels long.
     """
-    image = Image.fromarray(picture.pixels)
+    image = picture.image.copy()
     factor = min(1.0, LONGEST / max(image.size))
     if factor < 1:
         size = max(1, round(image.width * factor)), max(1, round(image.height * factor))

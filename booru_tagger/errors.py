@@ -39,6 +39,13 @@ class OutputError(BooruTaggerError):
     kind = "output"
 
 
+class RemoteError(OutputError):
+    """A booru cannot be reached, refuses what it is asked, or gives an answer that nobody can use."""
+
+    exit_code = 10
+    kind = "remote"
+
+
 class DataError(BooruTaggerError):
     """Data for training, or for enrolling a character, are missing, incomplete or contradict themselves."""
 
@@ -51,6 +58,13 @@ class MissingExtraError(BooruTaggerError):
 
     exit_code = 9
     kind = "missing-extra"
+
+
+class ClusterError(BooruTaggerError):
+    """A cluster cannot be joined, or a worker was lost again and again at the same item."""
+
+    exit_code = 11
+    kind = "cluster"
 
 
 class ImageError(BooruTaggerError):

@@ -130,6 +130,11 @@ class General:
         choice = self.choice
         return (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
 
+    @property
+    def side(self) -> int:
+        """Side in pixels of what the tagger sees. Loads it."""
+        return self.tagger.side
+
     def scores(self, pixels: Pixels) -> Floats:
         """The probability of each column for an upright RGB picture."""
         return self.tagger.scores([pixels])[0]

@@ -8,9 +8,11 @@ what looks like a picture is.
 
 from __future__ import annotations
 
+import glob
+import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -53,12 +55,13 @@ def is_picture_name(name: str) -> bool:
 class Walk:
     """How folders are gone through.
 
-    Links to files are always tried. Links to folders are followed only with ``follow_links``; either way no
-    folder is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
+    Links to files are tried where ``file_links``, links to folders followed where ``follow_links``. No folder
+    is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
     """
 
     recursive: bool = True
     follow_links: bool = False
+    file_links: bool = True
     exclude: frozenset[Path] = frozenset()
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
@@ -94,9 +97,12 @@ class Walk:
                     continue
                 if entry.is_dir(follow_symlinks=self.follow_links):
                     folders.append(entry.name)
-                elif is_picture_name(entry.name) and _may_be_file(entry):
+                elif is_picture_name(entry.name) and self._is_wanted(entry):
                     files.append(entry.name)
         return sorted(files), sorted(folders) if self.recursive else []
+
+    def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
+        return (self.file_links or not entry.is_symlink()) and _may_be_file(entry)
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
@@ -154,6 +160,44 @@ def from_list(stream: BinaryIO, walk: Walk | None, *, separator: bytes = b"\n") 
             start = Path(os.fsdecode(pending[:60]))
             yield failure(start, "input", "this is not a list of paths: no end of the line in 65,536 bytes")
             return
+
+
+def from_pattern(pattern: str, walk: Walk | None) -> Iterator[Item]:
+    """The pictures that a shell's pattern matches, sorted; ``**`` stands for any folders.
+
+    A file of just that name comes first: brackets are common in names.
+    """
+    if not glob.has_magic(pattern) or os.path.lexists(pattern):
+        yield from from_paths([Path(pattern)], walk)
+        return
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    if not found:
+        yield failure(Path(pattern), "unreadable", "no file matches this pattern")
+    yield from from_paths(map(Path, found), walk)
+
+
+def from_manifest(
+    manifest: Path, walk: Walk | None, *, elsewhere: Callable[[str], Item | None] = lambda name: None
+) -> Iterator[Item]:
+    """The pictures listed in a file: a path a line, or a JSON object with a ``path`` where its name ends in
+    ``.jsonl``. What is relative is so to the manifest's folder. ``elsewhere`` gives the item of a name that
+    is no path.
+    """
+    as_json = manifest.suffix.lower() == ".jsonl"
+    try:
+        with manifest.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not (line := line.rstrip(b"\r\n")):
+                    continue
+                try:
+                    name = str(json.loads(line)["path"]) if as_json else os.fsdecode(line)
+                except (ValueError, KeyError, TypeError):
+                    yield failure(manifest, "input", f'line {number} is no JSON object with a "path"')
+                else:
+                    item = elsewhere(name)
+                    yield from from_paths([manifest.parent / name], walk) if item is None else (item,)
+    except OSError as error:
+        yield failure(manifest, "unreadable", f"the list cannot be read: {error.strerror or error}")
 
 
 def _read_some(stream: BinaryIO) -> bytes:

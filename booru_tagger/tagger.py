@@ -17,13 +17,16 @@ from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLa
 from booru_tagger.general import General, merged
 from booru_tagger.imaging import Floats, Limits, Picture, colourfulness, decode_picture, read_file
 from booru_tagger.implications import Implication, extended, read_implications
-from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.bundle import Bundle, Label
+from booru_tagger.models.combining import CombiningSession
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.gallery import Gallery, open_gallery
+from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import DEFAULT, open_bundle, open_model
-from booru_tagger.types import Box, Face, FaceResult, PictureError, ScoredTag, TagResult
+from booru_tagger.types import Box, Face, FaceResult, PictureError, ScoredTag, Tag, TagResult
+from booru_tagger.vocab import CHARACTER
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
 """Scores that a user may set, each from 0 to 1."""
@@ -146,6 +149,12 @@ class Tagger:
             decisive["general"] = [self.faces, *self.general.decisive]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def provider(self) -> str:
+        """What the networks really run on, by onnxruntime's name. Loads them."""
+        networks = (self._detector, self._recogniser)
+        return ", ".join(sorted({network.session.used for network in networks if network is not None}))
+
     def load(self) -> None:
         """Load the networks now rather than with the first picture. Raises :class:`ModelError`."""
         for network in (self._detector, self._recogniser):
@@ -171,21 +180,32 @@ class Tagger:
     def look(self, data: bytes, name: str, *, general: bool = False) -> Look:
         """The faces of an encoded picture with their raw scores; ``name`` appears in messages.
 
-        With ``general`` also a foreign tagger's scores, where there is one; it sees the picture in full size.
-        Raises :class:`booru_tagger.errors.ImageError`.
+        With ``general`` also a foreign tagger's scores, where there is one; it sees a JPEG at ``DETAIL``
+        times its input or more. Raises :class:`booru_tagger.errors.ImageError`.
         """
-        if general and self.general is not None:
-            picture = decode_picture(data, name, limits=self.limits)
-            scores = self.general.scores(picture.pixels)
-            return replace(self._look_at_faces(picture), scores=scores)
-        picture = decode_picture(data, name, longest=self._longest(), limits=self.limits)
-        if self.crops:
+        if not general or self.general is None:
+            return self._look_closely(data, name, self.decode(data, name))
+        longest = max(DETAIL * self.general.side, self._longest() or 0)
+        picture = decode_picture(data, name, longest=longest, limits=self.limits)
+        scores = self.general.scores(picture.pixels)
+        return replace(self._look_closely(data, name, picture), scores=scores)
+
+    def _look_closely(self, data: bytes, name: str, picture: Picture) -> Look:
+        """The faces of a decoded picture, which is decoded once more where some are too small in it."""
+        if self.crops and self.faces:
             return self._look_at_crop(picture)
         faces = self.detect(picture)
         coloured = self._coloured(picture)
         if (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.limits)
         return self._look(picture, faces, coloured)
+
+    def decode(self, data: bytes, name: str) -> Picture:
+        """An encoded picture as it is first looked at: no larger than the networks can make use of.
+
+        Raises :class:`booru_tagger.errors.ImageError`.
+        """
+        return decode_picture(data, name, longest=self._longest(), limits=self.limits)
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
@@ -202,6 +222,26 @@ class Tagger:
         if self._recogniser is None:
             raise ModelError(f"{self.bundle.folder}: this model has no recogniser")
         return self._recogniser.recognise(picture, boxes)
+
+    def read_face(self, picture: Picture, box: Box) -> derive.Reading:
+        """What the program says of a face that somebody else found."""
+        face = Face(box, 1.0)
+        if self._rules is None:
+            return derive.Reading(FaceResult(face.box, face.score))
+        (answer,) = self.recognise(picture, [box])
+        return self._rules.read(face, answer, coloured=self._coloured(picture))
+
+    def retell(self, face: FaceResult) -> derive.Reading:
+        """The tags of a face as it stands in a result, whoever said which character it is."""
+        if self._rules is not None:
+            return self._rules.retell(face)
+        who = face.character
+        return derive.Reading(face, (Tag(who.tag, CHARACTER, who.score, who.source),) if who else ())
+
+    @property
+    def known(self) -> tuple[Label, ...]:
+        """All characters that a face may be recognised as, with what each implies."""
+        return self._rules.known if self._rules is not None else ()
 
     def _make_detector(self) -> Detector | None:
         spec = self.bundle.detector
@@ -241,7 +281,9 @@ class Tagger:
         )
 
     def _session(self, file: str) -> Session:
-        return Session(
+        provider = PROVIDERS.get(self._recipe["provider"])
+        kind = CombiningSession if provider is not None and provider.batch > 1 else Session
+        return kind(
             functools.partial(self.bundle.read, file),
             name=str(self.bundle.folder / file),
             threads=self._recipe["threads"],
@@ -271,7 +313,7 @@ class Tagger:
 
     def _coloured(self, picture: Picture) -> bool:
         spec = self.bundle.recogniser
-        return spec is not None and colourfulness(picture.pixels) >= spec.min_colourfulness
+        return spec is not None and colourfulness(picture.image) >= spec.min_colourfulness
 
     def _look(self, picture: Picture, faces: tuple[Face, ...], coloured: bool) -> Look:
         boxes = [face.box for face in faces]
@@ -287,7 +329,7 @@ class Tagger:
     def _look_at_crop(self, picture: Picture) -> Look:
         assert self._recogniser is not None  # the constructor saw to it
         whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
-        answer = self._recogniser.recognise_crop(picture.pixels)
+        answer = self._recogniser.recognise_crop(picture.image)
         return Look(picture.width, picture.height, self._coloured(picture), (whole,), (answer,))
 
     def _readings(self, look: Look) -> list[derive.Reading]:

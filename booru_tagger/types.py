@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 SCHEMA = 1
 """Version of the JSON form of a :class:`TagResult`; raised only when a reader would break."""
@@ -71,7 +71,8 @@ class ScoredTag:
 
 @dataclass(frozen=True, slots=True)
 class CharacterMatch:
-    """Who a face is. ``source`` is ``model`` (a trained character) or ``gallery`` (an enrolled one)."""
+    """Who a face is. ``source`` is ``model`` (a trained character), ``gallery`` (an enrolled one) or
+    ``review`` (a person said so)."""
 
     tag: str
     score: float
@@ -122,13 +123,55 @@ class FaceResult:
         )
 
 
+VerdictKind = Literal["named", "unknown", "not_a_face"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of one face.
+
+    ``tag`` is the character where the face was ``named``, else empty. ``face`` is what the program says of
+    it by itself; its box tells which face is meant. ``drawn``: the program did not find the face, a person
+    drew its box. ``width`` and ``height`` are the picture's: said of a picture of another size, it does not
+    hold. ``said_at`` is in seconds since 1970.
+    """
+
+    kind: VerdictKind
+    tag: str
+    face: FaceResult
+    width: int
+    height: int
+    drawn: bool = False
+    said_at: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "tag": self.tag,
+            "face": self.face.to_json(),
+            "size": [self.width, self.height],
+            "drawn": self.drawn,
+            "said_at": self.said_at,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Verdict:
+        kind = data["kind"]
+        if kind not in ("named", "unknown", "not_a_face"):
+            raise ValueError(f"{kind!r} is no verdict")
+        width, height = data["size"]
+        face = FaceResult.from_json(data["face"])
+        said_at = float(data["said_at"])
+        return cls(kind, str(data["tag"]), face, int(width), int(height), bool(data["drawn"]), said_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """One tag of a picture.
 
     ``category`` is Danbooru's: ``general``, ``artist``, ``copyright``, ``character``, ``meta`` or ``rating``.
-    ``source`` says where it comes from: ``recogniser``, ``gallery``, ``measured`` (colour seen on the face)
-    or ``implied`` (follows from a recognised character).
+    ``source`` says where it comes from: ``recogniser``, ``gallery``, ``review`` (a person said who it is),
+    ``measured`` (colour seen on the face) or ``implied`` (follows from a recognised character).
     """
 
     tag: str

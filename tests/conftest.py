@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,3 +29,13 @@ def no_gallery_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("booru_tagger.models.gallery.opening.default_path", lambda: nowhere)
         yield
+
+
+@pytest.fixture(autouse=True)
+def a_log_of_its_own() -> Iterator[None]:
+    """Commands run in this process set the log up for themselves; the next test must not inherit that."""
+    log = logging.getLogger("booru_tagger")
+    level, handlers = log.level, list(log.handlers)
+    yield
+    log.setLevel(level)
+    log.handlers[:] = handlers

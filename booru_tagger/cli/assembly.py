@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from booru_tagger.cli.keeping import open_journal, writer_options
 from booru_tagger.config import Settings
 from booru_tagger.imaging import Limits
+from booru_tagger.journal import Journal
+from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.store import DEFAULT
+from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.policy import Order, Policy
+from booru_tagger.reviews import Band, Reviewer
 from booru_tagger.runner import Output
-from booru_tagger.sources import suffixes
 from booru_tagger.tagger import Tagger
 from booru_tagger.writers.options import WriterOptions
 from booru_tagger.writers.registry import check_writers, make_writer
+
+DEFAULT_PROVIDER = "cpu"
 
 
 def make_limits(settings: Settings) -> Limits:
@@ -26,8 +31,12 @@ def make_limits(settings: Settings) -> Limits:
 
 
 def make_tagger(settings: Settings) -> Tagger:
-    """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError."""
-    return Tagger(
+    """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError.
+
+    Where the model is to run on something else than the processor, it is loaded at once: a device that is
+    missing is no reason to look through ten thousand files first. MissingExtraError says how to get it.
+    """
+    tagger = Tagger(
         settings.model,
         thresholds=settings.threshold,
         crops=settings.crops,
@@ -36,11 +45,29 @@ def make_tagger(settings: Settings) -> Tagger:
         implications=settings.implications,
         gallery=make_gallery(settings),
         limits=make_limits(settings),
+        provider=settings.provider,
         faces=settings.faces,
         face_model=settings.face_model,
         tag_thresholds=settings.tag_threshold,
         mcut=settings.mcut,
     )
+    if settings.provider != DEFAULT_PROVIDER:
+        tagger.load()
+    return tagger
+
+
+def running_on(settings: Settings, tagger: Tagger) -> str | None:
+    """A line that says what the model runs on, where that was chosen."""
+    if settings.provider == DEFAULT_PROVIDER:
+        return None
+    return f"{tagger.model} runs on {settings.provider} ({tagger.provider})"
+
+
+def make_workers(settings: Settings) -> Executor:
+    """Pictures at once: as many as told, else one for each core, or two where a device computes meanwhile."""
+    waiting = PROVIDERS[settings.provider].batch > 1
+    jobs = settings.jobs or (2 * available_cores() if waiting else None)
+    return make_executor(jobs, settings.executor, settings.address)
 
 
 def make_gallery(settings: Settings) -> str | Path | None:
@@ -63,10 +90,26 @@ def make_policy(settings: Settings) -> Policy:
     )
 
 
+def make_band(settings: Settings, tagger: Tagger) -> Band | None:
+    """Which faces people should look at; ``None`` where the model cannot tell faces apart anyway."""
+    if settings.review_band is not None:
+        return Band(*settings.review_band)
+    spec = tagger.bundle.recogniser
+    return Band(spec.review) if spec is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where results go: the writers with the journal, and the people who review them, if there is one."""
+
+    output: Output
+    reviewer: Reviewer | None
+
+
 @contextmanager
-def open_output(
+def open_desk(
     settings: Settings, tagger: Tagger, policy: Policy, roots: Sequence[Path], *, force: bool = False
-) -> Iterator[Output]:
+) -> Iterator[Desk]:
     """The writers and the journal, which is closed at the end.
 
     ``roots`` are the folders whose trees are mirrored where an output folder is set. Raises ConfigError or
@@ -78,20 +121,32 @@ def open_output(
     check_writers(writers)
     fingerprint = _fingerprint(settings, tagger, policy, options)
     with open_journal(settings) as journal:
-        yield Output(
+        output = Output(
             writers,
             options.naming,
             journal=journal,
             fingerprint=fingerprint,
             force=force,
-            suffixes=suffixes(),
+            respect_deletions=settings.respect_deletions,
         )
+        yield Desk(output, None if journal is None else make_reviewer(settings, tagger, policy, journal))
+
+
+def make_reviewer(settings: Settings, tagger: Tagger, policy: Policy, journal: Journal) -> Reviewer:
+    """Lays verdicts over results, and knows which faces wait for one."""
+    return Reviewer(journal, tagger.retell, policy, make_band(settings, tagger))
 
 
 def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:
     """Changes with whatever may change what is written; which folders were named is not among it."""
     plain = replace(options, naming=replace(options.naming, roots=()))
-    tables = sorted(policy.rename.items()), sorted(policy.thresholds.items())
-    rules = replace(policy, rename={}, thresholds={})
-    parts = (tagger.fingerprint, rules, tables, settings.writer, plain)
+    parts = (*tagging_parts(tagger, policy), settings.writer, plain)
+    if not settings.respect_deletions:
+        parts += ("tags that were taken out are written again",)
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def tagging_parts(tagger: Tagger, policy: Policy) -> tuple[object, ...]:
+    """What decides which tags a picture gets; equal parts have equal texts."""
+    tables = sorted(policy.rename.items()), sorted(policy.thresholds.items())
+    return tagger.fingerprint, replace(policy, rename={}, thresholds={}), tables

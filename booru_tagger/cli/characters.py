@@ -41,7 +41,7 @@ def characters() -> None:
 @click.option("--replace", is_flag=True, help="Put it in place of the enrolled character of this name.")
 @click.option("--keep-outliers", is_flag=True, help="Keep faces that are unlike the others.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would be enrolled.")
-@with_settings("gallery", "model", "threshold", "crops", "max_pixels", "max_bytes")
+@with_settings("gallery", "model", "threshold", "crops", "provider", "max_pixels", "max_bytes")
 def add(
     name: str,
     pictures: tuple[Path, ...],

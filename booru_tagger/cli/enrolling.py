@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -12,6 +10,7 @@ from typing import NoReturn
 import click
 
 from booru_tagger.cli.assembly import make_limits
+from booru_tagger.cli.progress import looking
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.colors import Part
 from booru_tagger.config import Settings, nearest
@@ -54,12 +53,13 @@ def add_character(request: Request, settings: Settings) -> int:
         crops=settings.crops,
         gallery=None,
         limits=make_limits(settings),
+        provider=settings.provider,
         face_model=settings.face_model,
     )
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
     comparable = others if others and others.recogniser == empty.recogniser else None
     pictures, failures = _pictures(request.pictures)
-    with _progress(len(pictures)) as step:
+    with looking(len(pictures), "looking at the pictures") as step:
         enrolment = enrol(
             tagger,
             tag,
@@ -115,15 +115,6 @@ def _pictures(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     items = list(from_paths(paths, Walk(recursive=False)))
     failures = [item.error.message for item in items if not isinstance(item, Path) and item.error]
     return [item for item in items if isinstance(item, Path)], failures
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with click.progressbar(length=total, label="looking at the pictures", file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
 
 
 def _report(enrolment: Enrolment, gallery: Gallery, pictures: int, path: Path | None) -> None:

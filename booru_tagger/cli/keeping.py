@@ -12,6 +12,7 @@ import click
 from booru_tagger.cli.text import printable
 from booru_tagger.config import Settings
 from booru_tagger.journal import Journal, default_path
+from booru_tagger.sources import suffixes
 from booru_tagger.writers.naming import Naming, Scheme
 from booru_tagger.writers.options import WriterOptions
 
@@ -19,7 +20,7 @@ from booru_tagger.writers.options import WriterOptions
 def writer_options(settings: Settings, roots: Sequence[Path] = ()) -> WriterOptions:
     """``roots`` are the folders whose trees are mirrored where an output folder is set."""
     return WriterOptions(
-        naming=Naming(cast(Scheme, settings.sidecar_name), settings.output, tuple(roots)),
+        naming=Naming(cast(Scheme, settings.sidecar_name), settings.output, tuple(roots), suffixes()),
         spaces=settings.spaces,
         escape_brackets=settings.escape_brackets,
         keep_mtime=settings.keep_mtime,

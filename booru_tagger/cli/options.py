@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from booru_tagger.config import Loaded, Setting, load, settings
-from booru_tagger.config.kinds import Count, FileOrSwitch, Flag, Kind, Names, Shares, Texts
+from booru_tagger.config.kinds import FileOrSwitch, Flag, Kind, Names, Shares, Texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,7 +101,7 @@ def _default(setting: Setting) -> str:
     default = setting.default
     if isinstance(setting.kind, Flag):
         text = setting.flag[2:] if default else setting.off_flag[2:]
-    elif isinstance(setting.kind, Count) and default is None:
+    elif setting.automatic and default is None:
         text = "auto"
     elif isinstance(default, str | int) and not isinstance(default, bool):
         text = str(default)

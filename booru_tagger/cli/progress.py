@@ -37,6 +37,23 @@ def show_progress(count: Callable[[], int] | None, *, wanted: bool = True) -> It
         yield bar
 
 
+@contextmanager
+def looking(total: int | None, what: str) -> Iterator[Callable[[], None]]:
+    """A bar for work that is no run, where standard error is a terminal: yields what to call at each step.
+
+    Without ``total`` it only counts.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda: bars.advance(task)
+
+
 class _Silent:
     def __call__(self, outcome: Outcome) -> None:
         pass

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import PUSHING, SERVING
 from booru_tagger.config import settings as all_settings
 
 
@@ -24,7 +25,19 @@ from booru_tagger.config import settings as all_settings
 @click.option(
     "--null", "-0", is_flag=True, help="Paths on standard input end with a null byte, not a newline."
 )
-@with_settings(*all_settings())
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Tag the pictures listed in a file: a path a line, or in a .jsonl an object with a path.",
+)
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.jsonl",
+    help="Write no files beside the pictures, but a line for each into this one.",
+)
+@with_settings(*(name for name in all_settings() if name not in PUSHING | SERVING))
 def tag(
     paths: tuple[str, ...],
     batch: bool,
@@ -32,11 +45,14 @@ def tag(
     force: bool,
     contact_sheet: Path | None,
     null: bool,
+    manifest: Path | None,
+    records: Path | None,
     loaded: Loaded,
 ) -> int:
     """Find the faces in pictures, say who they are, and write tags beside them.
 
-    PATH is a picture, with --batch also a folder, or - for a list of paths on standard input. What stands in
+    PATH is a picture, a pattern, with --batch also a folder, or - for a list of paths on standard input. With
+    --records it may be an address (s3://…, see docs/scale.md), too. What stands in
     existing tag files is kept; what was tagged before and has not changed is skipped.
 
     \b
@@ -46,5 +62,5 @@ def tag(
     """
     from booru_tagger.cli.tagging import Request, tag_pictures  # numpy, Pillow and onnxruntime
 
-    request = Request(paths, batch, dry_run, force, contact_sheet, null)
+    request = Request(paths, batch, dry_run, force, contact_sheet, null, manifest, records)
     return tag_pictures(request, loaded.settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,16 +12,28 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.assembly import make_limits, make_policy, make_tagger, open_output
+from booru_tagger.cli.assembly import (
+    Desk,
+    make_limits,
+    make_policy,
+    make_tagger,
+    make_workers,
+    open_desk,
+    running_on,
+    tagging_parts,
+)
 from booru_tagger.cli.printing import make_printer
 from booru_tagger.cli.progress import show_progress
 from booru_tagger.cli.sheet import SheetFile
+from booru_tagger.cli.summary import summarise
 from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
-from booru_tagger.parallel import make_executor
 from booru_tagger.policy import Policy
-from booru_tagger.runner import Outcome, Output, Report, run
-from booru_tagger.sources import Item, Walk, from_list, from_paths
+from booru_tagger.remote import Remote, is_url, path_of
+from booru_tagger.remote import pictures as remote_pictures
+from booru_tagger.runner import Outcome, run
+from booru_tagger.runner.records import Records
+from booru_tagger.sources import Item, Walk, failure, from_list, from_manifest, from_pattern
 from booru_tagger.tagger import Tagger
 
 STDIN = "-"
@@ -36,6 +49,8 @@ class Request:
     force: bool = False
     contact_sheet: Path | None = None
     null: bool = False
+    manifest: Path | None = None
+    records: Path | None = None
 
 
 def tag_pictures(request: Request, settings: Settings) -> int:
@@ -43,49 +58,61 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     _check(request)
     sheet = SheetFile(request.contact_sheet, make_limits(settings)) if request.contact_sheet else None
     tagger, policy = make_tagger(settings), make_policy(settings)
+    if line := running_on(settings, tagger):
+        click.echo(f"booru-tagger: {line}", err=True)
     with (
-        _output(request, settings, tagger, policy) as output,
-        show_progress(_counter(request, settings), wanted=_wants_progress(settings)) as progress,
+        _desk(request, settings, tagger, policy) as desk,
+        _records(request, tagger, policy) as records,
+        show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
     ):
         printer = make_printer(settings.format, progress.pause)
 
         def listener(outcome: Outcome) -> None:
             progress(outcome)
             printer(outcome)
-            if sheet is not None and output is not None:
-                sheet.add(outcome, output.recall)
+            if sheet is not None and desk is not None:
+                sheet.add(outcome, desk.output.recall)
 
         report = run(
             _items(request, settings),
-            tagger.tag,
-            executor=make_executor(settings.jobs),
+            Remote(tagger.tag, tagger.tag_bytes, make_limits(settings)),
+            executor=make_workers(settings),
             policy=policy,
-            output=output,
+            output=desk.output if desk is not None else records,
+            reviewer=desk.reviewer if desk is not None else None,
             listener=listener,
         )
         printer.close()
     if sheet is not None:
         sheet.save()
-    _summarise(report, request)
+    files = counted(report.changed_files, "file")
+    summarise(report, "nothing written (dry run)" if request.dry_run else f"{files} changed")
     return report.exit_code
 
 
-def _output(
+def _desk(
     request: Request, settings: Settings, tagger: Tagger, policy: Policy
-) -> AbstractContextManager[Output | None]:
-    if request.dry_run:
+) -> AbstractContextManager[Desk | None]:
+    if request.dry_run or request.records is not None:
         return nullcontext()
-    return open_output(settings, tagger, policy, _roots(request), force=request.force)
+    return open_desk(settings, tagger, policy, _roots(request), force=request.force)
 
 
-def _wants_progress(settings: Settings) -> bool:
+def _records(request: Request, tagger: Tagger, policy: Policy) -> AbstractContextManager[Records | None]:
+    if request.dry_run or request.records is None:
+        return nullcontext()
+    parts = repr(tagging_parts(tagger, policy)).encode("utf-8", "backslashreplace")
+    return Records(request.records, hashlib.sha256(parts).hexdigest()[:16], force=request.force)
+
+
+def wants_progress(settings: Settings) -> bool:
     """Not where JSON lines run over the same terminal and show themselves how far it is."""
     return settings.format != "jsonl" or not sys.stdout.isatty()
 
 
 def _check(request: Request) -> None:
     """Refuse what cannot be meant before anything is begun."""
-    if not request.paths and not request.batch:
+    if not request.paths and not request.batch and request.manifest is None:
         raise click.UsageError("Name pictures to tag, or give --batch for all below the current folder.")
     folders = [path for path in request.paths if path != STDIN and Path(path).is_dir()]
     if folders and not request.batch:
@@ -97,13 +124,19 @@ def _check(request: Request) -> None:
         raise click.UsageError(
             "--null says how the list on standard input is separated; name - for that list."
         )
+    if request.contact_sheet is not None and request.records is not None:
+        raise click.UsageError("--contact-sheet draws what lies in files here; leave out --records.")
+    if request.records is None and not request.dry_run and any(map(is_url, request.paths)):
+        raise click.UsageError(
+            "Nothing can be written beside pictures in storage: give --records FILE.jsonl for their tags."
+        )
     if request.contact_sheet is not None and request.dry_run:
         raise click.UsageError("--contact-sheet writes a file, and --dry-run writes none; leave one out.")
 
 
 def _roots(request: Request) -> list[Path]:
     """The folders that are mirrored into an output folder."""
-    named = [Path(path) for path in request.paths if path != STDIN]
+    named = [Path(path) for path in request.paths if path != STDIN and not is_url(path)]
     roots = [path if path.is_dir() else path.parent for path in named]
     if STDIN in request.paths or not named:
         roots.append(Path())
@@ -112,11 +145,28 @@ def _roots(request: Request) -> list[Path]:
 
 def _items(request: Request, settings: Settings) -> Iterator[Item | None]:
     walk = _walk(request, settings)
-    for path in request.paths or (os.curdir,):
+    if request.manifest is not None:
+        yield from from_manifest(request.manifest, walk, elsewhere=_elsewhere(request))
+    for path in request.paths or (() if request.manifest else (os.curdir,)):
         if path == STDIN:
             yield from from_list(sys.stdin.buffer, walk, separator=b"\0" if request.null else b"\n")
+        elif is_url(path):
+            yield from remote_pictures(path, batch=request.batch, recursive=settings.recursive)
         else:
-            yield from from_paths([Path(path)], walk)
+            yield from from_pattern(path.removeprefix("file://"), walk)
+
+
+def _elsewhere(request: Request) -> Callable[[str], Item | None]:
+    """What a line of a list stands for that names no file here."""
+
+    def item(name: str) -> Item | None:
+        if not is_url(name):
+            return None
+        if request.records is None and not request.dry_run:
+            return failure(path_of(name), "input", "give --records FILE.jsonl for pictures in storage")
+        return path_of(name)
+
+    return item
 
 
 def _walk(request: Request, settings: Settings) -> Walk | None:
@@ -126,6 +176,7 @@ def _walk(request: Request, settings: Settings) -> Walk | None:
     return Walk(
         recursive=settings.recursive,
         follow_links=settings.follow_links,
+        file_links=settings.file_links,
         exclude=frozenset() if sheet is None else frozenset({sheet.resolve()}),
     )
 
@@ -135,31 +186,3 @@ def _counter(request: Request, settings: Settings) -> Callable[[], int] | None:
     if STDIN in request.paths:
         return None
     return lambda: sum(1 for _ in _items(request, settings))
-
-
-def _summarise(report: Report, request: Request) -> None:
-    """The failures and the count, on standard error."""
-    for failure in report.failures:
-        message, path = failure.error.message, failure.path
-        click.echo(printable(message if path in message else f"{path}: {message}"), err=True)
-    unlisted = report.failed - len(report.failures)
-    if unlisted:
-        click.echo(f"and {unlisted:,} failures more", err=True)
-    click.echo(_count_line(report, request), err=True)
-    if report.stopped is not None:
-        click.echo(f"booru-tagger: stopped early: {printable(str(report.stopped))}", err=True)
-    if report.signal is not None:
-        click.echo("booru-tagger: interrupted; run the same command again to do the rest", err=True)
-
-
-def _count_line(report: Report, request: Request) -> str:
-    if not report.seen and not report.not_done:
-        return "booru-tagger: no pictures found"
-    parts = [f"{counted(report.tagged, 'picture')} tagged"]
-    parts += [f"{report.skipped:,} unchanged since an earlier run (--force)"] if report.skipped else []
-    parts += [f"{report.failed:,} failed"] if report.failed else []
-    parts += [f"{report.not_done:,} not done"] if report.not_done else []
-    files = (
-        "nothing written (dry run)" if request.dry_run else f"{counted(report.changed_files, 'file')} changed"
-    )
-    return f"{', '.join(parts)}; {files}"

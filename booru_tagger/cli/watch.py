@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import PUSHING, SERVING
 from booru_tagger.config import settings as all_settings
 
 
@@ -40,7 +41,7 @@ from booru_tagger.config import settings as all_settings
     default="text",
     help="How log lines look.  [default: text]",
 )
-@with_settings(*(name for name in all_settings() if name != "format"))
+@with_settings(*(name for name in all_settings() if name not in PUSHING | SERVING | {"format"}))
 def watch(
     folders: tuple[Path, ...],
     once: bool,

@@ -13,12 +13,11 @@ from pathlib import Path
 import click
 import platformdirs
 
-from booru_tagger.cli.assembly import make_policy, make_tagger, open_output
+from booru_tagger.cli.assembly import make_policy, make_tagger, make_workers, open_desk, running_on
 from booru_tagger.cli.text import printable
 from booru_tagger.cli.watchlog import LOGGER, Stats, log_tagged, log_to_stderr
 from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
-from booru_tagger.parallel import make_executor
 from booru_tagger.runner import Outcome, Report, run
 from booru_tagger.sources import Item, Walk, is_picture_name
 from booru_tagger.watch import Names, Watch
@@ -49,7 +48,7 @@ def watch_folders(request: Request, settings: Settings) -> int:
     """
     _check(request, settings)
     folders = _apart(request.folders) if settings.recursive else list(dict.fromkeys(request.folders))
-    tagger, policy, executor = make_tagger(settings), make_policy(settings), make_executor(settings.jobs)
+    tagger, policy, executor = make_tagger(settings), make_policy(settings), make_workers(settings)
     watch, stats = _make_watch(request, settings, folders), Stats()
 
     def listener(outcome: Outcome) -> None:
@@ -58,15 +57,23 @@ def watch_folders(request: Request, settings: Settings) -> int:
 
     with ExitStack() as stack:
         stack.enter_context(log_to_stderr(request.log_format))
+        if line := running_on(settings, tagger):
+            LOGGER.info("%s", line, extra={"event": "running", "reason": line})
         for folder in folders:
             stack.enter_context(_only_one(folder))
-        output = stack.enter_context(open_output(settings, tagger, policy, folders))
+        desk = stack.enter_context(open_desk(settings, tagger, policy, folders))
         items = stack.enter_context(closing(iter(watch)))
         if request.stats:
             stack.enter_context(stats.logged_every(_STATS_SECONDS))
         while True:
             report = run(
-                items, tagger.tag, executor=executor, policy=policy, output=output, listener=listener
+                items,
+                tagger.tag,
+                executor=executor,
+                policy=policy,
+                output=desk.output,
+                reviewer=desk.reviewer,
+                listener=listener,
             )
             if report.stopped is None or request.once:
                 break
@@ -102,13 +109,14 @@ def _apart(folders: tuple[Path, ...]) -> list[Path]:
 
 def _make_watch(request: Request, settings: Settings, folders: list[Path]) -> Watch:
     def walk(folder: Path) -> Iterator[Item]:
-        return Walk(recursive=settings.recursive, follow_links=settings.follow_links).pictures(folder)
+        return Walk(settings.recursive, settings.follow_links, settings.file_links).pictures(folder)
 
     return Watch(
         folders,
         walk,
         Names(is_picture_name, request.ignore),
         recursive=settings.recursive,
+        file_links=settings.file_links,
         polling=request.polling or settings.follow_links,  # no system tells what happens behind links
         once=request.once,
         settle=request.settle,

@@ -2,6 +2,6 @@
 
 from booru_tagger.config.kinds import nearest
 from booru_tagger.config.load import Loaded, load, user_file
-from booru_tagger.config.settings import Setting, Settings, settings
+from booru_tagger.config.settings import PUSHING, SERVING, Setting, Settings, settings
 
-__all__ = ["Loaded", "Setting", "Settings", "load", "nearest", "settings", "user_file"]
+__all__ = ["PUSHING", "SERVING", "Loaded", "Setting", "Settings", "load", "nearest", "settings", "user_file"]

@@ -72,6 +72,46 @@ class Text:
         raise ValueError(f"must be a text that is not empty, not {value!r}")
 
 
+class Hidden(str):
+    """A text that nobody is to read over a shoulder or in a log: ``repr`` does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A password or key; ``@`` and a path stand for the first line of that file."""
+
+    metavar: str = "KEY|@FILE"
+
+    def from_text(self, text: str) -> object:
+        return text
+
+    def read(self, value: object, folder: Path) -> Hidden:
+        if not isinstance(value, str) or not value:
+            raise ValueError("must be a text that is not empty, or @ and the path of a file")
+        secret = _first_line(folder / Path(value[1:]).expanduser()) if value.startswith("@") else value
+        if not secret.isascii() or not secret.isprintable():
+            raise ValueError("must be of plain letters, digits and signs")
+        return Hidden(secret)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a text") from error
+    line = text.strip().partition("\n")[0].strip()
+    if not line:
+        raise ValueError(f"{path} is empty")
+    return line
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     choices: tuple[str, ...]
@@ -204,6 +244,29 @@ class Shares:
             raise ValueError(f"{key!r} is not one of {', '.join(self.keys)}{hint}")
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
             raise ValueError(f"{key} must be a number from 0 to 1, not {number!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Two numbers from 0 to 1: ``0.3-0.8``, in TOML a list, too. The word "auto" reads as ``None``."""
+
+    metavar: str = "LOW-HIGH|auto"
+    automatic: bool = True
+
+    def from_text(self, text: str) -> object:
+        return text
+
+    def read(self, value: object, folder: Path) -> tuple[float, float] | None:
+        if value == "auto":
+            return None
+        parts = value.split("-") if isinstance(value, str) else value
+        try:
+            low, high = map(float, parts)  # type: ignore[call-overload]
+        except (TypeError, ValueError):
+            low, high = 1.0, 0.0
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"must be auto, or two numbers from 0 to 1 such as 0.3-0.8, not {value!r}")
+        return low, high
 
 
 @dataclass(frozen=True, slots=True)

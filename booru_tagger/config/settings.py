@@ -21,13 +21,17 @@ from booru_tagger.config.kinds import (
     Flag,
     Kind,
     Names,
+    Secret,
     Shares,
+    Span,
     Text,
     Texts,
     Words,
 )
 
 THRESHOLDS = ("face", "character", "hair", "eyes")
+PROVIDERS = ("cpu", "cuda", "tensorrt", "directml", "coreml", "openvino")
+SAFETIES = ("safe", "sketchy", "unsafe")
 CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
 TAG_CATEGORIES = CATEGORIES[:-1]
 
@@ -50,6 +54,11 @@ class Setting:
         """The flag that switches a :class:`Flag` off."""
         off = self.kind.off if isinstance(self.kind, Flag) else None
         return f"--{off or 'no-' + self.flag[2:]}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether ``None`` is a value of its own, written "auto", rather than "not set"."""
+        return bool(getattr(self.kind, "automatic", False))
 
     @property
     def variable(self) -> str:
@@ -98,9 +107,13 @@ class Settings:
     ] = True
     recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
     follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
+    file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
     writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
     sidecar_name: Annotated[
-        str, Choice(("full", "stem")), "Name the sidecars of a.png a.png.txt (full) or a.txt (stem)."
+        str,
+        Choice(("full", "stem", "stem-or-full")),
+        "Name the sidecars of a.png a.png.txt (full) or a.txt (stem); stem-or-full does so where no other "
+        "picture is called a.",
     ] = "full"
     output: Annotated[
         Path | None, File("FOLDER"), "Write sidecars below this folder instead of beside the pictures."
@@ -109,6 +122,15 @@ class Settings:
         str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
+    provider: Annotated[str, Choice(PROVIDERS), "What the model runs on; see docs/performance.md."] = "cpu"
+    executor: Annotated[
+        str,
+        Choice(("serial", "threads", "ray")),
+        "Work in this thread, in threads, or in workers of a cluster.",
+    ] = "threads"
+    address: Annotated[
+        str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."
+    ] = None
     journal: Annotated[
         Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
     ] = True
@@ -124,6 +146,11 @@ class Settings:
     category_threshold: Annotated[
         Mapping[str, float], Shares(CATEGORIES), "Least score of a tag to be written, by category."
     ] = field(default_factory=dict)
+    review_band: Annotated[
+        tuple[float, float] | None,
+        Span(),
+        "Scores between unknown and sure: such faces go into the review queue.",
+    ] = None
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"
@@ -133,9 +160,47 @@ class Settings:
         bool, Flag(off="underscores"), "Spell tags with spaces or, as boorus do, with underscores."
     ] = False
     escape_brackets: Annotated[bool, Flag(), r"Spell brackets in captions \( and \), for prompts."] = False
+    respect_deletions: Annotated[
+        bool, Flag(), "Leave out tags that were written once and that somebody has taken out since."
+    ] = True
     keep_mtime: Annotated[
         bool, Flag(), "Keep a picture's modification time where tags are embedded in it."
     ] = False
+    hydrus_url: Annotated[str, Text("URL"), "Where the hydrus Client API answers."] = "http://127.0.0.1:45869"
+    hydrus_key: Annotated[str | None, Secret(), "The access key of the hydrus Client API."] = None
+    hydrus_service: Annotated[str, Text("NAME"), "The tag service of hydrus that tags go to."] = "my tags"
+    szurubooru_url: Annotated[str | None, Text("URL"), "The address of the szurubooru site."] = None
+    szurubooru_user: Annotated[str | None, Text("NAME"), "The szurubooru user to log in as."] = None
+    szurubooru_token: Annotated[str | None, Secret(), "A login token of that user."] = None
+    szurubooru_password: Annotated[str | None, Secret(), "The password of that user, without a token."] = None
+    szurubooru_category: Annotated[
+        Mapping[str, str], Names("CATEGORY=NAME"), "What szurubooru calls a category of ours."
+    ] = field(default_factory=dict)
+    safety: Annotated[str, Choice(SAFETIES), "Safety of uploaded pictures of which no rating is known."] = (
+        "unsafe"
+    )
+    marker: Annotated[str | None, Text("TAG"), "A tag that marks all that was pushed."] = None
+    request_rate: Annotated[int, Count(), "Requests a second to a booru at most."] = 20
+    request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
+    host: Annotated[str, Text("ADDRESS"), "Where `booru-tagger serve` listens."] = "127.0.0.1"
+    port: Annotated[int, Count(), "The port that it listens on."] = 5000
+    token: Annotated[str | None, Secret(), "What its clients must know."] = None
+    max_upload: Annotated[int, Count(), "Refuse requests of more bytes than this."] = 50_000_000
+    max_waiting: Annotated[int, Count(), "Pictures that may wait before it says that it is busy."] = 64
+    answer_timeout: Annotated[int, Count(), "Seconds for a request to arrive, and for its answer."] = 60
+
+
+PUSHING = frozenset(
+    {
+        *("hydrus_url", "hydrus_key", "hydrus_service"),
+        *("szurubooru_url", "szurubooru_user", "szurubooru_token", "szurubooru_password"),
+        *("szurubooru_category", "safety", "marker", "request_rate", "request_timeout"),
+    }
+)
+"""Settings of `booru-tagger push`, which mean nothing where files are tagged."""
+
+SERVING = frozenset({"host", "port", "token", "max_upload", "max_waiting", "answer_timeout"})
+"""Settings of `booru-tagger serve` alone."""
 
 
 @cache

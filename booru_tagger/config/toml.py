@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from booru_tagger.config.kinds import Hidden
 from booru_tagger.config.load import DEFAULT, Loaded
 from booru_tagger.config.settings import settings
 
@@ -30,6 +31,11 @@ def literal(value: Any) -> str:
     return _string(str(value) if isinstance(value, Path) else value)
 
 
+def _unset(value: Any) -> str:
+    """What stands for a value that is not set, or must not be shown."""
+    return '"***"' if value is not None else '""'
+
+
 def _string(text: str) -> str:
     # JSON's escapes are TOML's, but for DEL, which TOML wants escaped, too.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -42,11 +48,11 @@ def _key(key: str) -> str:
 def show(loaded: Loaded) -> str:
     """All settings in force as a TOML file that would give the same, each with where it comes from."""
     lines = []
-    for name in settings():
+    for name, setting in settings().items():
         value, origin = getattr(loaded.settings, name), loaded.origins[name]
         remark = "" if origin == DEFAULT else f"  # {_printable(origin)}"
-        unset = "# " if value is None and name != "jobs" else ""
-        shown = '""' if unset else literal(value)
+        unset = "# " if not setting.automatic and (value is None or isinstance(value, Hidden)) else ""
+        shown = _unset(value) if unset else literal(value)
         lines.append(f"{unset}{name} = {shown}{remark}")
     return "\n".join(lines) + "\n"
 
@@ -57,7 +63,7 @@ def template() -> str:
         "# Settings of booru-tagger. Remove the # before a line and change it; see `booru-tagger config`.\n"
     ]
     for name, setting in settings().items():
-        shown = '""' if setting.default is None and name != "jobs" else literal(setting.default)
+        shown = '""' if setting.default is None and not setting.automatic else literal(setting.default)
         parts.append(f"# {setting.help}\n# {name} = {shown}\n")
     return "\n".join(parts)
 

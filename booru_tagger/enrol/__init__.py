@@ -2,5 +2,17 @@
 
 from booru_tagger.enrol.enrolling import Details, Enrolment, enrol
 from booru_tagger.enrol.keeping import adding, edit, importing, read, refuse_taken
+from booru_tagger.enrol.reviewed import Seen, learning
 
-__all__ = ["Details", "Enrolment", "adding", "edit", "enrol", "importing", "read", "refuse_taken"]
+__all__ = [
+    "Details",
+    "Enrolment",
+    "Seen",
+    "adding",
+    "edit",
+    "enrol",
+    "importing",
+    "learning",
+    "read",
+    "refuse_taken",
+]

@@ -192,16 +192,15 @@ def _refuse_doubt(found: Majority, names: Sequence[str]) -> None:
 
 
 def _implied(details: Details, faces: Sequence[_Sighting]) -> tuple[str, ...]:
-    hair = _common(Part.HAIR, faces) if details.hair is None else details.hair
-    eyes = _common(Part.EYES, faces) if details.eyes is None else details.eyes
+    found = [sighting.face for sighting in faces]
+    hair = common_colour(Part.HAIR, found) if details.hair is None else details.hair
+    eyes = common_colour(Part.EYES, found) if details.eyes is None else details.eyes
     return tuple(dict.fromkeys((*hair, *eyes, *details.implied)))
 
 
-def _common(part: Part, faces: Sequence[_Sighting]) -> tuple[str, ...]:
+def common_colour(part: Part, faces: Sequence[FaceResult]) -> tuple[str, ...]:
     """The colour measured on most of the faces that show one, if those are at least a third of all."""
-    colours = [
-        sighting.face.hair_color if part == Part.HAIR else sighting.face.eye_color for sighting in faces
-    ]
+    colours = [face.hair_color if part == Part.HAIR else face.eye_color for face in faces]
     counts = Counter(colour.tag for colour in colours if colour is not None)
     for tag, count in counts.most_common(1):
         if 2 * count > counts.total() and 3 * count >= len(faces):

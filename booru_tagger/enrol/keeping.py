@@ -57,10 +57,10 @@ def adding(enrolled: Enrolled, empty: Gallery, *, replaces: bool) -> Callable[[G
     """
 
     def change(gallery: Gallery | None) -> Gallery:
-        fitting = _fitting(gallery, empty)
+        standing = fitting(gallery, empty)
         if not replaces:
-            refuse_taken({enrolled.label.tag}, fitting)
-        return fitting.adding([enrolled])
+            refuse_taken({enrolled.label.tag}, standing)
+        return standing.adding([enrolled])
 
     return change
 
@@ -81,11 +81,11 @@ def importing(
     empty = pack.only(())
 
     def change(gallery: Gallery | None) -> Gallery:
-        fitting = _fitting(gallery, empty)
+        standing = fitting(gallery, empty)
         new = Gallery(pack.recogniser, renamed, model=pack.model)
         if not replaces:
-            refuse_taken(new.tags, fitting)
-        return fitting.adding(new)
+            refuse_taken(new.tags, standing)
+        return standing.adding(new)
 
     return change
 
@@ -98,7 +98,7 @@ def _renamed(enrolled: Enrolled, rename: Mapping[str, str]) -> Enrolled:
     )
 
 
-def _fitting(gallery: Gallery | None, empty: Gallery) -> Gallery:
+def fitting(gallery: Gallery | None, empty: Gallery) -> Gallery:
     """The gallery, if it can take characters of the same model as ``empty``."""
     if not gallery:
         return empty

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -29,6 +30,9 @@ LOOK_SECONDS = 0.1
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
 _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+"""What SQLite says where the full disk has no room for its smaller files."""
+_LEAST_ROOM = 65_536
 _T = TypeVar("_T")
 
 
@@ -92,10 +96,14 @@ class Database:
         code = _code(error)
         if code is None:
             return error
-        hint = "free some space there" if code == sqlite3.SQLITE_FULL else "see to its folder's permissions"
+        hint = "free some space there" if self._is_full(error) else "see to its folder's permissions"
         if code in _LOCKED:
             hint = "another program holds it; end that one"
         return OutputError(f"{self.path}: the journal cannot be used ({error}); {hint}, or use --journal")
+
+    def _is_full(self, error: Exception) -> bool:
+        code = _code(error)
+        return code == sqlite3.SQLITE_FULL or (code in _PERHAPS_FULL and not _has_room(self.path.parent))
 
     def _follow(self) -> None:
         """Begin anew where the file was removed or replaced under us: what we write there is lost."""
@@ -124,7 +132,7 @@ class Database:
             except OSError as error:
                 return self._in_memory(error)
             except sqlite3.DatabaseError as error:
-                if not (_is_damage(error) or _code(error) in _UNWRITABLE):
+                if self._is_full(error) or not (_is_damage(error) or _code(error) in _UNWRITABLE):
                     raise self._unusable(error) from error
                 if not self._set_aside(error, _identity(self.path)):
                     return self._in_memory(error)
@@ -187,6 +195,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free >= _LEAST_ROOM
+    except OSError:
+        return True
 
 
 def _code(error: object) -> int | None:

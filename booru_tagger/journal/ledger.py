@@ -178,9 +178,14 @@ def written_below(connection: Connection, prefix: bytes) -> list[bytes]:
         "SELECT path FROM pictures WHERE path >= ?1 AND path < ?2 AND EXISTS"
         " (SELECT 1 FROM marks WHERE picture = pictures.id AND owned != CAST('[]' AS BLOB))"
         " UNION SELECT picture FROM intents WHERE picture >= ?1 AND picture < ?2 ORDER BY 1",
-        (prefix, prefix[:-1] + bytes([prefix[-1] + 1])),
+        (prefix, after(prefix)),
     )
     return [row[0] for row in rows]
+
+
+def after(prefix: bytes) -> bytes:
+    """The first key behind all that begin with ``prefix``."""
+    return prefix[:-1] + bytes([prefix[-1] + 1])
 
 
 def put_intent(connection: Connection, picture: bytes, target: bytes, change: Change, now: float) -> None:
@@ -231,7 +236,7 @@ def entry(connection: Connection, picture: bytes) -> Entry | None:
     if row is None:
         return None
     return Entry(
-        path_of(picture), row[1], row[2], _result(row[3]), tuple(_marks(connection, row[0], picture))
+        path_of(picture), row[1], row[2], unpacked(row[3]), tuple(_marks(connection, row[0], picture))
     )
 
 
@@ -270,7 +275,7 @@ def _tags(packed: bytes) -> frozenset[str]:
         raise DamagedError(f"a list of tags does not read: {error}") from error
 
 
-def _result(packed: bytes | None) -> TagResult | None:
+def unpacked(packed: bytes | None) -> TagResult | None:
     try:
         return None if packed is None else TagResult.from_json(json.loads(zlib.decompress(packed)))
     except (zlib.error, ValueError, TypeError, KeyError) as error:

@@ -80,6 +80,12 @@ def _copy(
         " FROM pictures WHERE id = ?",
         (picture, done, UNTAGGED, number),
     )
+    connection.execute(
+        "INSERT OR IGNORE INTO reviews (picture, uncertain, verdicts, changed_at)"
+        " SELECT ?, uncertain, verdicts, changed_at FROM reviews"
+        " WHERE picture = (SELECT path FROM pictures WHERE id = ?)",
+        (picture, number),
+    )
     for mark in marks:
         connection.execute(
             "INSERT OR IGNORE INTO targets (path, left_sha256, original, bytes)"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import platformdirs
 
 _MANY = 65_536
+SEPARATOR = os.sep.encode()
 
 
 def default_path() -> Path:
@@ -50,6 +51,11 @@ def sha256_of(path: Path) -> str | None:
 
 def path_of(key: bytes) -> Path:
     return Path(os.fsdecode(key))
+
+
+def prefix_of(folder: Path) -> bytes:
+    """What the keys of all files below ``folder`` begin with."""
+    return os.fsencode(os.path.realpath(folder)).rstrip(SEPARATOR) + SEPARATOR
 
 
 class Keys:

@@ -67,6 +67,30 @@ _STEPS: tuple[str, ...] = (
         since REAL NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    -- What was sent to boorus.
+    CREATE TABLE pushes (
+        place TEXT NOT NULL,        -- the booru, and the service on it
+        item TEXT NOT NULL,         -- what it is known by there, or the hash of an uploaded file
+        fingerprint TEXT NOT NULL,  -- of the model and the settings; '' where it is to be done (again)
+        owned BLOB NOT NULL,        -- JSON list of the tags that are there because of us
+        deleted BLOB NOT NULL,      -- JSON list of those of ours that a person took out
+        pending BLOB NOT NULL,      -- JSON list of tags that were about to be sent
+        pushed_at REAL NOT NULL,
+        PRIMARY KEY (place, item)
+    ) WITHOUT ROWID;
+    """,
+    """
+    -- Faces that wait for a person, and what people said of faces. A row outlives the picture's: a verdict
+    -- holds for every later run, after an untag, too.
+    CREATE TABLE reviews (
+        picture BLOB PRIMARY KEY,
+        uncertain INTEGER NOT NULL, -- faces that wait
+        verdicts BLOB NOT NULL,     -- JSON list of Verdicts
+        changed_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX reviews_waiting ON reviews (changed_at) WHERE uncertain > 0;
+    """,
 )
 """What leads from each version to the next. To change a table, add a step; a released one stays as it is."""
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -18,12 +18,22 @@ from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.moves import inherit
-from booru_tagger.journal.places import NO_STAMP, Keys, Stamp, path_of, sha256_of, stamp_of
+from booru_tagger.journal.places import (
+    NO_STAMP,
+    SEPARATOR,
+    Keys,
+    Stamp,
+    path_of,
+    prefix_of,
+    sha256_of,
+    stamp_of,
+)
+from booru_tagger.journal.pushes import Pushes
+from booru_tagger.journal.reviews import Reviews
 from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report
 from booru_tagger.types import TagResult
 
 _REMEMBERED_STAMPS = 16_384
-_SEPARATOR = os.sep.encode()
 
 
 class Journal:
@@ -45,6 +55,7 @@ class Journal:
         self._claims = Claims(database)
         self._keys = Keys()
         self._seen: OrderedDict[bytes, Stamp] = OrderedDict()
+        self.reviews = Reviews(database, self._keys)
 
     @classmethod
     def open(cls, path: Path) -> Journal:
@@ -76,6 +87,10 @@ class Journal:
         """What a person should hear of, so far: a journal set aside, one that cannot be kept."""
         return tuple(self._database.warnings)
 
+    def pushes(self, place: str) -> Pushes:
+        """What was sent to one booru."""
+        return Pushes(self._database, place)
+
     def is_done(self, picture: Path, fingerprint: str) -> bool:
         """Whether this content was tagged under ``fingerprint`` and every file written for it still stands.
 
@@ -83,17 +98,27 @@ class Journal:
         that was edited is left alone; one that was deleted as a whole is made anew. Raises
         :class:`OutputError` where the journal cannot be used.
         """
+        known = self._as_tagged(picture, lambda known: known.fingerprint == fingerprint)
+        return known is not None and not known.unsettled and all(map(os.path.exists, known.targets))
+
+    def is_unchanged(self, picture: Path) -> bool:
+        """Whether the picture is still what was tagged, whatever became of its sidecars since.
+
+        Raises :class:`OutputError` where the journal cannot be used.
+        """
+        return self._as_tagged(picture, lambda known: True) is not None
+
+    def _as_tagged(self, picture: Path, fits: Callable[[ledger.Known], bool]) -> ledger.Known | None:
+        """What is known of a picture, if that ``fits`` and is about the content that stands there now."""
         stamp = stamp_of(picture)
         if stamp is None:
-            return False
+            return None
         key = self._keys(picture)
         self._remember(key, stamp)
         known = self._known(key, stamp)
-        if known is None or known.fingerprint != fingerprint or known.unsettled:
-            return False
-        if known.stamp != stamp and not self._same_content(picture, known, stamp):
-            return False
-        return all(map(os.path.exists, known.targets))
+        if known is None or not fits(known):
+            return None
+        return known if known.stamp == stamp or self._same_content(picture, known, stamp) else None
 
     def _remember(self, key: bytes, stamp: Stamp) -> None:
         """Keep the stamp from before the picture is read, so that a change meanwhile is noticed."""
@@ -221,9 +246,9 @@ class Journal:
 
     def written_below(self, folder: Path, *, recursive: bool = True) -> list[Path]:
         """The pictures in ``folder``, gone ones too, for which tags of ours (may) stand in some file."""
-        prefix = os.fsencode(os.path.realpath(folder)).rstrip(_SEPARATOR) + _SEPARATOR
+        prefix = prefix_of(folder)
         found = self._database.read(lambda connection: ledger.written_below(connection, prefix))
-        return [path_of(key) for key in found if recursive or _SEPARATOR not in key[len(prefix) :]]
+        return [path_of(key) for key in found if recursive or SEPARATOR not in key[len(prefix) :]]
 
     def announce_removal(
         self, picture: Path, target: Path, writer: str, deleted: frozenset[str], after_sha256: str | None

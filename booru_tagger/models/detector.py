@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
 
 from booru_tagger.errors import ModelError
@@ -11,6 +14,9 @@ from booru_tagger.models.nms import suppress
 from booru_tagger.models.session import Array, Session
 from booru_tagger.types import Box, Face
 
+Share: TypeAlias = tuple[float, float]
+"""Bounds of a head's longer side, as shares of the picture's."""
+EVERY_HEAD: Share = (0.0, 1.0)
 MIN_SIDE = 1.0
 """Pixels of the original below which a box, once clipped to the picture, is no face."""
 
@@ -39,7 +45,7 @@ class Detector:
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
         self.check()
-        found = [self._at(picture, side) for side in self.spec.sides]
+        found = [self._at(picture, side, shares) for side, shares in self._looks(picture).items()]
         boxes = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
         kept = suppress(boxes, scores, self.spec.nms_iou, self.spec.max_faces)
@@ -48,10 +54,29 @@ class Detector:
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
 
-    def _at(self, picture: Picture, side: int) -> tuple[Floats, Floats]:
-        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled."""
+    def _looks(self, picture: Picture) -> dict[int, list[Share]]:
+        """Sides to look at, and which heads each answers for.
+
+        A picture so small that it may not grow to several of the sides looks the same at all of these, and is
+        looked at once for them.
+        """
+        most = self.spec.max_upscale * max(picture.image.size)
+        shares = self.spec.head_shares or (EVERY_HEAD,) * len(self.spec.sides)
+        looks: dict[int, list[Share]] = {}
+        for side, share in sorted(zip(self.spec.sides, shares, strict=True)):
+            same = next((other for other in looks if other >= most), side)
+            looks.setdefault(same, []).append(share)
+        return looks
+
+    def _at(self, picture: Picture, side: int, shares: Sequence[Share]) -> tuple[Floats, Floats]:
+        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled.
+
+        The longer side of a box, as a share of the picture's, lies within the bounds of one of ``shares``.
+        """
         spec = self.spec
-        canvas, scale = letterbox(picture.pixels, side, multiple=spec.multiple, max_upscale=spec.max_upscale)
+        # Squares can go through a device together; alone, the less there is of padding the better.
+        multiple = spec.multiple if self.session.batch == 1 else max(side, spec.multiple)
+        canvas, scale = letterbox(picture.image, side, multiple=multiple, max_upscale=spec.max_upscale)
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
         boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
         boxes, scores = boxes[scores >= self.threshold], scores[scores >= self.threshold]
@@ -59,7 +84,9 @@ class Detector:
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
         boxes = np.clip(boxes, 0, limits)
         size = boxes[:, 2:] - boxes[:, :2]
-        good = (size >= MIN_SIDE).all(axis=1)  # NaN is not good either
+        longer = size.max(axis=1, initial=0) / max(picture.width, picture.height)
+        wanted = np.any([(longer >= low) & (longer <= high) for low, high in shares], axis=0)
+        good = (size >= MIN_SIDE).all(axis=1) & wanted  # NaN is neither
         return boxes[good], np.minimum(scores[good], 1)
 
 

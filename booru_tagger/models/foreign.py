@@ -96,6 +96,12 @@ class ForeignTagger:
         self._single = isinstance(shape[0], int)
         self._answer = self._choose(outputs)
 
+    @property
+    def side(self) -> int:
+        """Side of the input in pixels. Loads the network."""
+        self.check()
+        return self._side
+
     def scores(self, pictures: Sequence[Pixels]) -> list[Floats]:
         """The probability of each column, for each upright RGB picture. Raises :class:`ModelError`."""
         self.check()

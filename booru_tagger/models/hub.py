@@ -185,7 +185,7 @@ class Hub:
             if answer.status_code == 200:
                 start = 0
             with begun.open("ab" if start else "wb") as stream:
-                for chunk in answer.iter_bytes():  # as they come, so that what has come is kept
+                for chunk in answer.iter_bytes():  # as they come: what is waited for would be lost
                     start += len(chunk)
                     if start > file.bytes:
                         break  # too long: the comparison of hashes says so

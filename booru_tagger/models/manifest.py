@@ -30,6 +30,8 @@ class DetectorSpec:
     """How to run the detector.
 
     ``sides``: longest sides in pixels that the picture is scaled to, one run each, merged by NMS.
+    ``head_shares``: for each side the heads that its run answers for, by their longer side as a share of the
+    picture's: none is found well both as a dot and as a wall (Singh & Davis, "SNIP", 2018). Empty: all.
     ``threshold``: lowest score of a face. ``nms_iou``: overlap from which the weaker of two boxes goes.
     """
 
@@ -41,6 +43,7 @@ class DetectorSpec:
     max_upscale: float = 2.0
     nms_iou: float = 0.5
     max_faces: int = 200
+    head_shares: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,10 @@ def _normalisation(table: Table) -> Normalisation:
 
 def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec:
     """The section ``detector``."""
-    table.only("file", "sides", "multiple", "max_upscale", "mean", "std", "threshold", "nms_iou", "max_faces")
+    table.only(
+        *("file", "sides", "head_shares", "multiple", "max_upscale", "mean", "std", "threshold"),
+        *("nms_iou", "max_faces"),
+    )
     sides = table.wholes("sides", low=32, high=8192)
     if not sides:
         table.fail("sides", "expected at least one side in pixels")
@@ -134,7 +140,22 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
         max_upscale=table.number("max_upscale", 2.0, low=0.01, high=100),
         nms_iou=table.share("nms_iou", 0.5),
         max_faces=table.whole("max_faces", 200, high=100_000),
+        head_shares=_head_shares(table, len(sides)),
     )
+
+
+def _head_shares(table: Table, sides: int) -> tuple[tuple[float, float], ...]:
+    """Pairs of bounds, one for each side."""
+    pairs = table.items("head_shares", ())
+    if pairs and len(pairs) != sides:
+        table.fail("head_shares", f"expected a pair for each of the {sides} sides, found {len(pairs)}")
+    bounds = []
+    for index, pair in enumerate(pairs):
+        if not isinstance(pair, list) or len(pair) != 2:
+            table.fail(f"head_shares.{index}", "expected two numbers, such as [0.0, 0.5]")
+        row = Table({"low": pair[0], "high": pair[1]}, table.where, f"{table.name}.head_shares.{index}")
+        bounds.append((row.number("low", high=1), row.number("high", high=1)))
+    return tuple(bounds)
 
 
 def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> RecogniserSpec:

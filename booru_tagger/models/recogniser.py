@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from booru_tagger.errors import ModelError
-from booru_tagger.imaging import Floats, Picture, Pixels, crop, square_around
+from booru_tagger.imaging import Floats, Picture, Pixels, Source, crop, fit, square_around
 from booru_tagger.models.bundle import RecogniserSpec, View
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box
@@ -65,24 +65,22 @@ class Recogniser:
 
     def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
         """One answer for each box, given in pixels of the upright original."""
-        scale = picture.scale
+        scale, size = picture.scale, self.spec.size
         scaled = [Box(*(value * scale for value in box)) for box in boxes]
         return self._answers(
-            [self._view(picture.pixels, box, view.expand, view) for box in scaled for view in self.spec.views]
+            [
+                _turned(crop(picture.image, square_around(box, view.expand), size), view)
+                for box in scaled
+                for view in self.spec.views
+            ]
         )
 
-    def recognise_crop(self, pixels: Pixels) -> Recognition:
+    def recognise_crop(self, source: Source) -> Recognition:
         """The answer for a picture that is a face crop already, cut by the bundle's own crop rule."""
-        height, width = pixels.shape[:2]
-        whole = Box(0, 0, width, height)
-        views = self.spec.views
+        spec = self.spec
         return self._answers(
-            [self._view(pixels, whole, view.expand / self.spec.expand, view) for view in views]
+            [_turned(fit(source, spec.size, view.expand / spec.expand), view) for view in spec.views]
         )[0]
-
-    def _view(self, pixels: Pixels, box: Box, expand: float, view: View) -> Pixels:
-        face = crop(pixels, square_around(box, expand), self.spec.size)
-        return face[:, ::-1] if view.flip else face
 
     def _answers(self, crops: list[Pixels]) -> list[Recognition]:
         """Run all crops, the views of one face next to each other, and average each face's views."""
@@ -118,6 +116,10 @@ class Recogniser:
             values = np.nan_to_num(values)
             kept[name] = values if name == "embedding" else np.clip(values, 0, 1)
         return kept
+
+
+def _turned(face: Pixels, view: View) -> Pixels:
+    return face[:, ::-1] if view.flip else face
 
 
 def _mean(values: Floats, views: int) -> Floats:

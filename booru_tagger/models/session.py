@@ -6,28 +6,17 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
+from booru_tagger.models import saturation
+from booru_tagger.models.providers import PROVIDERS
 
 Array: TypeAlias = npt.NDArray[Any]
 Source: TypeAlias = Path | bytes | Callable[[], bytes]
-
-PROVIDERS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "cpu": ("CPUExecutionProvider", "onnxruntime"),
-        "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu"),
-        "tensorrt": ("TensorrtExecutionProvider", "onnxruntime-gpu"),
-        "directml": ("DmlExecutionProvider", "onnxruntime-directml"),
-        "coreml": ("CoreMLExecutionProvider", "onnxruntime"),
-        "openvino": ("OpenVINOExecutionProvider", "onnxruntime-openvino"),
-    }
-)
-"""Our name of each execution provider -> onnxruntime's name and the package that brings it."""
 
 _FATAL = 4
 """onnxruntime's severity above which it prints: whatever matters reaches us as an exception."""
@@ -54,7 +43,18 @@ class Session:
         self.threads = threads
         self._source: Source | None = source
         self._session: Any = None
+        self._names: list[str] = []
         self._lock = threading.Lock()
+
+    @property
+    def batch(self) -> int:
+        """Pictures that the provider should be given at once, where there are so many."""
+        return PROVIDERS[self.provider].batch
+
+    @property
+    def used(self) -> str:
+        """onnxruntime's name of the provider that the model really runs on. Loads it."""
+        return str(self._loaded().get_providers()[0])
 
     @property
     def inputs(self) -> dict[str, tuple[int | str | None, ...]]:
@@ -69,18 +69,19 @@ class Session:
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the model; returns all its outputs by name. Raises :class:`ModelError`."""
         session = self._loaded()
-        names = [item.name for item in session.get_outputs()]
         try:
-            values = session.run(names, dict(feeds))
+            values = session.run(self._names, dict(feeds))
         except Exception as error:  # onnxruntime's errors share no base but Exception
             raise ModelError(f"{self.name}: the model failed: {_first_line(error)}") from error
-        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+        return {name: np.asarray(value) for name, value in zip(self._names, values, strict=True)}
 
     def _loaded(self) -> Any:
         if self._session is None:
             with self._lock:
                 if self._session is None:
-                    self._session = self._load()
+                    session = self._load()
+                    self._names = [item.name for item in session.get_outputs()]
+                    self._session = session
                     self._source = None  # the bytes are not needed twice
         return self._session
 
@@ -89,11 +90,11 @@ class Session:
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime  # 0.1 s that only a program which runs a model should pay
 
-        wanted, package = PROVIDERS[self.provider]
+        wanted = PROVIDERS[self.provider].onnx
         if wanted not in onnxruntime.get_available_providers():
             raise MissingExtraError(
-                f"provider {self.provider!r} is not in the installed onnxruntime; install it with: "
-                f"pip uninstall -y onnxruntime && pip install {package}"
+                f"provider {self.provider!r} is not in the installed onnxruntime; "
+                f"{PROVIDERS[self.provider].install}"
             )
         onnxruntime.set_default_logger_severity(_FATAL)
         options = onnxruntime.SessionOptions()
@@ -102,6 +103,8 @@ class Session:
         options.inter_op_num_threads = 1
         source = self._model()
         try:
+            if saturation.is_quantised(source) and saturation.overflows(onnxruntime):
+                options.add_session_config_entry("session.x64quantprecision", "1")
             session = onnxruntime.InferenceSession(source, options, providers=[wanted])
         except Exception as error:  # as above
             raise ModelError(

@@ -2,8 +2,9 @@
 
 from booru_tagger.runner.batch import attempt, run
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.output import Kept, Output
-from booru_tagger.runner.report import Failure, Listener, Outcome, Report
+from booru_tagger.runner.output import Kept, Output, Sink
+from booru_tagger.runner.report import Failure, Listener, Outcome, Report, Reviewer
+from booru_tagger.runner.rewriting import rewrite
 
 __all__ = [
     "Failure",
@@ -14,6 +15,9 @@ __all__ = [
     "Outcome",
     "Output",
     "Report",
+    "Reviewer",
+    "Sink",
     "attempt",
+    "rewrite",
     "run",
 ]

@@ -5,16 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from booru_tagger.errors import BooruTaggerError, ModelError, OutputError, TooLargeImageError
+from booru_tagger.errors import (
+    BooruTaggerError,
+    ClusterError,
+    MissingExtraError,
+    ModelError,
+    OutputError,
+    TooLargeImageError,
+)
 from booru_tagger.parallel import Executor
 from booru_tagger.policy import Policy
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.output import Output
-from booru_tagger.runner.report import Listener, Outcome, Report
+from booru_tagger.runner.output import Kept, Sink
+from booru_tagger.runner.report import Listener, Outcome, Report, Reviewer
 from booru_tagger.tagger import failed
 from booru_tagger.types import PictureError, TagResult
 
@@ -32,17 +39,41 @@ def run(
     *,
     executor: Executor,
     policy: Policy,
-    output: Output | None = None,
+    output: Sink | None = None,
+    reviewer: Reviewer | None = None,
     listener: Listener = lambda outcome: None,
 ) -> Report:
     """Tag all ``items`` and give each result to ``output``; without one, nothing is written.
+
+    What people said of faces, as ``reviewer`` knows it, outweighs what was found.
 
     Items are paths, results of what failed already, and ``None`` where the source may be long in coming (see
     :class:`Executor`). A picture that fails is part of the report, and the rest goes on. The run ends early,
     and its report says why, on SIGINT and SIGTERM (the write in progress is finished) and where nothing more
     can be written (disk full, journal lost). Other errors, such as a model's, are raised.
     """
-    return _Run(tag, executor, policy, output, listener).go(items)
+    return _Run(tag, executor, policy, output, reviewer, listener).go(items)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """In a worker, perhaps on another machine: nothing here writes, or raises for the sake of one picture."""
+
+    tag: TagFunction
+    policy: Policy
+
+    def __call__(self, job: _Job) -> tuple[Path, TagResult]:
+        path, result = job
+        if result is None:
+            result = attempt(self.tag, path)
+        if result.error is None:
+            result = replace(result, tags=self.policy.apply(result.tags))
+        return path, result
+
+    def lost(self, job: _Job, reason: str) -> tuple[Path, TagResult]:
+        """The result of a picture that no worker survives."""
+        path, _ = job
+        return path, failed(path, ClusterError(f"{path}: {reason}; it may need too much memory"))
 
 
 class _Run:
@@ -51,11 +82,12 @@ class _Run:
         tag: TagFunction,
         executor: Executor,
         policy: Policy,
-        output: Output | None,
+        output: Sink | None,
+        reviewer: Reviewer | None,
         listener: Listener,
     ) -> None:
-        self._tag, self._executor, self._policy = tag, executor, policy
-        self._output, self._listener = output, listener
+        self._work, self._executor = _Work(tag, policy), executor
+        self._output, self._reviewer, self._listener = output, reviewer, listener
         self._report = Report()
         self._drawn = 0
 
@@ -102,26 +134,24 @@ class _Run:
         with self._interrupts.shield():
             return self._output.is_done(path)
 
-    def _work(self, job: _Job) -> tuple[Path, TagResult]:
-        """In a worker: nothing here writes, or raises for the sake of one picture."""
-        path, result = job
-        if result is None:
-            result = attempt(self._tag, path)
-        if result.error is None:
-            result = replace(result, tags=self._policy.apply(result.tags))
-        return path, result
-
     def _outcome(self, path: Path, result: TagResult) -> Outcome:
         """Back in the main thread, so that no two pictures are written at once."""
         if self._output is None or result.error is not None:
             return Outcome(result.path, result)
-        kept = self._output.keep(path, result)
+        try:
+            if self._reviewer is not None:
+                result = self._reviewer.revise(path, result)
+            kept = self._output.keep(path, result)
+            if self._reviewer is not None and not kept.failures:
+                self._report.uncertain += self._reviewer.note(path, result)
+        except OutputError as error:  # of the journal
+            kept = Kept(failures=[error], fatal=error)
         if kept.fatal is not None:
             self._report.stopped = kept.fatal
         if kept.failures:
             message = "; ".join(str(error) for error in kept.failures)
-            error = PictureError(kept.failures[0].kind, message)
-            result = TagResult(result.path, result.width, result.height, error=error, model=result.model)
+            said = PictureError(kept.failures[0].kind, message)
+            result = TagResult(result.path, result.width, result.height, error=said, model=result.model)
         return Outcome(result.path, result, tuple(kept.changed))
 
     def _tell(self, outcome: Outcome) -> None:
@@ -130,11 +160,11 @@ class _Run:
 
 
 def attempt(tag: TagFunction, path: Path) -> TagResult:
-    """The picture's result, failed where it raises. A :class:`ModelError` goes through: it would be the same
-    for every picture."""
+    """The picture's result, failed where it raises. What would be the same for every picture goes through:
+    a :class:`ModelError`, or a :class:`MissingExtraError` for what the model is to run on."""
     try:
         return tag(path)
-    except ModelError:
+    except (ModelError, MissingExtraError):
         raise
     except BooruTaggerError as error:
         return failed(path, error)

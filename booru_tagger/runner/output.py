@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.journal import Journal, Ownership
@@ -35,12 +36,24 @@ class Kept:
     fatal: BooruTaggerError | None = None
 
 
+class Sink(Protocol):
+    """Where a run's results go: files, or a booru. Used from one thread."""
+
+    def is_done(self, picture: Path, /) -> bool:
+        """Whether an earlier run did all there is to do. Raises OutputError where no more can be done."""
+        ...
+
+    def keep(self, picture: Path, result: TagResult, /) -> Kept:
+        """Store ``result``. What goes wrong is in the answer."""
+        ...
+
+
 class Output:
     """Hands results to writers, and tells the journal. To be used from one thread.
 
     ``fingerprint`` stands for the model and all settings that shape what is written: a picture that the
-    journal has under another one is done again, and under ``force`` each is. ``suffixes`` are the extensions
-    of pictures, for the search for two that would share a sidecar.
+    journal has under another one is done again, and under ``force`` each is. Tags of ours
+    that a person took out stay out, unless ``respect_deletions`` is false.
     """
 
     def __init__(
@@ -51,15 +64,15 @@ class Output:
         journal: Journal | None = None,
         fingerprint: str = "",
         force: bool = False,
-        suffixes: Collection[str] = (),
+        respect_deletions: bool = True,
     ) -> None:
         self._writers = writers
         self._naming = naming
         self._journal = journal
         self._fingerprint = fingerprint
         self._force = force
-        self._suffixes = suffixes
-        may_collide = naming.scheme == "stem" or naming.output is not None
+        self._respect_deletions = respect_deletions
+        may_collide = naming.scheme != "full" or naming.output is not None
         self._looks_for_rivals = may_collide and any(_has_sidecars(writer, naming) for writer in writers)
 
     def is_done(self, picture: Path) -> bool:
@@ -92,7 +105,7 @@ class Output:
         kept = Kept()
         try:
             if self._looks_for_rivals:
-                refuse_rival(picture, self._naming, self._suffixes)
+                refuse_rival(picture, self._naming)
             targets = {writer.name: writer.target(picture) for writer in self._writers}
         except OutputError as error:
             kept.failures.append(error)
@@ -120,7 +133,8 @@ class Output:
             if target is None or kept.fatal is not None:
                 continue
             try:
-                account = _write(writer, self._job(picture, result, writer.name, target))
+                job = self._job(picture, result, writer.name, target)
+                account = _write(writer, job, despite_deletions=not self._respect_deletions)
             except BooruTaggerError as error:
                 kept.failures.append(error)
                 kept.fatal = error if _is_full(error) else None
@@ -137,10 +151,10 @@ class Output:
         return Job(picture, result, result.tags, mine.owned, mine.deleted, announce)
 
 
-def _write(writer: Writer, job: Job) -> Written:
+def _write(writer: Writer, job: Job, *, despite_deletions: bool) -> Written:
     """Writers come from other packages, too: a mistake in one must not end a run over ten thousand files."""
     try:
-        return writer.write(job)
+        return writer.write(_despite_deletions(writer, job) if despite_deletions else job)
     except BooruTaggerError:
         raise
     except Exception as error:
@@ -149,6 +163,33 @@ def _write(writer: Writer, job: Job) -> Written:
         raise OutputError(
             f"{job.picture}: unexpected error of the writer {writer.name!r} ({reason})"
         ) from error
+
+
+class _CalledOffError(Exception):
+    """Keeps a writer from swapping its file in; holds what it would have done."""
+
+    def __init__(self, account: Written) -> None:
+        super().__init__()
+        self.account = account
+
+
+def _call_off(account: Written) -> None:
+    raise _CalledOffError(account)
+
+
+def _despite_deletions(writer: Writer, job: Job) -> Job:
+    """The job under which tags that a person took out are new, and so written again.
+
+    Which of ours are gone, the writer alone can tell; it is asked, and called off before it changes anything.
+    """
+    known = replace(job, deleted=frozenset())
+    if not job.owned:
+        return known
+    try:
+        account = writer.write(replace(known, announce=_call_off))
+    except _CalledOffError as called_off:
+        account = called_off.account
+    return replace(known, owned=job.owned - account.deleted)
 
 
 def _is_full(error: BooruTaggerError) -> bool:

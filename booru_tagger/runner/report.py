@@ -40,13 +40,23 @@ class Listener(Protocol):
     def __call__(self, outcome: Outcome, /) -> None: ...
 
 
+class Reviewer(Protocol):
+    """Speaks for the people who judged faces; both methods may raise :class:`OutputError`."""
+
+    def revise(self, picture: Path, result: TagResult) -> TagResult:
+        """The result as they see it."""
+
+    def note(self, picture: Path, result: TagResult) -> int:
+        """Hears what was written; the number of faces that somebody should look at."""
+
+
 @dataclass(slots=True)
 class Report:
     """How a run went.
 
     ``tagged``, ``skipped`` (done in an earlier run) and ``failed`` add up to the pictures dealt with;
     ``not_done`` counts those known of that a run which ended early did not come to. ``stopped`` is what ended
-    it early, ``signal`` the number of the signal that did.
+    it early, ``signal`` the number of the signal that did. ``uncertain`` faces wait for a person to look.
     """
 
     tagged: int = 0
@@ -54,6 +64,7 @@ class Report:
     failed: int = 0
     not_done: int = 0
     changed_files: int = 0
+    uncertain: int = 0
     failures: list[Failure] = field(default_factory=list)
     stopped: BooruTaggerError | None = None
     signal: int | None = None

@@ -24,7 +24,15 @@ class Root:
     """A folder as the user named it, and the observer behind it, if any: with ``polling`` there is none."""
 
     def __init__(
-        self, path: Path, walk: Walk, names: Names, inbox: Inbox, *, recursive: bool, polling: bool
+        self,
+        path: Path,
+        walk: Walk,
+        names: Names,
+        inbox: Inbox,
+        *,
+        recursive: bool,
+        file_links: bool,
+        polling: bool,
     ) -> None:
         self.path = path
         self.polling = polling
@@ -33,6 +41,7 @@ class Root:
         self._names = names
         self._inbox = inbox
         self._recursive = recursive
+        self._file_links = file_links
         self._real = ""
         self._identity: tuple[int, int] | None = None
         self._was_missed = False
@@ -123,10 +132,13 @@ class Root:
 
     def file(self, path: str, *, writing: bool) -> None:
         relative = self._below(path)
-        if relative is not None and self._names.wants(relative):
+        if relative is not None and self._names.wants(relative) and self._may_be_link(path):
             self._inbox.put_file(str(self.path / relative), writing=writing)
         else:
             self._inbox.count()
+
+    def _may_be_link(self, path: str) -> bool:
+        return self._file_links or not Path(path).is_symlink()
 
     def folder(self, path: str) -> None:
         relative = self._below(path)

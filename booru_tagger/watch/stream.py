@@ -56,6 +56,7 @@ class Watch:
         names: Names,
         *,
         recursive: bool = True,
+        file_links: bool = True,
         polling: bool = False,
         once: bool = False,
         settle: float | None = None,
@@ -72,7 +73,10 @@ class Watch:
         self._retries = Retries() if retries is None else retries
         self._listings = Listings(clock)
         self._roots = [
-            Root(folder, walk, names, self._inbox, recursive=recursive, polling=polling) for folder in folders
+            Root(
+                folder, walk, names, self._inbox, recursive=recursive, file_links=file_links, polling=polling
+            )
+            for folder in folders
         ]
         self._in_flight: set[str] = set()
         self._unreadable: dict[str, bool] = {}

@@ -16,10 +16,15 @@ NAMESPACES = {
 """Hydrus's namespaces for Danbooru's categories; general tags have none."""
 
 
+def spell(tag: Tag) -> str:
+    """The tag as hydrus wants it."""
+    return NAMESPACES.get(tag.category, "") + to_spaces(tag.tag).lower()
+
+
 class HydrusWriter(TextWriter):
     """``a.png.txt``: ``character:hatsune miku``, ``aqua hair``, one to a line."""
 
     name = "hydrus"
 
     def spell(self, tag: Tag) -> str:
-        return NAMESPACES.get(tag.category, "") + to_spaces(tag.tag).lower()
+        return spell(tag)

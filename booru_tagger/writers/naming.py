@@ -1,21 +1,21 @@
 """Where the sidecars of a picture lie, and which pictures would share one.
 
 ``full`` keeps the picture's whole name (``a.png.txt``: hydrus, gallery-dl, digiKam), ``stem`` drops its
-extension (``a.txt``: trainers). With ``output`` the same tree grows in another folder.
+extension (``a.txt``: trainers), and ``stem-or-full`` does that where no other picture has the same stem. With
+``output`` the same tree grows in another folder.
 """
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import OutputError
 
-Scheme = Literal["full", "stem"]
+Scheme = Literal["full", "stem", "stem-or-full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,45 @@ class Naming:
     """How a picture's path becomes that of its sidecar.
 
     Below ``output`` stands the picture's path relative to the innermost of ``roots`` that holds it; without
-    roots, its name alone.
+    roots, its name alone. ``suffixes`` are the extensions of pictures, with the dot, in lower case: by them,
+    and the same in upper case, pictures of the same stem are looked for.
     """
 
     scheme: Scheme = "full"
     output: Path | None = None
     roots: tuple[Path, ...] = ()
+    suffixes: Collection[str] = field(default=(), repr=False)
 
     def sidecar(self, picture: Path, extension: str) -> Path:
         """``extension`` with its dot. Raises :class:`OutputError` for a picture in none of the roots."""
-        name = picture.name if self.scheme == "full" else picture.stem
-        return self.folder(picture) / (name + extension)
+        return self.folder(picture) / (self._name(picture) + extension)
+
+    def rivals(self, picture: Path) -> Iterator[Path]:
+        """Other pictures on the disk that would be written to the sidecar of ``picture``."""
+        name = self._name(picture)
+        names = [name] if self.scheme != "stem" else []
+        names += self._named(name) if self.scheme != "full" else []
+        return (rival for rival in self._standing(picture, names) if self._name(rival) == name)
+
+    def _name(self, picture: Path) -> str:
+        if self.scheme == "full":
+            return picture.name
+        if self.scheme == "stem-or-full" and any(self._standing(picture, self._named(picture.stem))):
+            return picture.name
+        return picture.stem
+
+    def _named(self, stem: str) -> list[str]:
+        return [stem + form for suffix in self.suffixes for form in (suffix, suffix.upper())]
+
+    def _standing(self, picture: Path, names: Collection[str]) -> Iterator[Path]:
+        """Those of ``names`` that are other pictures whose sidecars lie in the same folder."""
+        folders = [picture.parent]
+        if self.output is not None and self.roots:
+            inside = self._relative(picture).parent
+            folders += [root / inside for root in self.roots]
+        for path in (folder / name for folder in folders for name in names):
+            if path != picture and path.is_file() and not _is_same_file(path, picture):
+                yield path
 
     def folder(self, picture: Path) -> Path:
         """The folder in which the picture's sidecars lie."""
@@ -54,56 +82,33 @@ class Naming:
         return full.relative_to(max(holding, key=lambda root: len(root.parts)))
 
 
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is gone
+        return False
+
+
 def _absolute(path: Path) -> Path:
     # Not resolve(): a linked folder is mirrored under the name the user gave it. abspath drops "..".
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-def collisions(pictures: Iterable[Path], naming: Naming) -> dict[Path, tuple[Path, ...]]:
-    """Sidecars (without extension) that several of ``pictures`` would be written to, with those pictures.
+def refuse_rival(picture: Path, naming: Naming) -> None:
+    """Raises :class:`OutputError` where another picture on the disk would be written to the same sidecar.
 
-    The same picture named twice is no collision.
+    A few dozen look-ups instead of a listing, so that it can be asked for each picture of an endless stream.
     """
-    claims: defaultdict[str, dict[str, Path]] = defaultdict(dict)
-    for picture in pictures:
-        place = os.path.normcase(_absolute(naming.sidecar(picture, "")))
-        claims[place].setdefault(os.path.normcase(_absolute(picture)), picture)
-    return {Path(place): tuple(found.values()) for place, found in claims.items() if len(found) > 1}
-
-
-def refuse_collisions(pictures: Iterable[Path], naming: Naming) -> None:
-    """Raises :class:`OutputError` that names the first two pictures which would share a sidecar."""
-    for place, (first, second, *_) in collisions(pictures, naming).items():
-        raise _collision(first, second, place, naming)
-
-
-def refuse_rival(picture: Path, naming: Naming, suffixes: Iterable[str]) -> None:
-    """The same for one picture of an endless stream: a few dozen look-ups instead of a listing.
-
-    ``suffixes`` are the extensions of pictures, with the dot, in lower case; upper case is tried as well.
-    Raises :class:`OutputError` where another picture on the disk would be written to the same sidecar.
-    """
-    for rival in _rivals(picture, naming, suffixes):
-        if rival.is_file() and not rival.samefile(picture):
-            raise _collision(min(picture, rival), max(picture, rival), naming.sidecar(picture, ""), naming)
-
-
-def _rivals(picture: Path, naming: Naming, suffixes: Iterable[str]) -> Iterable[Path]:
-    if naming.scheme == "stem":
-        names = [picture.stem + form for suffix in suffixes for form in (suffix, suffix.upper())]
-    else:
-        names = [picture.name]
-    folders = [picture.parent]
-    if naming.output is not None and naming.roots:
-        inside = naming._relative(picture).parent
-        folders += [root / inside for root in naming.roots]
-    return (folder / name for folder in folders for name in names if folder / name != picture)
+    for rival in naming.rivals(picture):
+        raise _collision(min(picture, rival), max(picture, rival), naming.sidecar(picture, ""), naming)
 
 
 def _collision(first: Path, second: Path, place: Path, naming: Naming) -> OutputError:
     message = f"{first} and {second} would both be written to {place}.*; "
-    if naming.scheme == "stem":
+    if naming.scheme != "full" and first.name != second.name:
         message += f"use --sidecar-name full ({first.name}.*, {second.name}.*), or rename one of them"
+        if naming.scheme == "stem":
+            message += "; --sidecar-name stem-or-full does so for such pictures alone"
     else:
         message += "write them to different --output folders, one run each"
     return OutputError(message)

@@ -1,7 +1,12 @@
-"""Damage that pictures suffer in the wild, on single pictures (numpy) and on whole batches (torch)."""
+"""Damage that pictures suffer in the wild, on single pictures (numpy) and on whole batches (torch).
+
+What works on batches draws its chances on the CPU, so that a seed gives the same run on every device, and
+computes where the batch lies.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 
@@ -67,7 +72,7 @@ def warp(batch: Tensor, size: int, zoom: tuple[float, float], generator: torch.G
             torch.stack([sine * stretch * mirror, cosine, shift_y], 1),
         ],
         1,
-    )
+    ).to(batch.device)
     grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
     source = batch
     if batch.shape[-1] > 1.5 * size:  # grid_sample does not antialias
@@ -75,31 +80,91 @@ def warp(batch: Tensor, size: int, zoom: tuple[float, float], generator: torch.G
     return F.grid_sample(source, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def _chosen(count: int, share: float, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Indices of a random ``share`` of ``count`` pictures."""
+    return torch.nonzero(torch.rand(count, generator=generator) < share).flatten().to(device)
+
+
 def blur_some(batch: Tensor, generator: torch.Generator, share: float = 0.3) -> Tensor:
     """Take detail out of some pictures, as if their faces had been small: down to 24-80 px and up again."""
-    chosen = torch.rand(len(batch), generator=generator) < share
-    if not chosen.any():
-        return batch
+    chosen = _chosen(len(batch), share, generator, batch.device)
     size = batch.shape[-1]
     low = int(torch.randint(24, 81, (1,), generator=generator))
-    if low >= size:
+    if low >= size or not len(chosen):
         return batch
     small = F.interpolate(batch[chosen], size=(low, low), mode="bilinear", antialias=True)
-    batch = batch.clone()
-    batch[chosen] = F.interpolate(small, size=(size, size), mode="bilinear")
-    return batch
+    large = F.interpolate(small, size=(size, size), mode="bilinear")
+    return batch.index_copy(0, chosen, large)
 
 
 def erase_some(batch: Tensor, generator: torch.Generator, share: float = 0.3) -> Tensor:
     """Cover a random rectangle of some pictures (Zhong et al., "Random erasing", 2017)."""
-    size = batch.shape[-1]
-    for index in torch.nonzero(torch.rand(len(batch), generator=generator) < share).flatten().tolist():
-        height, width = (torch.rand(2, generator=generator) * 0.3 * size + 0.08 * size).int().tolist()
-        top = int(torch.rand((), generator=generator) * (size - height))
-        left = int(torch.rand((), generator=generator) * (size - width))
-        colour = torch.rand(3, 1, 1, generator=generator) * 2 - 1
-        batch[index, :, top : top + height, left : left + width] = colour
-    return batch
+    count, size = len(batch), batch.shape[-1]
+    sides = torch.rand(count, 2, generator=generator) * 0.3 + 0.08
+    starts = torch.rand(count, 2, generator=generator) * (1 - sides)
+    sides[torch.rand(count, generator=generator) >= share] = 0
+    colour = (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1).to(batch.device)
+    starts, ends = (starts * size).to(batch.device), ((starts + sides) * size).to(batch.device)
+    axis = torch.arange(size, device=batch.device).expand(count, size)
+    down = (axis >= starts[:, :1]) & (axis < ends[:, :1])
+    across = (axis >= starts[:, 1:]) & (axis < ends[:, 1:])
+    return torch.where(down[:, None, :, None] & across[:, None, None, :], colour, batch)
+
+
+_BLOCK = 8
+_LUMA_QUANTA = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""Table K.1 of ITU-T T.81; chroma, at half the resolution, is quantised by the same table, which is close."""
+
+
+@functools.cache
+def _cosines() -> Tensor:
+    """The orthonormal DCT-II matrix ``(8, 8)``."""
+    index = torch.arange(_BLOCK, dtype=torch.float32)
+    matrix = torch.cos(math.pi / _BLOCK * (index[None] + 0.5) * index[:, None]) * math.sqrt(2 / _BLOCK)
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+def _quantise(channel: Tensor, quanta: Tensor) -> Tensor:
+    """``(N, C, H, W)`` in 0 to 255 through 8x8 cosine transforms rounded to ``quanta (N, 8, 8)``."""
+    count, planes, height, width = channel.shape
+    rows, columns = height // _BLOCK, width // _BLOCK
+    cosines = _cosines().to(channel.device)
+    blocks = channel.reshape(count, planes, rows, _BLOCK, columns, _BLOCK).transpose(3, 4) - 128
+    steps = quanta[:, None, None, None]
+    rounded = torch.round(cosines @ blocks @ cosines.T / steps) * steps
+    return (cosines.T @ rounded @ cosines + 128).transpose(3, 4).reshape(channel.shape)
+
+
+def jpeg_some(batch: Tensor, generator: torch.Generator, share: float = 0.2) -> Tensor:
+    """JPEG damage of qualities 25 to 80 on some pictures of values from -1 to 1, without leaving the device.
+
+    The side must be a multiple of 16. As libjpeg does it, with chroma at half the resolution.
+    """
+    chosen = _chosen(len(batch), share, generator, batch.device)
+    if not len(chosen):
+        return batch
+    quality = torch.randint(25, 81, (len(chosen), 1, 1), generator=generator).float()
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+    quanta = (torch.tensor(_LUMA_QUANTA) * scale).round().clamp(min=1).to(batch.device)
+    red, _, blue = ((batch[chosen].float() + 1) * 127.5).unbind(1)
+    luma = _luma(batch[chosen].float() + 1) * 127.5
+    chroma = torch.stack([(blue - luma) * 0.564 + 128, (red - luma) * 0.713 + 128], 1)
+    luma = _quantise(luma[:, None], quanta)[:, 0]
+    chroma = F.interpolate(_quantise(F.avg_pool2d(chroma, 2), quanta), scale_factor=2.0, mode="bilinear")
+    blue, red = (chroma[:, 0] - 128) / 0.564 + luma, (chroma[:, 1] - 128) / 0.713 + luma
+    green = (luma - GREY[0] * red - GREY[2] * blue) / GREY[1]
+    damaged = (torch.stack([red, green, blue], 1) / 127.5 - 1).clamp(-1, 1)
+    return batch.index_copy(0, chosen, damaged.to(batch.dtype))
 
 
 def light(batch: Tensor, generator: torch.Generator) -> Tensor:
@@ -109,14 +174,18 @@ def light(batch: Tensor, generator: torch.Generator) -> Tensor:
     def normal(spread: float, channels: int = 1) -> Tensor:
         return torch.randn(count, channels, 1, 1, generator=generator) * spread
 
-    return ((batch + 1) * torch.exp(normal(0.10) + normal(0.045, 3)) - 1 + normal(0.06)).clamp(-1, 1)
+    gain, shift = torch.exp(normal(0.10) + normal(0.045, 3)), normal(0.06) - 1
+    return ((batch + 1) * gain.to(batch.device) + shift.to(batch.device)).clamp(-1, 1)
+
+
+def _luma(batch: Tensor) -> Tensor:
+    return GREY[0] * batch[:, 0] + GREY[1] * batch[:, 1] + GREY[2] * batch[:, 2]
 
 
 def to_grey(batch: Tensor, chosen: Tensor) -> Tensor:
     """Take the colour out of the chosen pictures."""
-    weights = torch.tensor(GREY).view(1, 3, 1, 1)
-    grey = (batch * weights).sum(1, keepdim=True).expand_as(batch)
-    return torch.where(chosen.view(-1, 1, 1, 1), grey, batch)
+    grey = _luma(batch)[:, None].expand_as(batch)
+    return torch.where(chosen.to(batch.device).view(-1, 1, 1, 1), grey, batch)
 
 
 TURNS = (1.75, math.pi, 4.53)
@@ -129,13 +198,14 @@ def turn_hue(batch: Tensor, turns: Tensor, generator: torch.Generator) -> Tensor
     ``turns`` holds an index for each face, -1 to leave it alone. Hair and eye colour say who an anime
     character is; with others, the same drawing shows a stranger.
     """
-    chosen = turns >= 0
-    if not chosen.any():
+    chosen = torch.nonzero(turns >= 0).flatten()
+    if not len(chosen):
         return batch
+    angle = torch.tensor(TURNS)[turns[chosen]] + torch.randn(len(chosen), generator=generator) * 0.15
+    chosen, angle = chosen.to(batch.device), angle.to(batch.device)
     faces = (batch[chosen] + 1) / 2
-    angle = torch.tensor(TURNS)[turns[chosen]] + torch.randn(len(faces), generator=generator) * 0.15
     red, green, blue = faces.unbind(1)
-    luma = (faces * torch.tensor(GREY).view(1, 3, 1, 1)).sum(1)
+    luma = _luma(faces)
     chroma_u, chroma_v = blue - luma, red - luma
     cosine, sine = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
     turned_u, turned_v = cosine * chroma_u - sine * chroma_v, sine * chroma_u + cosine * chroma_v
@@ -144,6 +214,4 @@ def turn_hue(batch: Tensor, turns: Tensor, generator: torch.Generator) -> Tensor
     turned = torch.stack([turned_red, turned_green, turned_blue], 1)
     skin = ((red > green) & (green > blue * 0.95) & (red > 0.55) & (red - blue < 0.38)).float().unsqueeze(1)
     skin = F.avg_pool2d(skin, 5, 1, 2)
-    result = batch.clone()
-    result[chosen] = (skin * faces + (1 - skin) * turned).clamp(0, 1) * 2 - 1
-    return result
+    return batch.index_copy(0, chosen, (skin * faces + (1 - skin) * turned).clamp(0, 1) * 2 - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -77,17 +77,24 @@ class BackboneNet(FaceNet):
         eyes: int,
         dropout: float = 0.0,
     ) -> None:
-        nn.Module.__init__(self)  # FaceNet's own would build another trunk
-        channels = backbone(arch).channels
+        backbone(arch)  # or complain
         self.arch = arch
-        self.trunk = BackboneTrunk(_body(arch))  # type: ignore[assignment]
-        self.drop = nn.Dropout(dropout)
-        self.embed = nn.Linear(channels, embedding, bias=False)
-        self.norm = nn.BatchNorm1d(embedding)
-        self.prototypes = nn.Parameter(torch.randn(characters + extra, embedding) * 0.05)
-        self.stranger = nn.Parameter(torch.tensor(0.3))
-        self.hair = nn.Linear(channels, hair)
-        self.eyes = nn.Linear(channels, eyes)
+        super().__init__(
+            (),
+            (),
+            embedding=embedding,
+            characters=characters,
+            extra=extra,
+            hair=hair,
+            eyes=eyes,
+            dropout=dropout,
+        )
+
+    def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
+        return BackboneTrunk(_body(self.arch))
+
+    def _channels(self, widths: Sequence[int]) -> tuple[int, ...]:
+        return (backbone(self.arch).channels,)
 
 
 def backbone(arch: str) -> Backbone:

@@ -52,6 +52,17 @@ def put_part(
     return write_manifest(folder, manifest)
 
 
+def copy_bundle(source: Path, target: Path) -> Bundle:
+    """Put the bundle in ``source`` into the folder ``target`` as well. Raises :class:`ModelError`."""
+    bundle = Bundle.load(source)
+    target.mkdir(parents=True, exist_ok=True)
+    if source.resolve() != target.resolve():
+        for name in bundle.files:
+            _replace(target / name, bundle.read(name))
+        write_manifest(target, read_manifest(source))
+    return bundle
+
+
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
     """Write the manifest, and take it back if the runtime does not accept it. Raises :class:`ModelError`."""
     path = folder / MANIFEST

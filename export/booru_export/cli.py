@@ -42,6 +42,10 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
         click.option("--start", type=PATH, help="Checkpoint of an earlier run to begin with the weights of."),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto."),
+        click.option(
+            "--amp/--no-amp", default=None, help="Compute in bfloat16 where safe (default: on accelerators)."
+        ),
     ):
         command = option(command)
     return command
@@ -51,29 +55,40 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
 @click.option("--recipe", default="detector", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--scenes", type=PATH, required=True, help="boxes.jsonl, or the folder that holds it.")
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
+)
 @_run_options
 def train_detector(
     recipe: str,
     scenes: Path,
     more_scenes: tuple[Path, ...],
+    workers: int,
     out: Path,
     minutes: float | None,
     start: Path | None,
     resume: bool,
     threads: int | None,
+    device: str,
+    amp: bool | None,
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
     need_torch()
+    from booru_export import distributed
     from booru_export import train as loop
+    from booru_export.checkpoint import start_from
     from booru_export.detector.task import DetectorTask
+    from booru_export.device import device_named
     from booru_export.recipe import DetectorRecipe, read_recipe
 
     _prepare(threads, out, resume)
-    chosen = read_recipe(DetectorRecipe, recipe)
-    task = DetectorTask(chosen, scenes, more_scenes)
-    if start and not resume:
-        loop.start_from(task.net, start)
-    checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
+    with distributed.together(device) as own:
+        chosen = distributed.own_samples(read_recipe(DetectorRecipe, recipe))
+        place = device_named(own, amp)
+        task = DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
+        if start and not resume:
+            start_from(task.net, start)
+        checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
 
@@ -81,29 +96,46 @@ def train_detector(
 @click.option("--recipe", default="recogniser", show_default=True, help="A recipe's name or TOML file.")
 @click.option("--faces", type=PATH, required=True, help="faces.csv, its folder, or a folder of folders.")
 @click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
+@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
+@click.option(
+    "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
+)
+@click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
     recipe: str,
     faces: Path,
     scenes: Path | None,
+    more_scenes: tuple[Path, ...],
+    leave_out: tuple[str, ...],
+    teacher: Path | None,
     out: Path,
     minutes: float | None,
     start: Path | None,
     resume: bool,
     threads: int | None,
+    device: str,
+    amp: bool | None,
 ) -> None:
     """Train the recogniser on face crops, one label each."""
     need_torch()
+    from booru_export import distributed
     from booru_export import train as loop
+    from booru_export.checkpoint import start_from
+    from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
 
     _prepare(threads, out, resume)
-    chosen = read_recipe(RecogniserRecipe, recipe)
-    task = RecogniserTask(chosen, faces, scenes)
-    if start and not resume:
-        loop.start_from(task.net, start)
-    checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
+    with distributed.together(device) as own:
+        chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
+        place = device_named(own, amp)
+        task = RecogniserTask(
+            *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
+        )
+        if start and not resume:
+            start_from(task.net, start)
+        checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
 
@@ -141,20 +173,65 @@ def _prepare(threads: int | None, out: Path, resume: bool) -> None:
 
 
 @click.command()
-@click.argument("checkpoint", type=PATH)
+@click.argument("source", metavar="CHECKPOINT|BUNDLE", type=PATH)
 @click.option(
     "-o", "--output", type=PATH, required=True, help="The bundle's folder; made if it is not there."
 )
-@click.option("--calibrate", "data", type=PATH, help="Folder with faces/ and scenes/ to fit temperatures on.")
+@click.option(
+    "--calibrate",
+    "data",
+    type=PATH,
+    help="Folder with faces/ and scenes/ to fit temperatures and 8-bit scales on.",
+)
 @click.option("--canon", type=PATH, help="CSV of the characters' series, colours and implied tags.")
-def export(checkpoint: Path, output: Path, data: Path | None, canon: Path | None) -> None:
-    """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture."""
-    need_torch()
-    from booru_export.exporting import export_checkpoint
+@click.option(
+    "--int8",
+    type=click.Choice(["detector", "recogniser", "both"]),
+    help="Compute these in 8 bits, where the pictures of --calibrate show that it loses little.",
+)
+@click.option(
+    "--most-loss",
+    type=click.FloatRange(0, 1),
+    default=0.005,
+    show_default=True,
+    help="With --int8: what any figure may lose; 0.005 is half a point.",
+)
+def export(
+    source: Path, output: Path, data: Path | None, canon: Path | None, int8: str | None, most_loss: float
+) -> None:
+    """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
 
-    bundle, difference = export_checkpoint(checkpoint, output, data=data, canon=canon)
-    total = sum(record.bytes for record in bundle.files.values())
-    click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
+    With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
+    may be the same folder.
+    """
+    need_torch()
+    if int8 and data is None:
+        raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
+    if source.is_dir():
+        if not int8:
+            raise DataError(f"{source}: a bundle already; what is left to do with it is --int8")
+    else:
+        from booru_export.exporting import export_checkpoint
+
+        bundle, difference = export_checkpoint(source, output, data=data, canon=canon)
+        total = sum(record.bytes for record in bundle.files.values())
+        click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
+        source = output
+    if int8 and data is not None:
+        _to_int8(source, output, int8, data, most_loss)
+
+
+def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: float) -> None:
+    from booru_export.int8 import PARTS, to_int8
+
+    parts = [part for part in PARTS if which in (part, "both")]
+    for verdict in to_int8(source, output, parts, data, most_loss=most_loss):
+        before, after = (f"{size / 1e6:.1f} MB" for size in verdict.sizes)
+        click.echo(
+            f"{verdict.part}: {before} -> {after}" if verdict.taken else f"{verdict.part}: stays as it was"
+        )
+        for name, value in verdict.before.items():
+            click.echo(f"  {name:12} {value:.4f} -> {verdict.after[name]:.4f}")
 
 
 @click.command()
@@ -178,7 +255,21 @@ def export(checkpoint: Path, output: Path, data: Path | None, canon: Path | None
     show_default=True,
     help="With --tune: share of strangers that may get a name.",
 )
+@click.option(
+    "--known-named",
+    type=click.FloatRange(0, 1),
+    default=0.85,
+    show_default=True,
+    help="With --tune: share of known faces that should get one, right or wrong, at most.",
+)
+@click.option(
+    "--enrol",
+    type=click.IntRange(0),
+    default=0,
+    help="Enrol so many faces of each character that the bundle does not know, and tell the others by them.",
+)
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
+@click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")
 def evaluate(
     bundle: Path,
     data: Path,
@@ -186,17 +277,22 @@ def evaluate(
     strangers: Path | None,
     tune: bool,
     strangers_named: float,
+    known_named: float,
+    enrol: int,
     report: Path | None,
+    card: Path | None,
 ) -> None:
     """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
+    from booru_export.evaluate import Tuning
     from booru_export.judging import judge
 
-    figures, mistakes = judge(
-        bundle, data, part, strangers=strangers, tune=tune, strangers_named=strangers_named
-    )
-    for name, value in figures.items():
+    tuning = Tuning(strangers_named, known_named) if tune else None
+    judged = judge(bundle, data, part, strangers=strangers, tune=tuning, enrol=enrol)
+    for name, value in judged.figures.items():
         click.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
-    for label, taken, count in mistakes:
+    for label, taken, count in judged.mistakes:
         click.echo(f"{label} taken for {taken}: {count}")
     if report:
-        report.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        report.write_text(json.dumps(judged.figures, indent=1) + "\n", "utf-8")
+    if card:
+        card.write_text(judged.card, "utf-8")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from booru_tagger.errors import DataError
+
+if TYPE_CHECKING:
+    from booru_export.collecting import Candidate, Collector
+    from booru_export.dataset import FaceItem
 
 PATH = click.Path(path_type=Path)
 DATA = click.Path(path_type=Path, exists=True)
@@ -32,7 +37,7 @@ def gaps(data: Path, few: int) -> None:
 
 @click.command()
 @click.argument("data", type=DATA)
-@click.argument("folder", type=FOLDER)
+@click.argument("folder", type=FOLDER, required=False)
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the labelling sheet.")
 @FEW
 @click.option("--label", "labels", multiple=True, help="Look for this character; repeatable.")
@@ -45,46 +50,80 @@ def gaps(data: Path, few: int) -> None:
     help="Least cosine between a face and a character's mean embedding.",
 )
 @click.option("--most", type=click.IntRange(1), default=60, show_default=True, help="Candidates a character.")
+@click.option(
+    "--verdicts",
+    type=DATA,
+    metavar="FILE.csv",
+    help="Take faces named on the review page (booru-tagger review --export) instead of searching FOLDER.",
+)
 def collect(
     data: Path,
-    folder: Path,
+    folder: Path | None,
     output: Path,
     few: int,
     labels: tuple[str, ...],
     model: str,
     closeness: float,
     most: int,
+    verdicts: Path | None,
 ) -> None:
     """Search the pictures in FOLDER for characters that have few in DATA; write a sheet to approve them on.
 
     The sheet is a folder with sheet.html (look, tick, save), candidates.csv (the same as a table, with a
-    column to fill in) and the crops. Nothing joins DATA before `booru-tagger dataset approve`.
+    column to fill in) and the crops. Nothing joins DATA before `booru-tagger dataset approve`. With
+    --verdicts the sheet holds what people named already, ticked.
     """
-    from booru_export.collecting import (
-        TABLE,
-        Candidate,
-        Collector,
-        find_gaps,
-        pictures_below,
-        ranked,
-        without_known,
-        write_candidates,
-    )
+    from booru_export.collecting import TABLE, Collector, ranked, without_known, write_candidates
     from booru_export.dataset import read_faces
-    from booru_export.progress import progress
     from booru_export.sheet_page import sheet
     from booru_tagger.writers.atomic import replace_file
 
+    if (folder is None) == (verdicts is None):
+        raise click.UsageError("Name a FOLDER to search, or give --verdicts; not both.")
     if (output / TABLE).exists():
         raise DataError(f"{output / TABLE} exists already, perhaps filled in: choose another folder")
     items = read_faces(data)
+    collector = Collector(model, output)
+    if verdicts is not None:
+        candidates, looked = _named(verdicts, labels, collector)
+        kept = without_known(candidates, items)
+    else:
+        assert folder is not None
+        wanted = _wanted(data, items, labels, few)
+        candidates, looked = _searched(folder, items, collector, wanted, closeness)
+        kept = ranked(without_known(candidates, items), most)
+    _discard([candidate.crop for candidate in candidates], {candidate.crop for candidate in kept})
+    output.mkdir(parents=True, exist_ok=True)
+    kept.sort(key=lambda candidate: candidate.label)  # the sheet groups them
+    table = write_candidates(output, kept, model)
+    replace_file(output / SHEET, sheet(kept, output).encode())
+    click.echo(f"{len(kept):,} candidates in {looked:,} pictures: look at {output / SHEET} or {table}")
+
+
+def _wanted(data: Path, items: list[FaceItem], labels: tuple[str, ...], few: int) -> frozenset[str]:
+    """The characters to look for. Raises :class:`DataError` where there is none."""
+    from booru_export.collecting import find_gaps
+
     wanted = frozenset(labels) or frozenset(gap.label for gap in find_gaps(items, few))
     unknown = wanted - {item.label for item in items}
     if unknown:
         raise DataError(f"{data}: no picture of {', '.join(sorted(unknown))} to compare with")
     if not wanted:
         raise DataError(f"{data}: every character has {few} pictures or more; ask for more with --few")
-    collector = Collector(model, output)
+    return wanted
+
+
+def _searched(
+    folder: Path,
+    items: list[FaceItem],
+    collector: Collector,
+    wanted: frozenset[str],
+    closeness: float,
+) -> tuple[list[Candidate], int]:
+    """The candidates, and in how many pictures they were looked for."""
+    from booru_export.collecting import Candidate, pictures_below
+    from booru_export.progress import progress
+
     with progress("learning faces", len(items)) as step:
         prototypes = collector.prototypes(items, step)
     paths = pictures_below(folder)
@@ -97,12 +136,24 @@ def collect(
                 candidates.append(found)
             else:
                 click.echo(f"left out: {found}", err=True)
-    kept = ranked(without_known(candidates, items), most)
-    _discard([candidate.crop for candidate in candidates], {candidate.crop for candidate in kept})
-    output.mkdir(parents=True, exist_ok=True)
-    table = write_candidates(output, kept, model)
-    replace_file(output / SHEET, sheet(kept, output).encode())
-    click.echo(f"{len(kept):,} candidates in {len(paths):,} pictures: look at {output / SHEET} or {table}")
+    return candidates, len(paths)
+
+
+def _named(verdicts: Path, labels: tuple[str, ...], collector: Collector) -> tuple[list[Candidate], int]:
+    """The faces that people named, and in how many pictures those are."""
+    from booru_export.collecting import Candidate
+    from booru_export.verdicts import named_faces, read_verdicts
+
+    candidates: list[Candidate] = []
+    rows = read_verdicts(verdicts, labels)
+    for found in named_faces(rows, collector.cutter):
+        if isinstance(found, Candidate):
+            candidates.append(found)
+        else:
+            click.echo(f"left out: {found}", err=True)
+    if not candidates:
+        raise DataError(f"{verdicts}: no face in it has a name; name some with booru-tagger review")
+    return candidates, len({row["picture"] for row in rows})
 
 
 def _discard(crops: list[Path], kept: set[Path]) -> None:

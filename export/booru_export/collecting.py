@@ -64,7 +64,7 @@ class Candidate:
     """A head that may be a wanted character.
 
     ``closeness``: cosine to the character's prototype. ``lead``: how much nearer it is than ``rival``, the
-    next character; near 0 means that the two cannot be told apart here.
+    next character; near 0 means that the two cannot be told apart here. ``approved``: a person has named it.
     """
 
     label: str
@@ -75,6 +75,7 @@ class Candidate:
     picture: Path
     box: Box
     score: float
+    approved: bool = False
 
 
 class Prototypes:
@@ -207,7 +208,7 @@ def write_candidates(folder: Path, candidates: Sequence[Candidate], model: str) 
     """The table of a labelling sheet, to be filled in: the column ``approve``, and ``label`` where wrong."""
     rows = [
         {
-            "approve": "",
+            "approve": "x" if candidate.approved else "",
             "label": candidate.label,
             "crop": candidate.crop.relative_to(folder).as_posix(),
             "closeness": f"{candidate.closeness:.4f}",

@@ -64,7 +64,7 @@ class Contest:
     minutes: float = DEFAULT_MINUTES
     model: str | None = None
     initial: dict[str, str] = field(default_factory=dict)
-    network_recipe: str = "recogniser"
+    network_recipe: str = "recogniser-quick"
     backbone_recipe: str = "backbone"
     seed: int = 0
     again: bool = False

@@ -38,7 +38,7 @@ class SeenFace:
 
 @dataclass(frozen=True, slots=True)
 class SeenScene:
-    """The answers to one illustration, down to ``LOWEST_FACE``."""
+    """The answers to one illustration, weak faces included."""
 
     scene: Scene
     faces: tuple[FaceResult, ...]
@@ -62,28 +62,47 @@ class Naming:
 
 
 def look_at_faces(
-    model: Path, items: Sequence[FaceItem], *, strangers: bool, step: Callable[[], None] = lambda: None
+    model: Path, items: Sequence[FaceItem], *, step: Callable[[], None] = lambda: None
 ) -> list[SeenFace]:
-    """Run the bundle on face crops; with ``strangers`` their labels count as unknown."""
+    """Run the bundle on face crops; those of characters that it does not know are strangers."""
     tagger = Tagger(str(model), crops=True, gallery=None)
+    known = {label.tag for label in tagger.bundle.labels}
     seen = []
     for item in items:
         result = tagger.tag(item.path)
-        seen.append(SeenFace("" if strangers else item.label, item.source, result.faces[0]))
+        label = item.label if item.label in known else ""
+        seen.append(SeenFace(label, item.source, result.faces[0]))
         step()
     return seen
 
 
 def look_at_scenes(
-    model: Path, scenes: Sequence[Scene], *, step: Callable[[], None] = lambda: None
+    model: Path,
+    scenes: Sequence[Scene],
+    *,
+    lowest: float = LOWEST_FACE,
+    step: Callable[[], None] = lambda: None,
 ) -> list[SeenScene]:
-    """Run the bundle on whole illustrations."""
-    tagger = Tagger(str(model), thresholds={"face": LOWEST_FACE}, gallery=None)
+    """Run the bundle on whole illustrations, down to faces that score ``lowest``."""
+    tagger = Tagger(str(model), thresholds={"face": lowest}, gallery=None)
     seen = []
     for scene in scenes:
         seen.append(SeenScene(scene, tagger.tag(scene.path).faces))
         step()
     return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What thresholds to choose: the character's is the lowest at which at most ``strangers_named`` of the
+    strangers get a name, or at most ``known_named`` of the known faces, whichever is higher.
+
+    Strangers in posters hardly look like anybody known. Those who do are met in the pictures of the same
+    series; to pass few of them, not quite all that is known may be named.
+    """
+
+    strangers_named: float = 0.04
+    known_named: float = 0.85
 
 
 def face_figures(seen: Sequence[SeenFace], naming: Naming) -> dict[str, float]:
@@ -217,12 +236,11 @@ def tuned_thresholds(
     seen_faces: Sequence[SeenFace],
     seen_scenes: Sequence[SeenScene],
     bundle: Bundle,
-    strangers_named: float,
+    tuning: Tuning,
 ) -> dict[str, Any]:
     """Thresholds for a manifest, chosen on pictures that training did not see.
 
-    ``face``: the best mean of the F1 on illustrations and on posters. ``character``: the lowest at which at
-    most ``strangers_named`` of the strangers get a name.
+    ``face``: the best mean of the F1 on illustrations and on posters. ``character``: see :class:`Tuning`.
     """
     tuned: dict[str, Any] = {}
     if seen_scenes:
@@ -237,6 +255,9 @@ def tuned_thresholds(
     labels = frozenset(label.tag for label in bundle.labels)
     strangers = [item.best.score for item in seen_faces if not item.label]
     strangers += [one.score for one in stranger_scores(seen_scenes, labels, tuned.get("face", 0.4))]
-    if strangers:
-        tuned["character"] = round(float(np.quantile(strangers, 1 - strangers_named)) + 0.005, 3)
+    known = [item.best.score for item in seen_faces if item.label]
+    bounds = [float(np.quantile(strangers, 1 - tuning.strangers_named)) + 0.005] if strangers else []
+    bounds += [float(np.quantile(known, 1 - tuning.known_named))] if known else []
+    if bounds:
+        tuned["character"] = round(max(bounds), 3)
     return tuned

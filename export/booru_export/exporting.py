@@ -12,6 +12,7 @@ import torch
 from booru_export.bundling import normalisation_keys, put_part
 from booru_export.calibrate import calibrate
 from booru_export.canon import EYES, HAIR, Canon, read_canon
+from booru_export.checkpoint import read_checkpoint
 from booru_export.dataset import read_faces, read_scenes
 from booru_export.detector import task as detector_task
 from booru_export.nets import FaceNet
@@ -20,7 +21,6 @@ from booru_export.recogniser import task as recogniser_task
 from booru_export.recogniser.samples import load_faces, load_heads
 from booru_export.splits import split_faces, split_scenes
 from booru_export.to_onnx import Calibration, DetectorGraph, RecogniserGraph, export_graph, parity
-from booru_export.train import read_checkpoint
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import Bundle
@@ -28,8 +28,10 @@ from booru_tagger.models.bundle import Bundle
 VIEWS = ({"expand": 1.0, "flip": False}, {"expand": 0.9, "flip": True})
 DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
 DEFAULT_FACE_THRESHOLD = 0.4
-SIDES = (320, 448)
-"""Longest sides the runtime looks at: on validation, the two find more than one of 384 and doubt less."""
+SIDES = (256, 512)
+"""Longest sides in pixels that the runtime looks at."""
+HEAD_SHARES = ((0.3, 1.0), (0.0, 0.5))
+"""Heads that each look answers for: on validation, posters gain 0.013 in F1 over all heads in both."""
 
 
 def export_checkpoint(
@@ -71,6 +73,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         model = path.read_bytes()
     values = {
         "sides": list(SIDES),
+        "head_shares": [list(bounds) for bounds in HEAD_SHARES],
         "multiple": 32,
         "max_upscale": 2.0,
         **normalisation_keys(detector_task.NORMALISATION),
@@ -104,7 +107,9 @@ def _export_recogniser(
         "thresholds": DEFAULT_THRESHOLDS,
     }
     temperatures = {
-        name: value for name, value in dataclasses.asdict(calibration).items() if name != "origin"
+        name: value
+        for name, value in dataclasses.asdict(calibration).items()
+        if name not in ("origin", "axis")
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
@@ -116,8 +121,9 @@ def _export_recogniser(
 def _calibration(
     net: FaceNet, labels: list[str], data: Path, canon: dict[str, Canon], size: int, scale: float
 ) -> Calibration:
-    faces = load_faces(split_faces(read_faces(data / "faces"))["validation"], labels, canon)
+    items = split_faces(read_faces(data / "faces"))["validation"]
+    faces = load_faces([item for item in items if item.label in labels], labels, canon)
     heads = None
     if (data / "scenes" / "boxes.jsonl").is_file():
         heads = load_heads(split_scenes(read_scenes(data / "scenes"))["validation"], labels)
-    return calibrate(net, faces, heads, size=size, scale=scale)
+    return calibrate(net, faces, heads, characters=len(labels), size=size, scale=scale)

@@ -100,6 +100,7 @@ def classic(data: Path, output: Path, model: str | None, canon: Path | None, **g
 @click.option("--minutes", type=click.FloatRange(0.1), help="End the schedule after this time.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all).")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto.")
 def backbone(
     faces: Path,
     scenes: Path | None,
@@ -112,6 +113,7 @@ def backbone(
     minutes: float | None,
     resume: bool,
     threads: int | None,
+    device: str,
 ) -> None:
     """Train a recogniser on a network of torchvision, usually from its ImageNet weights.
 
@@ -119,12 +121,14 @@ def backbone(
     """
     need("torch", "torchvision")
     from booru_export import train as loop
+    from booru_export.checkpoint import CHECKPOINT
+    from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
 
     if pretrained and weights:
         raise click.UsageError("--weights is what to start from: leave out --pretrained")
-    if not resume and (out / loop.CHECKPOINT).exists():
+    if not resume and (out / CHECKPOINT).exists():
         raise DataError(f"{out} holds a run already: go on with --resume, or choose another --out")
     _use_threads(threads)
     chosen = read_recipe(RecogniserRecipe, recipe)
@@ -139,7 +143,7 @@ def backbone(
         initial="" if resume or initial == "none" else initial,  # a checkpoint has weights of its own
         scene_share=chosen.scene_share if scenes else 0.0,
     )
-    task = RecogniserTask(chosen, faces, scenes)
+    task = RecogniserTask(chosen, faces, scenes, device=device_named(device))
     click.echo(loop.run(task, schedule, out, minutes=minutes, resume=resume, say=_say))
 
 
@@ -164,7 +168,7 @@ def _use_threads(threads: int | None) -> None:
 @click.option("--model", help="Bundle whose embedding is used (default: of the network trained here).")
 @click.option("--pretrained", type=click.Choice(["imagenet", "none"]), default="none", show_default=True)
 @click.option("--weights", multiple=True, metavar="ARCH=FILE", help="State dict for a backbone; repeatable.")
-@click.option("--recipe", "network_recipe", default="recogniser", show_default=True)
+@click.option("--recipe", "network_recipe", default="recogniser-quick", show_default=True)
 @click.option("--backbone-recipe", default="backbone", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--again", is_flag=True, help="Train anew what was trained before.")

@@ -99,6 +99,31 @@ class HeadDetector(nn.Module):
         return self.heat(top).float(), sides
 
 
+class ColourHead(nn.Module):
+    """Tells a colour from where it is: each feature map is averaged with weights that it gives itself.
+
+    A plain mean over the face drowns the eyes, which are a twentieth of it. Maps ``(N, C, H, W)`` in; logits
+    of hair ``(N, hair)`` and eyes ``(N, eyes)`` out.
+    """
+
+    def __init__(self, channels: Sequence[int], hair: int, eyes: int) -> None:
+        super().__init__()
+        self.where = nn.ModuleList([nn.Conv2d(width, 2, 1) for width in channels])
+        self.hair = nn.Linear(2 * sum(channels), hair)
+        self.eyes = nn.Linear(2 * sum(channels), eyes)
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        hair, eyes = [], []
+        for features, where in zip(maps, self.where, strict=True):
+            weights = where(features).float().flatten(2).softmax(2)
+            flat = features.float().flatten(2)
+            means = weights @ flat.transpose(1, 2)
+            plain = flat.mean(2)
+            hair += [plain, means[:, 0]]
+            eyes += [plain, means[:, 1]]
+        return self.hair(torch.cat(hair, 1)), self.eyes(torch.cat(eyes, 1))
+
+
 class FaceNet(nn.Module):
     """One trunk, four answers: embedding, characters, hair colour, eye colour.
 
@@ -120,20 +145,32 @@ class FaceNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(widths, blocks)
+        self.trunk: nn.Module = self._trunk(widths, blocks)
+        channels = self._channels(widths)
         self.drop = nn.Dropout(dropout)
-        self.embed = nn.Linear(widths[-1], embedding, bias=False)
+        self.embed = nn.Linear(channels[-1], embedding, bias=False)
         self.norm = nn.BatchNorm1d(embedding)
         self.prototypes = nn.Parameter(torch.randn(characters + extra, embedding) * 0.05)
         self.stranger = nn.Parameter(torch.tensor(0.3))
-        self.hair = nn.Linear(widths[-1], hair)
-        self.eyes = nn.Linear(widths[-1], eyes)
+        self.colours = ColourHead(channels, hair, eyes)
+
+    def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
+        return Trunk(widths, blocks)
+
+    def _channels(self, widths: Sequence[int]) -> tuple[int, ...]:
+        """Channels of the trunk's maps that are looked at, coarsest last."""
+        return tuple(widths[1:])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colours."""
-        features = self.trunk(x)[-1].float().mean((2, 3))
-        embedding = F.normalize(self.norm(self.embed(self.drop(features))), dim=1)
-        return embedding, self.hair(features), self.eyes(features)
+        embedding, hair, eyes = self.raw(x)
+        return F.normalize(embedding, dim=1), hair, eyes
+
+    def raw(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with embeddings of any length: the more a face is like known ones, the longer."""
+        maps = self.trunk(x)[-len(self.colours.where) :]
+        features = maps[-1].float().mean((2, 3))
+        return (self.norm(self.embed(self.drop(features))), *self.colours(maps))
 
     def cosines(self, embedding: Tensor) -> Tensor:
         """Cosine of each embedding with each prototype, characters first: ``(N, characters + extra)``."""

@@ -74,6 +74,8 @@ class RecogniserRecipe:
     """Illustrations drawn by code whose heads are added as strangers with exact colours."""
     colour_weight: float = 0.5
     canon_weight: float = 0.3
+    teacher_weight: float = 1.0
+    """How much the opinions of a teacher count (``--teacher``), where there is one."""
     backbone: str = ""
     """A network of torchvision instead of ``widths`` and ``blocks``; see :mod:`booru_export.backbones`."""
     initial: str = ""

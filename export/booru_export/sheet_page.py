@@ -34,6 +34,7 @@ document.querySelectorAll('[data-all]').forEach(button => button.addEventListene
   count();
 }));
 const cell = text => '"' + text.replaceAll('"', '""') + '"';
+count();
 document.getElementById('save').addEventListener('click', () => {
   const chosen = boxes().filter(box => box.checked);
   const rows = chosen.map(box => [box.value, box.dataset.label].map(cell).join(','));
@@ -72,11 +73,12 @@ def _group(label: str, members: list[Candidate], folder: Path) -> str:
 
 def _face(candidate: Candidate, folder: Path) -> str:
     crop = html.escape(candidate.crop.relative_to(folder).as_posix(), quote=True)
-    where = html.escape(candidate.picture.name, quote=True)
+    label, where = (html.escape(text, quote=True) for text in (candidate.label, candidate.picture.name))
     unsure = " class='unsure'" if candidate.lead < UNSURE else ""
+    checked = " checked" if candidate.approved else ""
     return (
         f"<label{unsure} title='{where}'><img loading='lazy' alt='' src='{crop}'>"
-        f"<input type='checkbox' value='{crop}' data-label='{html.escape(candidate.label, quote=True)}'> "
+        f"<input type='checkbox'{checked} value='{crop}' data-label='{label}'> "
         f"{candidate.closeness:.2f}<br><small>next: {html.escape(candidate.rival)} "
         f"{candidate.closeness - candidate.lead:.2f}</small></label>"
     )

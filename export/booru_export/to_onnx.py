@@ -17,13 +17,19 @@ from torch.nn import functional
 
 from booru_export.detector.task import decode
 from booru_export.nets import FaceNet, HeadDetector
-from booru_export.recogniser.loss import identity_logits
 from booru_tagger.errors import ModelError
 from booru_tagger.models.session import Session
 
 OPSET = 20
 WORTH_HALVING = 512
 """Weights with fewer elements keep full precision: they cost nothing and often carry a scale."""
+_WITH_SCALES = ("QuantizeLinear", "DequantizeLinear")
+"""Operations whose second input must be a constant of full precision to be fused."""
+AXIS_SHARE = 0.5
+"""How much of the axis between strangers and known faces is taken out of embeddings. Ten faces of each of
+some unknown characters enrolled, at 5 % of strangers taken for them: of characters of other series 0.76 to
+0.77 of the other faces are told for any share; of those of known series 0.94, 0.93 and 0.86 for none, half
+and all of it. But far fewer known faces are taken for them: 5 % reach a similarity of 0.60, 0.43 and 0.41."""
 MOST_DIFFERENCE = 0.02
 """Between torch and onnxruntime, on scores from 0 to 1, with weights rounded to float16."""
 
@@ -32,14 +38,34 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Temperatures that make scores honest (Guo et al., 2017), and a shift of the stranger's level."""
+    """What makes scores honest: temperatures (Guo et al., 2017), and what likeness says of being known.
+
+    A face's likeness is its best cosine with a character, times the root of its embedding's length; the
+    chance that it is anybody known is a logistic function of that, with this slope and level. Without a slope
+    every face is somebody known.
+    """
 
     character: float = 1.0
-    stranger: float = 0.0
+    known_slope: float = 0.0
+    known_level: float = 0.0
     hair: float = 1.0
     eyes: float = 1.0
     origin: tuple[float, ...] = ()
     """Mean embedding of strangers: training draws them into one direction; seen from there, they differ."""
+    axis: tuple[float, ...] = ()
+    """The unit vector from there to the mean of known faces: being known is no likeness either."""
+
+
+def likeness_of(raw: Tensor, cosines: Tensor) -> Tensor:
+    """How like a known face each is: ``(N, 1)`` of embeddings of any length and cosines with characters.
+
+    Of strangers that look like somebody, a net is less excited: their embeddings are shorter. On characters
+    left out of training this told 7 of 100 known faces more from strangers than the cosine alone, and 16 more
+    than the softmax, at the same number of strangers named.
+    """
+    length = torch.linalg.vector_norm(raw, dim=1, keepdim=True)
+    likeness: Tensor = cosines.amax(1, keepdim=True) * length.sqrt()
+    return likeness
 
 
 class DetectorGraph(nn.Module):
@@ -61,19 +87,30 @@ class RecogniserGraph(nn.Module):
 
     outputs = ("embedding", "character", "hair", "eyes")
     input_name = "faces"
+    origin: Tensor
+    axis: Tensor
 
     def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
         super().__init__()
         self.net, self.characters, self.scale, self.calibration = net, characters, scale, calibration
-        self.register_buffer("origin", torch.tensor(calibration.origin or [0.0] * net.prototypes.shape[1]))
+        nothing = [0.0] * net.prototypes.shape[1]
+        self.register_buffer("origin", torch.tensor(calibration.origin or nothing))
+        self.register_buffer("axis", torch.tensor(calibration.axis or nothing))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        embedding, hair, eyes = self.net(faces)
-        logits = identity_logits(self.net, embedding, self.scale / self.calibration.character)
-        logits = torch.cat([logits[:, :-1], logits[:, -1:] + self.calibration.stranger], 1)
-        character = logits.softmax(1)[:, : self.characters]
+        raw, hair, eyes = self.net.raw(faces)
+        embedding = functional.normalize(raw, dim=1)
+        cosines = self.net.cosines(embedding)
+        shares = (cosines * (self.scale / self.calibration.character)).softmax(1)
+        character = shares[:, : self.characters]
+        if self.calibration.known_slope:
+            likeness = likeness_of(raw, cosines[:, : self.characters])
+            known = self.calibration.known_slope * likeness + self.calibration.known_level
+            character = character * known.sigmoid()
         hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
-        centred = functional.normalize(embedding - self.origin, dim=1)
+        centred = embedding - self.origin
+        along = (centred * self.axis).sum(1, keepdim=True)
+        centred = functional.normalize(centred - AXIS_SHARE * along * self.axis, dim=1)
         return centred, character, hair.softmax(1), eyes.softmax(1)
 
 
@@ -105,7 +142,7 @@ def export_graph(
             verbose=False,
         )
     assert program is not None
-    model = halve_weights(program.model_proto)
+    model = halve_weights(strip_origins(program.model_proto))
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
@@ -116,8 +153,11 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     onnxruntime folds the casts when it loads the model and computes in float32.
     """
     graph = model.graph
+    scales = {node.input[1] for node in graph.node if node.op_type in _WITH_SCALES}
     for weight in list(graph.initializer):
         if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < WORTH_HALVING:
+            continue
+        if weight.name in scales:
             continue
         values = numpy_helper.to_array(weight)
         if np.abs(values).max() > np.finfo(np.float16).max:
@@ -127,11 +167,14 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.initializer.append(halved)
         cast = onnx.helper.make_node("Cast", [halved.name], [weight.name], to=onnx.TensorProto.FLOAT)
         graph.node.insert(0, cast)
-    del graph.value_info[:]
+    return model
+
+
+def strip_origins(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Take out what says where in which source each node came from: paths of this machine."""
+    del model.graph.value_info[:]
     del model.metadata_props[:]
-    for (
-        node
-    ) in graph.node:  # the exporter notes where in the source each node came from: paths of this machine
+    for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
     return model

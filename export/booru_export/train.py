@@ -14,11 +14,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from booru_export import distributed
+from booru_export.checkpoint import CHECKPOINT, read_checkpoint
 from booru_export.curves import draw_curves
 from booru_export.recipe import Schedule
 from booru_tagger.errors import DataError
 
-CHECKPOINT = "last.ckpt"
 SAVE_SECONDS = 240.0
 
 
@@ -60,14 +61,17 @@ class Average:
         self.decay = decay
         self.state = {name: value.detach().clone() for name, value in net.state_dict().items()}
 
+    @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
+        kept, fresh = [], []
         for name, value in net.state_dict().items():
-            kept = self.state[name]
-            if kept.dtype.is_floating_point:
-                kept.lerp_(value.detach(), 1 - decay)
+            if value.dtype.is_floating_point:
+                kept.append(self.state[name])
+                fresh.append(value.detach())
             else:
-                kept.copy_(value)
+                self.state[name].copy_(value)
+        torch._foreach_lerp_(kept, fresh, 1 - decay)  # one call: an accelerator would wait for hundreds
 
 
 def rate_at(schedule: Schedule, share: float) -> float:
@@ -98,14 +102,16 @@ def run(
     checkpoint = folder / CHECKPOINT
     task.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(_groups(task.net, schedule.weight_decay), lr=schedule.rate)
+    distributed.same_start(task.net)
     average = Average(task.net, schedule.ema)
     progress = Progress()
     if resume:
         progress = _restore(checkpoint, task.net, optimiser, average)
         say(f"going on from step {progress.step} after {progress.seconds / 60:.0f} min")
-    log = Log(folder / "metrics.csv", resume)
+    log = Log(folder / "metrics.csv", resume or not distributed.is_first())
     started, saved = time.monotonic() - progress.seconds, time.monotonic()
-    while (share := progress.share(schedule, minutes)) < 1:
+    place = next(task.net.parameters()).device
+    while (share := distributed.agreed(progress.share(schedule, minutes), place)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = rate_at(schedule, share)
         size = schedule.size_at(share)
@@ -114,9 +120,11 @@ def run(
         progress.step += 1
         progress.seconds = time.monotonic() - started
         log.add(parts)
+        if not distributed.is_first():
+            continue
         if progress.step % 20 == 0:
             left = progress.seconds * (1 - share) / max(share, 1e-6) / 60
-            rate = 20 * schedule.batch / max(log.lap(), 1e-6)
+            rate = 20 * schedule.batch * distributed.size() / max(log.lap(), 1e-6)
             say(
                 f"step {progress.step} {share:6.1%} {size} px {log.recent()} "
                 f"{rate:.0f}/s, {left:.0f} min left"
@@ -127,6 +135,8 @@ def run(
         if time.monotonic() - saved > SAVE_SECONDS:
             _save(checkpoint, task, optimiser, average, progress, schedule)
             saved = time.monotonic()
+    if not distributed.is_first():
+        return checkpoint
     log.write(progress, schedule.sizes[-1], _evaluate(task, average), say)
     draw_curves(folder / "metrics.csv", folder / "curves.png")
     _save(checkpoint, task, optimiser, average, progress, schedule)
@@ -148,6 +158,7 @@ def _step(task: Task, optimiser: torch.optim.Optimizer, size: int, step: int) ->
         raise DataError(f"the loss is {total.item()}: lower the learning rate in the recipe")
     optimiser.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
+    distributed.average_gradients(task.net)
     nn.utils.clip_grad_norm_(task.net.parameters(), 5.0)
     optimiser.step()
     return {name: float(value.detach()) for name, value in parts.items()}
@@ -220,31 +231,10 @@ def _save(
     partial.replace(path)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What :func:`run` saved. Raises :class:`DataError` where the file is missing or something else."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except Exception as error:  # torch raises pickle, zip and runtime errors on foreign files
-        raise DataError(f"{path}: not a checkpoint of this program ({error})") from error
-    if not isinstance(state, dict) or "average" not in state:
-        raise DataError(f"{path}: not a checkpoint of this program")
-    return state
-
-
-def start_from(net: nn.Module, checkpoint: Path) -> None:
-    """Give a fresh net an earlier run's averaged weights. Raises :class:`DataError` where they don't fit."""
-    try:
-        net.load_state_dict(read_checkpoint(checkpoint)["average"])
-    except RuntimeError as error:
-        raise DataError(f"{checkpoint}: its net is not the recipe's: {error}") from error
-
-
 def _restore(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, average: Average) -> Progress:
     state = read_checkpoint(path)
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
-    average.state = state["average"]
+    average.state = {name: value.to(average.state[name].device) for name, value in state["average"].items()}
     torch.set_rng_state(state["torch_random"])
     return Progress(**state["progress"])

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor
+from booru_tagger.errors import ClusterError
+from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor, make_executor
+from booru_tagger.policy import Policy
+from booru_tagger.runner import Outcome, run
+from booru_tagger.tagger import Tagger
+from tests.bundles import Painted, make_bundle, paint
 
 WAIT = 20.0
 """Seconds after which a test gives up; reached only where it fails."""
 
 
-@pytest.fixture(params=["serial", "one thread", "threads", "threads, short queue"])
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed; see the extra [cluster]"
+)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Executor]:
+    """Two workers of one Ray session, which takes seconds to start."""
+    import ray
+
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # workers import this module
+            made = make_executor(2, "ray")
+        yield made
+    finally:
+        ray.shutdown()
+
+
+@pytest.fixture(
+    params=[
+        *("serial", "one thread", "threads", "threads, short queue"),
+        pytest.param("ray", marks=needs_ray),
+    ]
+)
 def executor(request: pytest.FixtureRequest) -> Executor:
-    made: dict[str, Executor] = {
+    if request.param == "ray":
+        made: Executor = request.getfixturevalue("cluster")
+        return made
+    here: dict[str, Executor] = {
         "serial": SerialExecutor(),
         "one thread": ThreadExecutor(1),
         "threads": ThreadExecutor(4),
         "threads, short queue": ThreadExecutor(3, in_flight=1),
     }
-    return made[request.param]
+    return here[request.param]
 
 
 def double(item: int) -> int:
@@ -119,26 +157,28 @@ def test_an_exception_of_the_source_comes_after_the_results_before_it(executor: 
         next(results)
 
 
-def test_closing_early_begins_nothing_more_and_waits_for_what_was_begun(executor: Executor) -> None:
-    begun, ended = set[int](), set[int]()
-    lock = threading.Lock()
+def test_closing_early_begins_nothing_more_and_waits_for_what_was_begun(
+    executor: Executor, tmp_path: Path
+) -> None:
+    folder = str(tmp_path)
 
     def slow(item: int) -> int:
-        with lock:
-            begun.add(item)
-        threading.Event().wait(0.01)
-        with lock:
-            ended.add(item)
+        Path(folder, f"{item} begun").touch()
+        time.sleep(0.01)
+        Path(folder, f"{item} ended").touch()
         return item
+
+    def numbers(word: str) -> set[str]:
+        return {path.name.split()[0] for path in tmp_path.glob(f"* {word}")}
 
     results = executor.run(slow, itertools.count())
     next(results)
     results.close()
-    assert begun == ended
+    begun = numbers("begun")
+    assert begun == numbers("ended")
     assert len(begun) <= 8
-    after = set(begun)
     threading.Event().wait(0.05)
-    assert begun == after
+    assert begun == numbers("begun")
 
 
 def test_closing_before_the_first_result_is_harmless(executor: Executor) -> None:
@@ -178,3 +218,73 @@ def test_a_slow_item_does_not_leave_the_others_idle() -> None:
 
     assert list(ThreadExecutor(2).run(first_is_slow, range(4))) == [0, 1, 2, 3]
     assert done[-1] == 0 or done.index(0) >= 3
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Ends its process at the item 5: the first time, or ``always``."""
+
+    folder: str
+    always: bool = False
+
+    def __call__(self, item: int) -> int:
+        mark = Path(self.folder, "killed")
+        if item == 5 and (self.always or not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), 9)
+        return 2 * item
+
+
+@dataclass(frozen=True)
+class Reported(Deadly):
+    def lost(self, item: int, reason: str) -> int:
+        return -item
+
+
+@needs_ray
+def test_a_killed_worker_loses_nothing(cluster: Executor, tmp_path: Path) -> None:
+    results = list(cluster.run(Deadly(str(tmp_path)), range(20)))
+    assert (tmp_path / "killed").exists()
+    assert results == [2 * item for item in range(20)]
+
+
+@needs_ray
+def test_an_item_that_kills_each_worker_fails_alone(cluster: Executor, tmp_path: Path) -> None:
+    results = list(cluster.run(Reported(str(tmp_path), always=True), range(10)))
+    assert results == [-item if item == 5 else 2 * item for item in range(10)]
+    with pytest.raises(ClusterError, match="lost 3 times"):
+        list(cluster.run(Deadly(str(tmp_path), always=True), range(10)))
+
+
+@needs_ray
+def test_a_worker_keeps_what_it_loaded(cluster: Executor) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def __call__(self, item: int) -> tuple[int, int]:
+            self.calls += 1
+            return os.getpid(), self.calls
+
+    calls = list(cluster.run(Counting(), range(12)))
+    assert len({process for process, _ in calls}) <= 2
+    assert max(count for _, count in calls) >= 6
+    assert os.getpid() not in {process for process, _ in calls}
+
+
+@needs_ray
+def test_the_tagger_gives_the_same_under_ray(cluster: Executor, tmp_path: Path) -> None:
+    model = make_bundle(tmp_path / "model")
+    paths = []
+    for number, who in enumerate(["hatsune_miku", "cirno", "stranger", "kagamine_rin"]):
+        paths.append(tmp_path / f"{number}.png")
+        paint([Painted(60, 40, 96, who)]).save(paths[-1])
+    paths.append(tmp_path / "missing.png")
+    reports = []
+    for executor in (SerialExecutor(), cluster):
+        told: list[Outcome] = []
+        tagger = Tagger(model, gallery=None)
+        run(paths, tagger.tag, executor=executor, policy=Policy(), listener=told.append)
+        reports.append(told)
+    assert reports[0] == reports[1]
+    assert sum(bool(told.result and told.result.faces) for told in reports[0]) == 4

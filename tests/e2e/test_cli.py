@@ -13,7 +13,7 @@ import pytest
 from booru_tagger import errors
 from booru_tagger.cli import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
 from booru_tagger.cli.plugins import entry_points
-from booru_tagger.config import Settings, settings
+from booru_tagger.config import settings
 from booru_tagger.config.toml import literal
 from tests.bundles import Painted, paint
 from tests.e2e.command import MAIN, Home, make_home
@@ -226,8 +226,9 @@ def test_config_init_takes_a_file(home: Home) -> None:
 # Pages that say what the program does say it truly.
 
 
-def test_every_setting_is_a_flag_of_tag(home: Home) -> None:
-    text = home.run("tag", "--help").out
+def test_every_setting_is_a_flag_of_tag_push_or_serve(home: Home) -> None:
+    commands = (["tag"], ["push", "hydrus"], ["push", "szurubooru"], ["serve"])
+    text = "".join(home.run(*command, "--help").out for command in commands)
     for setting in settings().values():
         assert re.search(rf"{setting.flag}\b", text), setting.flag
 
@@ -238,9 +239,9 @@ def test_every_setting_is_on_the_page_with_its_default() -> None:
     )
     assert set(rows) == set(settings())
     for name, shown in rows.items():
-        default = getattr(Settings(), name)
-        expected = "not set" if default is None and name != "jobs" else f"`{literal(default)}`"
-        assert shown == expected, name
+        setting = settings()[name]
+        unset = setting.default is None and not setting.automatic
+        assert shown == ("not set" if unset else f"`{literal(setting.default)}`"), name
 
 
 def test_every_exit_code_is_on_the_page() -> None:

@@ -21,7 +21,8 @@ from tests.e2e.forking import Forks, forks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 
-WRITERS = ("txt", "json", "jsonl", "xmp", *(["embed"] if find_spec("pyexiv2") else []))
+OTHERS = ("json", "jsonl", "xmp", *(["embed"] if find_spec("pyexiv2") else []))
+"""The writers beside that of a text list, of which there are two: both write ``a.png.txt``."""
 JOURNAL = "../journal.sqlite3"
 
 
@@ -74,10 +75,10 @@ def check_no_harm(now: dict[str, bytes], original: dict[str, bytes], done: dict[
 
 
 def tag(
-    commands: Forks, folder: str, journal: str, kill_after: float | None = None
+    commands: Forks, text: str, folder: str, journal: str, kill_after: float | None = None
 ) -> tuple[list[str], int, float]:
     """Run the batch; the pictures that it reported as tagged, its exit code and the time it took."""
-    writers = [option for name in WRITERS for option in ("--writer", name)]
+    writers = [option for name in (text, *OTHERS) for option in ("--writer", name)]
     args = ["tag", "--batch", folder, "--format", "jsonl", "--journal", journal, "--jobs", "1", *writers]
     run = commands.run(*args, kill_after=kill_after)
     assert run.code in (0, -9), run.err
@@ -85,43 +86,51 @@ def tag(
     return [json.loads(line)["path"] for line in lines], run.code, run.seconds
 
 
-@pytest.mark.parametrize(("count", "kills"), [(30, 15), pytest.param(500, 200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("text", "count", "kills"),
+    [
+        ("txt", 30, 15),
+        ("hydrus", 10, 5),
+        pytest.param("txt", 500, 200, marks=pytest.mark.slow),
+    ],
+)
 def test_the_sum_of_killed_runs_is_one_undisturbed_run(
-    home: Home, commands: Forks, count: int, kills: int
+    home: Home, commands: Forks, text: str, count: int, kills: int
 ) -> None:
     chance = random.Random(7)
     work, peace = home.work / "pictures", home.work / "peace"
     make_folder(work, count, chance)
     shutil.copytree(work, peace)
     original = content(work)
-    tagged, code, whole = tag(commands, "peace", "../peace.sqlite3")
+    tagged, code, whole = tag(commands, text, "peace", "../peace.sqlite3")
     assert (code, len(tagged)) == (0, count)
-    start = tag(commands, "peace", "../peace.sqlite3")[2]  # where there is nothing to do
+    start = tag(commands, text, "peace", "../peace.sqlite3")[2]  # where there is nothing to do
     done = content(peace)
 
     reported: Counter[str] = Counter()
     killed = 0
     for _ in range(kills):
         delay = start * 0.5 + chance.uniform(0, start + 2 * max(0.0, whole - start) / kills)
-        some, code, _ = tag(commands, "pictures", JOURNAL, kill_after=delay)
+        some, code, _ = tag(commands, text, "pictures", JOURNAL, kill_after=delay)
         reported.update(some)
         killed += code == -9
         check_no_harm(content(work), original, done)
+    print(f"{killed} of {kills} kills found it at work, they tagged {len(reported)} of {count} pictures")
     assert killed > kills // 2, "most kills are to find it at work"
 
     for folder in (work, peace):  # one more picture, so that the last run comes to each folder
         for part in folder.iterdir():
             paint([Painted(10, 10, 60)], size=(96, 80)).save(part / "last.png")
-    rest, code, _ = tag(commands, "pictures", JOURNAL)
+    rest, code, _ = tag(commands, text, "pictures", JOURNAL)
     reported.update(rest)
     assert code == 0
-    tag(commands, "peace", "../peace.sqlite3")
+    tag(commands, text, "peace", "../peace.sqlite3")
     assert content(work) == content(peace)
     assert not any(map(is_our_temporary, content(work)))
     # A picture is reported once it is recorded. A kill right between the two leaves it unreported.
     assert max(reported.values()) == 1
     assert len(reported) >= count - kills
-    assert tag(commands, "pictures", JOURNAL)[0] == [], "nothing is left to be done"
+    assert tag(commands, text, "pictures", JOURNAL)[0] == [], "nothing is left to be done"
     check_taken_back(home, commands, work, original)
 
 
@@ -134,7 +143,7 @@ def check_taken_back(home: Home, commands: Forks, work: Path, original: dict[str
     left = content(work)
     assert left.keys() == original.keys()
     for name, data in original.items():
-        if name.endswith(".png") and "embed" in WRITERS:
+        if name.endswith(".png") and "embed" in OTHERS:
             assert_same_pixels(work / name, data, home.folder / "original.png")
         else:
             assert left[name] == data, name

@@ -137,3 +137,8 @@ def test_the_first_command_tags_the_examples(tmp_path: Path, monkeypatch: pytest
         assert json.loads((pictures / f"{name}.json").read_text("utf-8"))["faces"]
     with Image.open(tmp_path / "faces.png") as sheet:
         assert sheet.format == "PNG"
+
+
+def test_the_model_card_is_that_of_the_model_that_ships() -> None:
+    shipped = (ROOT / "booru_tagger" / "models" / "default" / "MODEL_CARD.md").read_text("utf-8")
+    assert (ROOT / "docs" / "model-card.md").read_text("utf-8") == shipped

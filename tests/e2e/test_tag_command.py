@@ -20,7 +20,7 @@ from PIL import Image
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, ConfigError, OutputError
 from tests.bundles import Painted, paint
-from tests.e2e.command import TIMEOUT, Ended, Home, make_home, snapshot
+from tests.e2e.command import MAIN, TIMEOUT, Ended, Home, make_home, snapshot
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and names")
 
@@ -84,6 +84,22 @@ BAD = {
 }
 
 
+MEASURED = """
+import subprocess, sys
+from pathlib import Path
+code = subprocess.call(sys.argv[2:])
+try:
+    import resource
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+except ImportError:
+    most = 0
+Path(sys.argv[1]).write_text(str(most))
+sys.exit(code)
+"""
+"""Runs a command and writes down the most memory that it held. A process begins with the mark of the one that
+started it, so that must be a small one, not the one that runs the tests."""
+
+
 @pytest.fixture
 def trouble(home: Home) -> Trouble:
     """The folder, and the first run over it."""
@@ -98,13 +114,25 @@ def trouble(home: Home) -> Trouble:
     (work / "huge.png").write_bytes(huge_png(30_000, 30_000))
     out, err = home.folder / "out", home.folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = home.start("tag", "--batch", "--format", "jsonl", stdout=stdout, stderr=stderr)
-        if sys.platform == "win32":
-            code, memory = process.wait(TIMEOUT), 0
-        else:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = code = os.waitstatus_to_exitcode(status)
-            memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                MEASURED,
+                home.folder / "memory",
+                *MAIN,
+                "tag",
+                "--batch",
+                "--format",
+                "jsonl",
+            ],
+            cwd=work,
+            env=home.environment,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        code = process.wait(TIMEOUT)
+    memory = int((home.folder / "memory").read_text())
     return Trouble(home, Ended(code, out.read_text("utf-8"), err.read_text("utf-8")), memory)
 
 
@@ -425,7 +453,10 @@ def test_pictures_that_would_share_a_sidecar_are_refused(home: Home) -> None:
     assert ended.code == EXIT_SOME_FAILED
     assert "a.jpg and a.png" in ended.err and "--sidecar-name full" in ended.err
     assert sorted(path.name for path in home.work.glob("*.txt")) == ["b.txt"]
-    assert home.run("tag", "--batch").code == 0
+    assert home.run("tag", "--batch", "--sidecar-name", "stem-or-full").code == 0
+    assert sorted(path.name for path in home.work.glob("*.txt")) == ["a.jpg.txt", "a.png.txt", "b.txt"]
+    assert home.run("untag", "--batch").code == 0
+    assert not list(home.work.glob("*.txt"))
 
 
 def test_output_grows_the_same_tree_elsewhere(home: Home) -> None:

@@ -91,6 +91,18 @@ class TestUntag:
         tag(home, "--writer", "txt")
         assert "twintails" in caption.read_text()
 
+    def test_unless_the_run_is_told_to_write_it_again(self, home: Here) -> None:
+        tag(home, "--writer", "txt")
+        caption = home.work / "a.png.txt"
+        before = caption.read_text()
+        caption.write_text(before.replace(", twintails", ""))
+        tag(home, "--writer", "txt", "--force")
+        assert "twintails" not in caption.read_text()
+        tag(home, "--writer", "txt", "--no-respect-deletions")
+        assert caption.read_text() == before
+        tag(home, "--writer", "txt", "--respect-deletions")
+        assert caption.read_text() == before
+
     def test_an_unknown_picture_is_said_to_be_one(self, home: Here) -> None:
         ended = home.run("untag", "a.png")
         assert ended.code == EXIT_NOTHING_DONE

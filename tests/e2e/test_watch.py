@@ -18,7 +18,7 @@ import pytest
 from booru_tagger.journal import Journal
 from tests.bundles import Painted, paint
 from tests.e2e.command import Home, make_home
-from tests.e2e.watcher import Watcher, drop, large_png, png, sidecars
+from tests.e2e.watcher import Watcher, cpu_seconds, drop, large_png, png, resident_megabytes, sidecars
 
 MIKU_CAPTION = "hatsune_miku, vocaloid, aqua_eyes, aqua_hair, twintails\n"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
@@ -158,10 +158,10 @@ def test_what_it_does_itself_does_not_wake_it(home: Home, start: Callable[..., W
     watcher = start(home.work, *(word for name in writers for word in ("--writer", name)))
     watcher.until(lambda: len(watcher.tagged()) == 10)
     time.sleep(1)
-    before, log = _cpu_seconds(watcher.process.pid), watcher.log.read_bytes()
+    before, log = cpu_seconds(watcher.process.pid), watcher.log.read_bytes()
     time.sleep(3)
     assert watcher.log.read_bytes() == log
-    assert _cpu_seconds(watcher.process.pid) - before < 0.1
+    assert cpu_seconds(watcher.process.pid) - before < 0.1
 
 
 @linux
@@ -198,11 +198,6 @@ def test_more_folders_than_the_system_watches_are_polled(home: Home, start: Call
     (home.work / "folder9/a.png").write_bytes(png())
     watcher.until(lambda: watcher.tagged()["a.png"])
     assert watcher.stop() == 0
-
-
-def _cpu_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_bad_picture_is_tried_again_and_stops_nothing(home: Home, start: Callable[..., Watcher]) -> None:
@@ -286,16 +281,11 @@ def test_memory_stays_flat_over_ten_thousand_events(home: Home, start: Callable[
     drop(home.work, range(200))
     watcher = start()
     watcher.until(lambda: len(watcher.tagged()) == 200)
-    before = _resident_megabytes(watcher.process.pid)
+    before = resident_megabytes(watcher.process.pid)
     for number in range(10_000):
         (home.work / f"{number % 200}.png").touch()
         (home.work / f"note{number % 50}.txt").write_text(str(number))
     (home.work / "last.png").write_bytes(png())
     watcher.until(lambda: watcher.tagged()["last.png"])
-    assert _resident_megabytes(watcher.process.pid) - before < 20
+    assert resident_megabytes(watcher.process.pid) - before < 20
     assert len(watcher.events("tagged")) == 201
-
-
-def _resident_megabytes(process: int) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

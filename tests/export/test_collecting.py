@@ -163,3 +163,43 @@ def test_a_sheet_is_not_overwritten_and_needs_somebody_wanted(
         run("collect", data, unlabelled, "-o", tmp_path / "s", "--few", 1, "--model", tiny_bundle)
     with pytest.raises(DataError, match="reimu"):
         run("collect", data, unlabelled, "-o", tmp_path / "s", "--label", "reimu", "--model", tiny_bundle)
+
+
+class TestVerdicts:
+    """Faces named on the review page join the data set."""
+
+    @pytest.fixture
+    def verdicts(self, tmp_path: Path, unlabelled: Path) -> Path:
+        pictures = sorted(unlabelled.rglob("*o*.png"))[1:]  # nobody, two
+        table = tmp_path / "verdicts.csv"
+        with table.open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.writer(handle)
+            writer.writerow(("picture", "x0", "y0", "x1", "y1", "verdict", "tag", "drawn", "score"))
+            writer.writerow((pictures[0], 30, 30, 130, 130, "named", "my_oc", "", 0.9))
+            writer.writerow((pictures[1], 30, 30, 130, 130, "unknown", "", "", 0.9))
+            writer.writerow((unlabelled / "gone.png", 30, 30, 130, 130, "named", "my_oc", "", 0.9))
+        return table
+
+    def test_join_after_a_look(self, data: Path, verdicts: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+        sheet = tmp_path / "sheet"
+        ended = run("collect", data, "--verdicts", verdicts, "-o", sheet, "--model", tiny_bundle)
+        assert ended.exit_code == 0, ended.output
+        assert "gone.png" in ended.output
+        (row,) = rows(sheet / TABLE)
+        assert (row["approve"], row["label"]) == ("x", "my_oc")
+        assert "checked" in (sheet / "sheet.html").read_text()
+        assert run("approve", sheet, data).exit_code == 0
+        assert [item.label for item in read_faces(data)].count("my_oc") == 1
+
+    def test_needs_one_source(self, data: Path, verdicts: Path, unlabelled: Path, tmp_path: Path) -> None:
+        for arguments in ([], [unlabelled, "--verdicts", verdicts]):
+            ended = run("collect", data, *arguments, "-o", tmp_path / "sheet")
+            assert ended.exit_code == 2 and "not both" in ended.output
+
+    def test_a_table_of_something_else_is_refused(
+        self, data: Path, tiny_bundle: Path, tmp_path: Path
+    ) -> None:
+        table = tmp_path / "other.csv"
+        table.write_text("a,b\n1,2\n")
+        with pytest.raises(DataError, match="review --export"):
+            run("collect", data, "--verdicts", table, "-o", tmp_path / "sheet", "--model", tiny_bundle)

@@ -11,8 +11,11 @@ import pytest
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
+import torch
 from booru_export import cli
+from booru_export.checkpoint import read_checkpoint
 from booru_export.dataset import read_scenes
+from booru_export.device import CPU, device_named
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
@@ -173,3 +176,69 @@ def test_a_detector_labels_pictures_for_its_own_further_training(
     assert len(scenes) == 60
     assert all(scene.path.is_file() for scene in scenes)
     assert any(scene.boxes for scene in scenes)
+
+
+def test_a_pupil_learns_from_a_teacher_and_leaves_a_character_out(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "short.toml"
+    recipe.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 4"), "utf-8")
+    common = ("recogniser", "--recipe", recipe, "--threads", 1, "--faces", data / "faces")
+    teacher = ("--teacher", trained / "recogniser" / "last.ckpt")
+    result = invoke(cli.train, *common, *teacher, "--scenes", data / "scenes", "--out", tmp_path / "pupil")
+    assert result.exit_code == 0
+    header = (tmp_path / "pupil" / "metrics.csv").read_text("utf-8").splitlines()[0]
+    assert "loss_teacher" in header.split(",")
+    few = ("--leave-out", "hatsune_miku", "--out", tmp_path / "few")
+    assert invoke(cli.train, *common, *few).exit_code == 0
+    assert read_checkpoint(tmp_path / "few" / "last.ckpt")["labels"] == ["akiyama_mio", "fate_testarossa"]
+    with pytest.raises(DataError, match="not trained for the characters of this data set"):
+        invoke(
+            cli.train, *common, "--teacher", tmp_path / "few" / "last.ckpt", "--out", tmp_path / "no pupil"
+        )
+
+
+def test_characters_that_a_bundle_does_not_know_are_strangers_and_can_be_enrolled(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "short.toml"
+    recipe.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 20"), "utf-8")
+    invoke(
+        cli.train,
+        *("recogniser", "--recipe", recipe, "--threads", 1, "--faces", data / "faces"),
+        *("--leave-out", "hatsune_miku", "--out", tmp_path / "few"),
+    )
+    invoke(cli.export, tmp_path / "few" / "last.ckpt", "-o", tmp_path / "few bundle", "--calibrate", data)
+    report, card = tmp_path / "figures.json", tmp_path / "card.md"
+    result = invoke(
+        cli.evaluate,
+        *(tmp_path / "few bundle", data, "--part", "test", "--enrol", 5, "--json", report, "--card", card),
+    )
+    assert result.exit_code == 0
+    figures = json.loads(report.read_text("utf-8"))
+    assert figures["strangers"] == len(list((data / "faces" / "hatsune_miku").iterdir()))
+    assert 0 <= figures["auroc"] <= 1
+    assert figures["enrolled"] == 1
+    assert 0 <= figures["enrolled_right"] <= 1
+    assert 0 <= figures["enrolled_taken"] <= 1
+    text = card.read_text("utf-8")
+    assert "| `akiyama_mio` |" in text
+    assert f"`enrolled_right` | {figures['enrolled_right']:.4f}" in text
+
+
+def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "short.toml"
+    recipe.write_text(DETECTOR_RECIPE.replace("steps = 90", "steps = 3"), "utf-8")
+    scenes = ("--scenes", data / "scenes", "--workers", 1, "--threads", 1)
+    out = ("--out", tmp_path / "run")
+    assert invoke(cli.train, "detector", "--recipe", recipe, *scenes, *out).exit_code == 0
+    assert (tmp_path / "run" / "last.ckpt").is_file()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(DataError, match="unknown device 'abacus'"):
+        device_named("abacus")
+    if not torch.cuda.is_available():
+        with pytest.raises(DataError, match="no CUDA device here: use --device cpu"):
+            device_named("cuda")
+    assert device_named("cpu") == CPU

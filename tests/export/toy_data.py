@@ -80,7 +80,7 @@ mosaic = 0.3
 drawn = 0.05
 
 [schedule]
-steps = 60
+steps = 90
 batch = 6
 rate = 4.0e-3
 sizes = [64, 96]
@@ -90,6 +90,7 @@ evaluate_every = 30
 """
 
 RECOGNISER_RECIPE = """
+drawn = 20
 widths = [8, 12, 16, 24]
 blocks = [1, 1, 1, 1]
 embedding = 16

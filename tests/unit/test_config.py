@@ -101,6 +101,9 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     [
         ("journal = false", "journal", False),
         ('jobs = "auto"', "jobs", None),
+        ('review_band = "auto"', "review_band", None),
+        ('review_band = "0.3-0.85"', "review_band", (0.3, 0.85)),
+        ("review_band = [0.2, 1]", "review_band", (0.2, 1.0)),
         ('writer = "hydrus"', "writer", ("hydrus",)),
         ('rename = { "a,b" = "c" }', "rename", {"a,b": "c"}),
         ("[category_threshold]\ngeneral = 1", "category_threshold", {"general": 1.0}),
@@ -134,6 +137,8 @@ def test_forms_in_the_environment(variable: str, text: str, field: str, value: A
         ("zzz = 1", ["zzz", "known are", "model"]),
         ("jobs = 0", ["jobs", "at least 1", "auto"]),
         ("jobs = true", ["jobs", "True"]),
+        ('review_band = "0.8-0.3"', ["review_band", "0.3-0.8", "0.8-0.3"]),
+        ("review_band = 0.5", ["review_band", "two numbers", "0.5"]),
         ("max_pixels = 'auto'", ["max_pixels", "whole number"]),
         ("threshold = { chracter = 0.5 }", ["threshold", "chracter", "'character'"]),
         ("threshold = { face = 1.5 }", ["threshold", "face", "0 to 1"]),
@@ -233,7 +238,9 @@ def test_the_template_names_every_setting_with_its_default() -> None:
             table.update(tomllib.loads(f"{key} = {value}"))
     assert set(table) == set(settings())
     unset = {name for name, value in table.items() if value == ""}
-    assert unset == {name for name in settings() if getattr(Settings(), name) is None} - {"jobs"}
+    assert unset == {
+        name for name, setting in settings().items() if setting.default is None and not setting.automatic
+    }
     given = {name: value for name, value in table.items() if name not in unset}
     assert load(given, environ={}).settings == Settings()
 

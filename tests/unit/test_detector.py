@@ -102,6 +102,14 @@ def test_several_sides_are_merged() -> None:
     ]
 
 
+def test_each_look_answers_for_heads_of_its_sizes() -> None:
+    coarse: Found = [((10, 10, 30, 30), 0.7), ((20, 20, 110, 110), 0.8)]
+    fine: Found = [((200, 0, 240, 40), 0.6), ((0, 0, 250, 250), 0.9)]
+    looks = spec(sides=(128, 256), head_shares=((0.4, 1.0), (0.0, 0.5)))
+    faces = Detector(Scripted(coarse, fine), looks).detect(blank(256, 256))
+    assert [face.box for face in faces] == [Box(40, 40, 220, 220), Box(200, 0, 240, 40)]
+
+
 def test_boxes_are_clipped_and_those_outside_dropped() -> None:
     answer: Found = [
         ((-10, -5, 20, 20), 0.9),
@@ -147,3 +155,25 @@ def test_a_real_network_finds_painted_faces(tmp_path: Path, sides: list[int]) ->
     assert len(faces) == 2
     for face, expected in zip(faces, (painted[0], painted[1]), strict=True):
         assert face.box.iou(Box(*expected.box)) > 0.93
+
+
+def test_a_picture_that_cannot_grow_further_is_looked_at_once() -> None:
+    session = Scripted([], [])
+    Detector(session, spec(sides=(128, 256, 512))).detect(blank(60, 40))
+    assert [images.shape[-1] for images in session.fed] == [128]
+    session = Scripted([], [])
+    Detector(session, spec(sides=(128, 256))).detect(blank(100, 80))
+    assert [images.shape[-1] for images in session.fed] == [128, 224]
+
+
+def test_a_look_for_several_sides_answers_for_the_heads_of_all() -> None:
+    found = [((0, 0, 10, 10), 0.9), ((20, 0, 80, 60), 0.8), ((0, 62, 118, 78), 0.7)]
+    session = Scripted(found)
+    bounds = ((0.5, 1.0), (0.0, 0.2))  # of 120 pixels that the network sees of 60
+    faces = Detector(session, spec(sides=(128, 256), head_shares=bounds)).detect(blank(60, 40))
+    assert len(session.fed) == 1
+    assert [face.score for face in faces] == pytest.approx([0.9, 0.8, 0.7])
+    session = Scripted(found)
+    bounds = ((0.6, 1.0), (0.0, 0.2))
+    faces = Detector(session, spec(sides=(128, 256), head_shares=bounds)).detect(blank(60, 40))
+    assert [face.score for face in faces] == pytest.approx([0.9, 0.7])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import OutputError
-from booru_tagger.writers.naming import Naming, collisions, refuse_collisions, refuse_rival
+from booru_tagger.writers.naming import Naming, refuse_rival
 
 SUFFIXES = (".png", ".jpg", ".webp")
 
@@ -55,47 +55,22 @@ def test_picture_outside_of_the_mirrored_folders(tmp_path: Path) -> None:
         naming.sidecar(tmp_path / "inside/a.png", ".txt")
 
 
-def test_collisions_of_stems() -> None:
-    pictures = [Path("x/a.jpg"), Path("x/a.png"), Path("y/a.png"), Path("x/b.png")]
-    assert collisions(pictures, Naming("full")) == {}
-    found = collisions(pictures, Naming("stem"))
-    assert list(found.values()) == [(Path("x/a.jpg"), Path("x/a.png"))]
-
-
-def test_naming_a_picture_twice_is_no_collision() -> None:
-    assert collisions([Path("a.png"), Path("./a.png"), Path("a.png")], Naming("stem")) == {}
-
-
-def test_collisions_in_a_mirrored_tree(tmp_path: Path) -> None:
-    naming = Naming("full", tmp_path / "out", (tmp_path / "one", tmp_path / "two"))
-    found = collisions([tmp_path / "one/a.png", tmp_path / "two/a.png", tmp_path / "two/b.png"], naming)
-    assert list(found) == [tmp_path / "out/a.png"]
-
-
-def test_refusal_names_both_pictures_and_the_way_out() -> None:
-    with pytest.raises(OutputError) as caught:
-        refuse_collisions([Path("a.jpg"), Path("b.jpg"), Path("a.png")], Naming("stem"))
-    for part in ("a.jpg", "a.png", "--sidecar-name full"):
-        assert part in str(caught.value)
-    refuse_collisions([Path("a.jpg"), Path("b.png")], Naming("stem"))
-
-
 def test_rivals_on_the_disk(tmp_path: Path) -> None:
     for name in ("a.png", "a.txt", "b.png", "b.JPG", "c.png"):
         (tmp_path / name).touch()
-    naming = Naming("stem")
-    refuse_rival(tmp_path / "a.png", naming, SUFFIXES)
-    refuse_rival(tmp_path / "c.png", naming, SUFFIXES)
+    naming = Naming("stem", suffixes=SUFFIXES)
+    refuse_rival(tmp_path / "a.png", naming)
+    refuse_rival(tmp_path / "c.png", naming)
     for picture in ("b.png", "b.JPG"):
-        with pytest.raises(OutputError, match=r"b\.JPG and .*b\.png"):
-            refuse_rival(tmp_path / picture, naming, SUFFIXES)
-    refuse_rival(tmp_path / "b.png", Naming("full"), SUFFIXES)
+        with pytest.raises(OutputError, match=r"b\.JPG and .*b\.png.*--sidecar-name full .*stem-or-full"):
+            refuse_rival(tmp_path / picture, naming)
+    refuse_rival(tmp_path / "b.png", Naming("full", suffixes=SUFFIXES))
 
 
 def test_link_to_the_same_picture_is_no_rival(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     (tmp_path / "a.jpg").symlink_to(tmp_path / "a.png")
-    refuse_rival(tmp_path / "a.png", Naming("stem"), SUFFIXES)
+    refuse_rival(tmp_path / "a.png", Naming("stem", suffixes=SUFFIXES))
 
 
 def test_rivals_in_another_mirrored_folder(tmp_path: Path) -> None:
@@ -103,7 +78,42 @@ def test_rivals_in_another_mirrored_folder(tmp_path: Path) -> None:
         (tmp_path / folder / "x").mkdir(parents=True)
         (tmp_path / folder / "x" / "a.png").touch()
     (tmp_path / "one/b.png").touch()
-    naming = Naming("full", tmp_path / "out", (tmp_path / "one", tmp_path / "two"))
-    refuse_rival(tmp_path / "one/b.png", naming, SUFFIXES)
+    naming = Naming("full", tmp_path / "out", (tmp_path / "one", tmp_path / "two"), SUFFIXES)
+    refuse_rival(tmp_path / "one/b.png", naming)
     with pytest.raises(OutputError, match="different --output folders"):
-        refuse_rival(tmp_path / "two/x/a.png", naming, SUFFIXES)
+        refuse_rival(tmp_path / "two/x/a.png", naming)
+
+
+class TestStemOrFull:
+    def naming(self, folder: Path, *names: str) -> Naming:
+        for name in names:
+            (folder / name).touch()
+        return Naming("stem-or-full", suffixes=SUFFIXES)
+
+    def test_pictures_of_the_same_stem_get_full_names(self, tmp_path: Path) -> None:
+        naming = self.naming(tmp_path, "a.png", "a.JPG", "b.png", "b.txt")
+        sidecars = {
+            name: naming.sidecar(tmp_path / name, ".txt").name for name in ("a.png", "a.JPG", "b.png")
+        }
+        assert sidecars == {"a.png": "a.png.txt", "a.JPG": "a.JPG.txt", "b.png": "b.txt"}
+        for name in sidecars:
+            refuse_rival(tmp_path / name, naming)
+
+    def test_a_picture_whose_stem_is_anothers_full_name_is_refused(self, tmp_path: Path) -> None:
+        naming = self.naming(tmp_path, "a.jpg", "a.png", "a.jpg.png")
+        for name in ("a.jpg", "a.jpg.png"):
+            with pytest.raises(OutputError, match=r"a\.jpg and .*a\.jpg\.png .*--sidecar-name full"):
+                refuse_rival(tmp_path / name, naming)
+        refuse_rival(tmp_path / "a.png", naming)
+
+    def test_mirrored_folders_count_as_one(self, tmp_path: Path) -> None:
+        for place in ("one/a.png", "two/a.jpg"):
+            (tmp_path / place).parent.mkdir()
+            (tmp_path / place).touch()
+        naming = Naming("stem-or-full", tmp_path / "out", (tmp_path / "one", tmp_path / "two"), SUFFIXES)
+        assert naming.sidecar(tmp_path / "one/a.png", ".txt").name == "a.png.txt"
+        assert naming.sidecar(tmp_path / "two/a.jpg", ".txt").name == "a.jpg.txt"
+
+    def test_a_picture_that_is_gone_has_a_name_all_the_same(self, tmp_path: Path) -> None:
+        naming = self.naming(tmp_path, "a.jpg")
+        assert naming.sidecar(tmp_path / "a.png", ".txt").name == "a.png.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,17 @@ def test_cores_that_may_not_be_used_do_not_count(monkeypatch: pytest.MonkeyPatch
 def test_no_jobs_is_no_number_of_jobs() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         ThreadExecutor(0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 2), ("1000 100000", 1), ("nonsense", 8)],
+)
+def test_a_container_has_its_share_of_the_cores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr("booru_tagger.parallel._QUOTA", tmp_path / "cpu.max")
+    assert available_cores() == 8
+    (tmp_path / "cpu.max").write_text(quota)
+    assert available_cores() == cores

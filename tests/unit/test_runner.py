@@ -378,7 +378,7 @@ def test_pictures_that_would_share_a_sidecar_are_refused_and_the_rest_goes_on(
     tmp_path: Path, journal: Journal
 ) -> None:
     paths = pictures(tmp_path, "a.jpg", "a.png", "b.png")
-    output = real(tmp_path, journal, naming=Naming("stem"), suffixes=(".jpg", ".png"))
+    output = real(tmp_path, journal, naming=Naming("stem", suffixes=(".jpg", ".png")))
     report, _ = go(paths, output)
     assert (report.tagged, report.failed) == (1, 2)
     assert "a.jpg" in report.failures[0].error.message and "a.png" in report.failures[0].error.message
@@ -392,7 +392,7 @@ def test_shared_lists_do_not_collide(tmp_path: Path) -> None:
             return picture.parent / "all.jsonl"
 
     paths = pictures(tmp_path, "a.jpg", "a.png")
-    output = Output([Shared()], Naming("stem"), suffixes=(".jpg", ".png"))
+    output = Output([Shared()], Naming("stem", suffixes=(".jpg", ".png")))
     assert go(paths, output)[0].tagged == 2
 
 

@@ -13,7 +13,15 @@ from typing import Any
 import pytest
 
 from booru_tagger import sources
-from booru_tagger.sources import Walk, from_list, from_paths, is_picture_name, suffixes
+from booru_tagger.sources import (
+    Walk,
+    from_list,
+    from_manifest,
+    from_paths,
+    from_pattern,
+    is_picture_name,
+    suffixes,
+)
 from booru_tagger.types import TagResult
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and byte names")
@@ -90,6 +98,7 @@ def test_links_and_loops(tmp_path: Path) -> None:
     files = ["a.png", "broken.png", "file.png", "sub/b.png"]
     assert walked(tree) == files
     assert walked(tree, follow_links=True) == [*files, "to_other/c.png"]
+    assert walked(tree, file_links=False) == ["a.png", "sub/b.png"]
 
 
 @posix
@@ -216,3 +225,35 @@ def test_a_failure_names_its_path() -> None:
     result = sources.failure(Path("x/y"), "kind", "reason")
     assert result.error is not None
     assert (result.path, result.error.message) == (os.path.join("x", "y"), f"{Path('x/y')}: reason")  # noqa: PTH118
+
+
+def test_a_pattern_gives_what_it_matches_sorted_and_a_name_with_brackets_itself(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    paths = [tmp_path / name for name in ("b.png", "deep/a.png", "[1].png")]
+    for path in paths:
+        path.touch()
+    assert list(from_pattern(str(tmp_path / "**" / "[ab].png"), None)) == paths[:2]
+    assert list(from_pattern(str(paths[2]), None)) == paths[2:]
+    nothing = list(from_pattern(str(tmp_path / "*.gif"), None))
+    assert [item.error.kind for item in nothing if isinstance(item, TagResult) and item.error] == [
+        "unreadable"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("list.txt", "a.png\n\nb c.png\r\n"),
+        ("list.jsonl", '{"path": "a.png"}\n{"path": "b c.png", "id": 2}\n'),
+    ],
+)
+def test_a_manifest_names_pictures_relative_to_itself(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8", newline="")
+    assert list(from_manifest(tmp_path / name, None)) == [tmp_path / "a.png", tmp_path / "b c.png"]
+
+
+def test_a_line_of_a_manifest_that_names_nothing_fails_alone(tmp_path: Path) -> None:
+    (tmp_path / "list.jsonl").write_text('["a.png"]\n{"path": "b.png"}\n', "utf-8")
+    wrong, right = from_manifest(tmp_path / "list.jsonl", None)
+    assert isinstance(wrong, TagResult) and wrong.error and "line 1" in wrong.error.message
+    assert right == tmp_path / "b.png"

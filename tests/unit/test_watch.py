@@ -204,6 +204,15 @@ class TestFailures:
         assert before.closed, "what could not be read could not be watched, either"
         assert scene.given(100) == []
 
+    def test_links_are_left_out_where_that_is_asked_for(self, folder: Path) -> None:
+        (folder / "a.png").symlink_to("elsewhere")
+        scene = Scene(folder, file_links=False)
+        scene.run(1)
+        (folder / "b.png").symlink_to("elsewhere")
+        scene.system.file(str(folder / "b.png"), writing=False)
+        scene.write("c.png")
+        assert "b.png" not in scene.given(10)
+
     def test_broken_links_are_given_so_that_they_fail_visibly(
         self, folder: Path, caplog: pytest.LogCaptureFixture
     ) -> None:

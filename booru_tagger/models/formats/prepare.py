@@ -21,6 +21,8 @@ _NARROW = 16
 """A picture this many times as high as it is wide is worked on without most of the margins beside it."""
 _REACH = 3.0
 """How far the widest filter sees to either side, in pixels of the smaller picture."""
+_WHOLE = 2048
+"""Longest side in pixels of pictures that are padded as a whole, which is faster."""
 _BLOCK = 1 << 22
 """Pixels that are worked on at a time: what a picture takes in memory must not grow with its shape."""
 
@@ -48,12 +50,16 @@ def prepare(pixels: Pixels, side: int, how: Preparation) -> Floats:
 def _padded(pixels: Pixels, side: int, how: Preparation) -> Pixels:
     """On a centred square of the fill colour, scaled to ``side``.
 
-    The square is never made as a whole, which could take gigabytes for a narrow strip: Pillow scales rows
+    A large square is never made as a whole, which could take gigabytes for a narrow strip: Pillow scales rows
     first and columns after, rounding in between, so doing the two apart gives the same pixels.
     """
     height, width = pixels.shape[:2]
     longest = max(height, width)
     left, top = (longest - width) // 2, (longest - height) // 2
+    if longest <= _WHOLE:
+        square = Image.new("RGB", (longest, longest), how.fill)
+        square.paste(Image.fromarray(pixels), (left, top))
+        return np.asarray(_scaled(square, (side, side), how))
     rows = np.concatenate(
         [_rows(pixels[start:end], left, longest, side, how) for start, end in _blocks(height, longest)]
     )

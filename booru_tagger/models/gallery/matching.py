@@ -42,8 +42,8 @@ class Matching:
     prior_mean: float = 0.75
     prior_deviation: float = 0.15
     prior_weight: float = 4.0
-    floor: float = 0.65
-    ceiling: float = 0.7
+    floor: float = 0.55
+    ceiling: float = 0.6
     min_impostors: int = 10
     impostor_spread: float = 1.0
     steepness: float = 20.0

@@ -39,7 +39,7 @@ def label_heads(
     """
     bundle = Bundle.load(folder)
     assert bundle.detector is not None
-    spec = dataclasses.replace(bundle.detector, sides=SIDES)
+    spec = dataclasses.replace(bundle.detector, sides=SIDES, head_shares=())
     detector = Detector(Session(folder / spec.file), spec, threshold=maybe / 2)
     for path in pictures:
         step()
@@ -59,7 +59,7 @@ def label_heads(
 
 def agreed(detector: Detector, picture: Picture) -> list[Face]:
     """Heads seen in a picture and in its mirror image, with the mean of both scores."""
-    mirrored = dataclasses.replace(picture, pixels=np.ascontiguousarray(picture.pixels[:, ::-1]))
+    mirrored = Picture(np.ascontiguousarray(picture.pixels[:, ::-1]), picture.width, picture.height)
     looks = [
         list(detector.detect(picture)),
         [_mirror(face, picture.width) for face in detector.detect(mirrored)],

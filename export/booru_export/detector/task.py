@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from booru_export.dataset import read_scenes
-from booru_export.detector.loss import detector_loss, targets
-from booru_export.detector.samples import LoadedScene, Sampler, from_image, load_scene
+from booru_export.detector.loss import detector_loss
+from booru_export.detector.samples import LoadedScene, from_image, load_scene
+from booru_export.detector.stream import Stream
+from booru_export.device import CPU, Device
 from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
 from booru_export.metrics import Detections, match
 from booru_export.nets import STRIDE, HeadDetector
@@ -43,8 +45,8 @@ def from_checkpoint(state: dict[str, Any]) -> HeadDetector:
 def decode(heat: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
     """Heat logits and distances to boxes ``(N, M, 4)`` in input pixels and scores ``(N, M)``."""
     count, _, rows, columns = heat.shape
-    x = (torch.arange(columns) + 0.5) * STRIDE
-    y = (torch.arange(rows) + 0.5) * STRIDE
+    x = (torch.arange(columns, device=heat.device) + 0.5) * STRIDE
+    y = (torch.arange(rows, device=heat.device) + 0.5) * STRIDE
     x, y = x.view(1, 1, -1).expand(1, rows, columns), y.view(1, -1, 1).expand(1, rows, columns)
     boxes = torch.stack(
         [x - sides[:, 0], y - sides[:, 1], x + sides[:, 2], y + sides[:, 3]],
@@ -56,8 +58,8 @@ def decode(heat: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
 def detect(net: nn.Module, pixels: Pixels, side: int, threshold: float = 0.05) -> list[Face]:
     """Heads in one picture by a torch net, as the runtime's detector finds them by the exported one."""
     padded, scale = letterbox(pixels, side)
-    batch = torch.from_numpy(NORMALISATION.apply(padded[None]))
-    boxes, scores = (value[0].numpy() for value in decode(*net(batch)))
+    batch = torch.from_numpy(NORMALISATION.apply(padded[None])).to(next(net.parameters()).device)
+    boxes, scores = (value[0].cpu().numpy() for value in decode(*net(batch)))
     chosen = scores >= threshold
     boxes, scores = boxes[chosen] / scale, scores[chosen]
     height, width = pixels.shape[:2]
@@ -76,10 +78,22 @@ def drawn_scenes(count: int) -> list[LoadedScene]:
 class DetectorTask:
     """Feeds, scores and evaluates a detector; see :class:`booru_export.train.Task`."""
 
-    def __init__(self, recipe: DetectorRecipe, data: Path, more: Sequence[Path] = ()) -> None:
-        """``data`` is split; all scenes of ``more`` (self-labelled, say) are trained on."""
-        self.recipe = recipe
-        self.net: nn.Module = build(recipe)
+    def __init__(
+        self,
+        recipe: DetectorRecipe,
+        data: Path,
+        more: Sequence[Path] = (),
+        *,
+        device: Device = CPU,
+        workers: int = 0,
+    ) -> None:
+        """``data`` is split; all scenes of ``more`` (self-labelled, say) are trained on.
+
+        ``workers`` processes make the batches, where this one cannot keep up with an accelerator.
+        """
+        self.recipe, self.device = recipe, device
+        torch.manual_seed(recipe.schedule.seed)
+        self.net: nn.Module = build(recipe).to(device.place)
         self.parts = split_scenes(read_scenes(data))
         scenes = [load_scene(scene) for scene in self.parts["train"]]
         added = [scene for table in more for scene in read_scenes(table)]
@@ -87,18 +101,15 @@ class DetectorTask:
         scenes += drawn_scenes(round(len(scenes) * recipe.drawn / (1 - recipe.drawn)))
         self.counts: dict[str, int] = {name: len(part) for name, part in self.parts.items()}
         self.counts |= {"self-labelled": len(added), "drawn": round(recipe.drawn * len(scenes))}
-        self.sampler = Sampler(scenes, recipe.mosaic, recipe.schedule.seed)
+        self.stream = Stream(scenes, recipe, workers)
         self.validation = [(scene, read_picture(scene.path).pixels) for scene in self.parts["validation"]]
 
     def losses(self, size: int, step: int) -> dict[str, Tensor]:
-        samples = [self.sampler.sample(size) for _ in range(self.recipe.schedule.batch)]
-        batch = torch.from_numpy(NORMALISATION.apply(np.stack([sample.pixels for sample in samples])))
-        wanted = targets(
-            [torch.from_numpy(sample.boxes) for sample in samples],
-            [torch.from_numpy(sample.ignore) for sample in samples],
-            size,
-        )
-        return detector_loss(self.net(batch.contiguous(memory_format=torch.channels_last)), wanted)
+        pixels, *wanted = (part.to(self.device.place, non_blocking=True) for part in self.stream.draw(size))
+        batch = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        with self.device.precision():
+            heat, sides = self.net(batch.contiguous(memory_format=torch.channels_last))
+        return detector_loss((heat.float(), sides.float()), (wanted[0], wanted[1], wanted[2], wanted[3]))
 
     def evaluate(self, net: nn.Module) -> dict[str, float]:
         pictures = [

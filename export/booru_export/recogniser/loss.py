@@ -8,12 +8,20 @@ is.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from booru_export.nets import FaceNet
 from booru_export.recogniser.samples import UNLABELLED, Batch
+
+Answer: TypeAlias = tuple[Tensor, Tensor, Tensor]
+"""Embeddings, logits of hair, logits of eyes: what a :class:`FaceNet` says of a batch."""
+
+SOFTNESS = 2.0
+"""Temperature at which a net learns from another, as a factor on the logits' spread."""
 
 
 def identity_logits(net: FaceNet, embedding: Tensor, scale: float) -> Tensor:
@@ -24,10 +32,10 @@ def identity_logits(net: FaceNet, embedding: Tensor, scale: float) -> Tensor:
 
 
 def recogniser_loss(
-    net: FaceNet, batch: Batch, *, scale: float, margin: float, colour_weight: float
+    net: FaceNet, answer: Answer, batch: Batch, *, scale: float, margin: float, colour_weight: float
 ) -> dict[str, Tensor]:
-    """The parts of the loss by name; their sum is what is minimised."""
-    embedding, hair, eyes = net(batch.images)
+    """The parts of the loss by name for the net's ``answer`` to the batch; their sum is what is minimised."""
+    embedding, hair, eyes = (part.float() for part in answer)
     logits = identity_logits(net, embedding, scale)
     named = batch.character != UNLABELLED
     wanted = batch.character[named]
@@ -37,6 +45,27 @@ def recogniser_loss(
         "hair": colour_weight * _colour_loss(hair, batch.hair, batch.colour_weight),
         "eyes": colour_weight * _colour_loss(eyes, batch.eyes, batch.colour_weight),
     }
+
+
+def teaching_loss(net: FaceNet, answer: Answer, teacher: FaceNet, taught: Answer, scale: float) -> Tensor:
+    """How far a net's opinions are from its teacher's on the same pictures, whoever they show.
+
+    Kullback-Leibler divergence of softened probabilities (Hinton et al., "Distilling the knowledge in a
+    neural network", 2015); teacher and pupil see the same crop, over a long run (Beyer et al., "Knowledge
+    distillation: a good teacher is patient and consistent", 2021).
+    """
+    own = (identity_logits(net, answer[0].float(), scale), answer[1].float(), answer[2].float())
+    wanted = (identity_logits(teacher, taught[0].float(), scale), taught[1].float(), taught[2].float())
+    parts = [
+        F.kl_div(
+            (mine / SOFTNESS).log_softmax(1),
+            (theirs / SOFTNESS).log_softmax(1),
+            reduction="batchmean",
+            log_target=True,
+        )
+        for mine, theirs in zip(own, wanted, strict=True)
+    ]
+    return torch.stack(parts).sum() * SOFTNESS**2
 
 
 def _colour_loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:

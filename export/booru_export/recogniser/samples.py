@@ -48,6 +48,9 @@ class Faces:
     eyes: Labels
     stranger: npt.NDArray[np.bool_]
 
+    def __len__(self) -> int:
+        return len(self.pixels)
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -138,15 +141,22 @@ def _index(names: Sequence[str], name: str) -> int:
 class Batches:
     """Draws random batches, rare characters more often than their share (by 1/sqrt of their number)."""
 
-    def __init__(self, recipe: RecogniserRecipe, faces: Faces, heads: Faces, characters: int) -> None:
+    def __init__(
+        self, recipe: RecogniserRecipe, faces: Faces, heads: Faces, characters: int, device: torch.device
+    ) -> None:
         self.recipe, self.faces, self.heads, self.characters = recipe, faces, heads, characters
+        self.device = device
+        # The pictures live where they are augmented: an accelerator holds them all, and waits for none.
+        self._face_pixels = _planes(faces.pixels, device)
+        self._head_pixels = _planes(heads.pixels, device)
         self.rng = np.random.default_rng(recipe.schedule.seed)
         self.generator = torch.Generator().manual_seed(recipe.schedule.seed)
         count = Counter(faces.character.tolist())
         weight = np.asarray([count[number] ** -0.5 for number in faces.character.tolist()])
         self.face_weight = weight / weight.sum()
-        named = np.where(heads.character >= 0, 2.0, 1.0)
-        self.head_weight = named / max(1.0, named.sum())
+        telling = (heads.character >= 0) | (heads.hair >= 0) | (heads.eyes >= 0)
+        head_weight = np.where(telling, 2.0, 1.0)
+        self.head_weight = head_weight / max(1.0, head_weight.sum())
         shades = [HAIR.index(name) for name in SHADES] + [UNLABELLED]
         self.recolourable = ~np.isin(faces.hair, shades)
 
@@ -159,8 +169,8 @@ class Batches:
             return self._draw_faces(faces, size)
         heads = self.rng.choice(len(self.head_weight), head_count, p=self.head_weight)
         zoom = FACE_ZOOM if self.rng.random() < WIDE_SHARE else CLOSE_ZOOM
-        face_images = augment.warp(self._images(self.faces, faces), size, zoom, self.generator)
-        head_images = augment.warp(self._images(self.heads, heads), size, HEAD_ZOOM, self.generator)
+        face_images = augment.warp(self._images(self._face_pixels, faces), size, zoom, self.generator)
+        head_images = augment.warp(self._images(self._head_pixels, heads), size, HEAD_ZOOM, self.generator)
         character, turns = self._recoloured(faces)
         face_images = augment.turn_hue(face_images, turns, self.generator)
         images = torch.cat([face_images, head_images])
@@ -169,7 +179,7 @@ class Batches:
     def _draw_faces(self, faces: Labels, size: int) -> Batch:
         """A batch without heads of scenes, for data sets of crops alone."""
         zoom = FACE_ZOOM if self.rng.random() < WIDE_SHARE else CLOSE_ZOOM
-        images = augment.warp(self._images(self.faces, faces), size, zoom, self.generator)
+        images = augment.warp(self._images(self._face_pixels, faces), size, zoom, self.generator)
         character, turns = self._recoloured(faces)
         images = augment.turn_hue(images, turns, self.generator)
         return self._finish(images, faces, faces[:0], character, turns)
@@ -185,17 +195,18 @@ class Batches:
         weight = torch.cat([torch.full((len(faces),), self.recipe.canon_weight), torch.ones(len(heads))])
         return Batch(
             images.contiguous(memory_format=torch.channels_last),
-            character,
-            torch.from_numpy(np.concatenate([self.faces.hair[faces], self.heads.hair[heads]])),
-            torch.from_numpy(np.concatenate([self.faces.eyes[faces], self.heads.eyes[heads]])),
-            torch.where(colourless, torch.zeros(()), weight),
+            character.to(self.device),
+            self._labels(self.faces.hair[faces], self.heads.hair[heads]),
+            self._labels(self.faces.eyes[faces], self.heads.eyes[heads]),
+            torch.where(colourless, torch.zeros(()), weight).to(self.device),
         )
 
-    def _images(self, source: Faces, chosen: Labels) -> Tensor:
-        pixels = source.pixels[chosen]
-        for number in np.flatnonzero(self.rng.random(len(pixels)) < 0.2):
-            pixels[number] = augment.jpeg(pixels[number], int(self.rng.integers(25, 80)))
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    def _labels(self, faces: Labels, heads: Labels) -> Tensor:
+        return torch.from_numpy(np.concatenate([faces, heads])).to(self.device)
+
+    def _images(self, source: Tensor, chosen: Labels) -> Tensor:
+        images = source[torch.from_numpy(chosen).to(self.device)].float() / 127.5 - 1
+        return augment.jpeg_some(images, self.generator)
 
     def _recoloured(self, faces: Labels) -> tuple[Tensor, Tensor]:
         """Characters of the faces, and the turn of hue that makes made-up people of some of them."""
@@ -209,6 +220,11 @@ class Batches:
     def _head_characters(self, heads: Labels) -> Tensor:
         stranger = self.characters * (1 + len(augment.TURNS))
         return torch.from_numpy(np.where(self.heads.stranger[heads], stranger, self.heads.character[heads]))
+
+
+def _planes(pixels: Pixels, device: torch.device) -> Tensor:
+    """Pictures ``(N, S, S, 3)`` as bytes ``(N, 3, S, S)`` on a device."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous()
 
 
 def whole(source: Faces, size: int, expand: float = 1.0) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 
 from booru_export.augment import TURNS
 from booru_export.canon import EYES, HAIR, read_canon
+from booru_export.checkpoint import read_checkpoint
 from booru_export.dataset import read_faces, read_scenes
+from booru_export.device import CPU, Device
 from booru_export.metrics import auroc, macro
 from booru_export.nets import FaceNet
 from booru_export.recipe import RecogniserRecipe, from_table
-from booru_export.recogniser.loss import identity_logits, recogniser_loss
+from booru_export.recogniser.loss import identity_logits, recogniser_loss, teaching_loss
 from booru_export.recogniser.samples import (
     STORED_EXPAND,
     Batches,
@@ -73,30 +76,62 @@ def from_checkpoint(state: dict[str, Any]) -> FaceNet:
 class RecogniserTask:
     """Feeds, scores and evaluates a recogniser; see :class:`booru_export.train.Task`."""
 
-    def __init__(self, recipe: RecogniserRecipe, faces: Path, scenes: Path | None) -> None:
-        self.recipe = recipe
-        self.parts = split_faces(read_faces(faces))
+    def __init__(
+        self,
+        recipe: RecogniserRecipe,
+        faces: Path,
+        scenes: Path | None,
+        *,
+        more: Sequence[Path] = (),
+        teacher: Path | None = None,
+        leave_out: Collection[str] = (),
+        device: Device = CPU,
+    ) -> None:
+        """``faces`` and ``scenes`` are split, without those of the characters to ``leave_out``; heads of the
+        scenes in ``more`` (self-labelled ones of nobody known) are all trained on. ``teacher`` is the
+        checkpoint of a net for the same characters, whose opinions are learned, too.
+        """
+        self.recipe, self.device = recipe, device
+        self.parts = split_faces([item for item in read_faces(faces) if item.label not in leave_out])
         self.labels = sorted({item.label for part in self.parts.values() for item in part})
         canon = read_canon()
-        self.scenes = split_scenes(read_scenes(scenes)) if scenes else None
+        whole_pictures = read_scenes(scenes) if scenes else []
+        whole_pictures = [scene for scene in whole_pictures if scene.label not in leave_out]
+        self.scenes = split_scenes(whole_pictures) if scenes else None
         train_faces = load_faces(self.parts["train"], self.labels, canon)
         self.validation = load_faces(self.parts["validation"], self.labels, canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
         train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none(train_faces)
+        added = [scene for table in more for scene in read_scenes(table) if scene.boxes]
+        if added:
+            train_heads = join(train_heads, load_heads(added, self.labels))
         train_heads = join(train_heads, draw_heads(recipe.drawn))
-        self.face_net = _start(build(recipe, len(self.labels)), recipe)
+        self.counts = {name: len(items) for name, items in self.parts.items()} | {"heads": len(train_heads)}
+        torch.manual_seed(recipe.schedule.seed)
+        self.face_net = _start(build(recipe, len(self.labels)), recipe).to(device.place)
         self.net: nn.Module = self.face_net
-        self.batches = Batches(recipe, train_faces, train_heads, len(self.labels))
+        self.teacher = _teacher(teacher, self.labels).to(device.place) if teacher else None
+        self.batches = Batches(recipe, train_faces, train_heads, len(self.labels), device.place)
 
     def losses(self, size: int, step: int) -> dict[str, Tensor]:
         recipe = self.recipe
-        return recogniser_loss(
+        batch = self.batches.draw(size)
+        with self.device.precision():
+            answer = self.face_net(batch.images)
+        parts = recogniser_loss(
             self.face_net,
-            self.batches.draw(size),
+            answer,
+            batch,
             scale=recipe.scale,
             margin=recipe.margin * min(1.0, step / MARGIN_STEPS),
             colour_weight=recipe.colour_weight,
         )
+        if self.teacher is not None:
+            with torch.no_grad(), self.device.precision():
+                taught = self.teacher(batch.images)
+            loss = teaching_loss(self.face_net, answer, self.teacher, taught, recipe.scale)
+            parts["teacher"] = recipe.teacher_weight * loss
+        return parts
 
     def evaluate(self, net: nn.Module) -> dict[str, float]:
         assert isinstance(net, FaceNet)
@@ -120,22 +155,30 @@ class RecogniserTask:
         images = whole(faces, size, expand)
         outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         for chunk in torch.split(images, 64):
-            embedding, hair, eyes = net(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            pictures = chunk.to(self.device.place).permute(0, 3, 1, 2)
+            embedding, hair, eyes = net(pictures.float() / 127.5 - 1)
             identity = identity_logits(net, embedding, self.recipe.scale).softmax(1)
             outputs.append((identity[:, : len(self.labels)], hair.softmax(1), eyes.softmax(1)))
         character, hair_scores, eye_scores = (
-            torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)
+            torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)
         )
         return character, hair_scores, eye_scores
 
     def describe(self) -> dict[str, Any]:
-        data = {name: len(items) for name, items in self.parts.items()}
         return {
             "kind": "recogniser",
             "recipe": dataclasses.asdict(self.recipe),
             "labels": list(self.labels),
-            "data": data,
+            "data": self.counts,
         }
+
+
+def _teacher(checkpoint: Path, labels: list[str]) -> FaceNet:
+    """The net in a checkpoint, if it was trained for the same characters. Raises :class:`DataError`."""
+    state = read_checkpoint(checkpoint)
+    if state.get("labels") != labels:
+        raise DataError(f"{checkpoint}: was not trained for the characters of this data set")
+    return from_checkpoint(state).requires_grad_(False)
 
 
 def _none(like: Faces) -> Faces:

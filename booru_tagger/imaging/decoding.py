@@ -1,8 +1,4 @@
-"""Pictures in, arrays out: safe upright decoding, cropping, letterboxing and normalising.
-
-Training, the parity check and the runtime all call these functions, so a face looks the same to the network
-wherever it is shown one.
-"""
+"""Files in, upright RGB out, whatever the files hold: limits, cheap JPEG decoding, orientation, alpha."""
 
 from __future__ import annotations
 
@@ -15,10 +11,8 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from booru_tagger.errors import (
@@ -28,17 +22,7 @@ from booru_tagger.errors import (
     TooLargeImageError,
     UnreadableImageError,
 )
-from booru_tagger.types import Box
-
-Pixels: TypeAlias = npt.NDArray[np.uint8]
-"""RGB, shape ``(height, width, 3)``."""
-Floats: TypeAlias = npt.NDArray[np.float32]
-
-PAD_VALUE = 128
-"""Grey that fills what lies outside a picture, in crops and letterboxes alike."""
-
-_WIDEST_FRAME = 4096
-"""A crop that reaches out of its picture is padded at this many pixels a side at most."""
+from booru_tagger.imaging.values import Picture
 
 _ORIENTATION = 0x0112
 _UPRIGHT = MappingProxyType(
@@ -71,40 +55,6 @@ class Limits:
 
     pixels: int = 150_000_000
     file_bytes: int = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A decoded, upright picture, perhaps at a reduced scale.
-
-    ``width`` and ``height`` are those of the upright original; ``pixels`` may be smaller.
-    """
-
-    pixels: Pixels
-    width: int
-    height: int
-
-    @property
-    def scale(self) -> float:
-        """Decoded pixels per original pixel, at most 1."""
-        return float(self.pixels.shape[1]) / self.width
-
-
-@dataclass(frozen=True, slots=True)
-class Normalisation:
-    """Per-channel RGB ``mean`` and ``std`` on the scale 0 to 1."""
-
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-
-    def apply(self, batch: Pixels) -> Floats:
-        """``(N, H, W, 3)`` bytes to ``(N, 3, H, W)`` float32."""
-        std = np.asarray(self.std, dtype=np.float32).reshape(3, 1, 1)
-        mean = np.asarray(self.mean, dtype=np.float32).reshape(3, 1, 1)
-        planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32)
-        np.multiply(planes, 1 / (255 * std), out=planes)
-        np.subtract(planes, mean / std, out=planes)
-        return planes
 
 
 def read_picture(path: Path, *, longest: int | None = None, limits: Limits | None = None) -> Picture:
@@ -181,7 +131,7 @@ def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Pict
         width, height = rgb.size
     elif orientation >= 5:
         width, height = height, width
-    return Picture(np.asarray(rgb), width, height)
+    return Picture(rgb, width, height)
 
 
 def _draft(image: Image.Image, longest: int) -> bool:
@@ -220,101 +170,3 @@ def _sixteen_bit_to_rgb(image: Image.Image) -> Image.Image:
     top = 65535.0 if image.mode != "F" else max(1.0, float(values.max()))
     grey = np.clip(values / top * 255.0, 0, 255).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
-
-
-def letterbox(
-    pixels: Pixels, side: int, *, multiple: int = 32, max_upscale: float = 2.0
-) -> tuple[Pixels, float]:
-    """Scale so that the longest side is ``side`` and pad right and below up to a multiple of ``multiple``.
-
-    A small picture grows by at most ``max_upscale``. Returns the padded picture and the scale (pixels of the
-    result per pixel of the input), so that a box is carried back by dividing by it.
-    """
-    height, width = pixels.shape[:2]
-    scale = min(side / max(height, width), max_upscale)
-    new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    image = Image.fromarray(pixels)
-    if (new_width, new_height) != image.size:
-        image = image.resize((new_width, new_height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    padded = np.full((_up(new_height, multiple), _up(new_width, multiple), 3), PAD_VALUE, dtype=np.uint8)
-    padded[:new_height, :new_width] = np.asarray(image)
-    return padded, scale
-
-
-def _up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple
-
-
-def square_around(box: Box, expand: float) -> Box:
-    """The crop rule: a square on the box's centre, ``expand`` times its longer side."""
-    half = max(box.width, box.height) * expand / 2
-    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
-    return Box(x - half, y - half, x + half, y + half)
-
-
-def crop(pixels: Pixels, region: Box, size: int) -> Pixels:
-    """The part of a picture in ``region``, resized to ``(size, size, 3)``.
-
-    What lies outside the picture is filled with grey. Antialiased bilinear.
-    """
-    height, width = pixels.shape[:2]
-    x0, y0, x1, y1 = region
-    if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-        return np.full((size, size, 3), PAD_VALUE, dtype=np.uint8)
-    if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
-        image, region = _framed(pixels, region)
-    else:
-        image, region = _cut(pixels, region, math.ceil(max(region.width, region.height) / size) + 2)
-    resized = image.resize((size, size), Image.Resampling.BILINEAR, box=region, reducing_gap=2.0)
-    return np.asarray(resized)
-
-
-def _cut(pixels: Pixels, region: Box, margin: int) -> tuple[Image.Image, Box]:
-    """The part in ``region`` with the ``margin`` that resizing looks at, and where the region is in it."""
-    left, top = max(0, math.floor(region.x0) - margin), max(0, math.floor(region.y0) - margin)
-    right, bottom = math.ceil(region.x1) + margin, math.ceil(region.y1) + margin
-    return Image.fromarray(pixels[top:bottom, left:right]), _moved(region, left, top)
-
-
-def _framed(pixels: Pixels, region: Box) -> tuple[Image.Image, Box]:
-    """As :func:`_cut`, for a region that reaches out of the picture: padded with grey."""
-    height, width = pixels.shape[:2]
-    left, top = max(0, math.floor(region.x0)), max(0, math.floor(region.y0))
-    inside = Image.fromarray(
-        pixels[top : min(height, math.ceil(region.y1)), left : min(width, math.ceil(region.x1))]
-    )
-    region = _moved(region, left, top)
-    shrink = math.ceil(max(region.width, region.height) / _WIDEST_FRAME)
-    if shrink > 1:
-        inside = inside.reduce(shrink)
-        region = Box(*(value / shrink for value in region))
-    x, y = math.floor(region.x0), math.floor(region.y0)
-    frame = Image.new("RGB", (math.ceil(region.x1) - x, math.ceil(region.y1) - y), (PAD_VALUE,) * 3)
-    frame.paste(inside, (-x, -y))
-    return frame, _moved(region, x, y)
-
-
-def _moved(box: Box, left: int, top: int) -> Box:
-    """The box as seen from the point ``left``, ``top``."""
-    return Box(box.x0 - left, box.y0 - top, box.x1 - left, box.y1 - top)
-
-
-def fit(pixels: Pixels, size: int, expand: float = 1.0) -> Pixels:
-    """A whole picture that is a face crop already, padded to a centred square and resized to ``size``.
-
-    ``expand`` above 1 pads further, below 1 keeps the centre.
-    """
-    height, width = pixels.shape[:2]
-    return crop(pixels, square_around(Box(0, 0, width, height), expand), size)
-
-
-def colourfulness(pixels: Pixels) -> float:
-    """How far a picture's pixels stray from a single tint, 0 (greyscale, sepia) upwards.
-
-    The spread of the opponent channels red-green and yellow-blue (Hasler and Suesstrunk, "Measuring
-    colourfulness in natural images", 2003, without their term for the mean, so that a tinted scan counts as
-    colourless).
-    """
-    small = pixels[:: max(1, pixels.shape[0] // 64), :: max(1, pixels.shape[1] // 64)].astype(np.float32)
-    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
-    return float(np.hypot((red - green).std(), ((red + green) / 2 - blue).std()))

@@ -1,0 +1,1 @@
+"""How fast the program is, and how near to what the machine allows: ``python -m benchmarks --help``."""

@@ -1,0 +1,84 @@
+"""The whole command on folders of large pictures, against the bound of its stages, and with more workers.
+
+Start-up is left out by measuring two folders of different length: what the longer one takes more is the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import command, pictures, stages
+from benchmarks.report import Report, Sizes
+from booru_tagger.parallel import available_cores
+
+SHORT = 8
+WANTED = {"jpg": ">= 0.85", "png": ">= 0.9", "webp": ">= 0.9"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Pictures a second once it runs, and with the start; milliseconds of core time for each; memory."""
+
+    steady: float
+    whole: float
+    core: float
+    megabytes: float
+
+
+def rate(suffix: str, model: str, folder: Path, jobs: int, sizes: Sizes) -> Rate:
+    """The real command on a folder: the best of some runs."""
+    count = sizes.pictures if suffix == "jpg" else sizes.pictures // 2
+    long, short = folder / f"run-{suffix}", folder / f"short-{suffix}"
+    pictures.large(long, suffix, count)
+    pictures.large(short, suffix, SHORT)
+    best = {}
+    for place in (short, long):
+        costs = []
+        for _ in range(sizes.repeats):
+            journal = folder / "journal.sqlite3"
+            command.forget(place, journal)
+            costs.append(command.tag(place, model, journal, jobs))
+            command.forget(place, journal)
+        best[place] = min(costs, key=lambda cost: cost.wall)
+    more = count - SHORT
+    return Rate(
+        steady=more / (best[long].wall - best[short].wall),
+        whole=count / best[long].wall,
+        core=1000 * (best[long].cpu - best[short].cpu) / more,
+        megabytes=best[long].megabytes,
+    )
+
+
+def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+    cores = available_cores()
+    for suffix in pictures.FORMATS:
+        bound = stages.of_format(suffix, model, folder, cores, sizes.repeats)
+        found = rate(suffix, model, folder, cores, sizes)
+        again = stages.of_format(suffix, model, folder, cores, sizes.repeats)
+        # The machine is not the same every minute: the bound from before and after the run, the mean of both.
+        limits = {
+            "bound": (bound.bound + again.bound) / 2,
+            "bound of decoding and networks": (bound.networks_bound + again.networks_bound) / 2,
+            "bound of decoding": (1000 / bound.decode + 1000 / again.decode) / 2,
+        }
+        report.add(f"whole command, {suffix}, {cores} workers", found.steady, "pictures/s")
+        memory = f"{found.megabytes:.0f} MB"
+        report.add(f"the same with start-up ({suffix})", found.whole, "pictures/s", note=memory)
+        for name, limit in limits.items():
+            report.add(f"{suffix}: {name}", limit, "pictures/s")
+            wanted = WANTED[suffix] if name == "bound" else ""
+            report.add(f"{suffix}: share of the {name}", found.steady / limit, "", wanted=wanted)
+        # Of core time, which other programs on the machine do not take away.
+        alone = stages.of_format(suffix, model, folder, 1, sizes.repeats)
+        report.add(f"{suffix}: core time of the whole", found.core, "ms/picture")
+        report.add(f"{suffix}: share of it in the stages", 1000 / alone.bound / found.core, "")
+    _workers(sizes, model, folder, report)
+
+
+def _workers(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+    rates = {}
+    for jobs in sorted({1, 2, available_cores(), 2 * available_cores()}):
+        rates[jobs] = rate("jpg", model, folder, jobs, sizes).steady
+        report.add(f"jpg, {jobs} worker{'s' if jobs > 1 else ''}", rates[jobs], "pictures/s")
+    report.add("2 workers over 1", rates[2] / rates[1], "times", wanted=">= 1.8")

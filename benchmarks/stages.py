@@ -1,0 +1,147 @@
+"""The stages of the pipeline alone, and the bound that follows: no program can be faster than its parts.
+
+Each stage is run by as many threads as there are cores, the way the pipeline runs it, so that what cores
+share (memory, caches, the clock rate) counts in the bound too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from benchmarks import pictures
+from benchmarks.report import Report, Sizes
+from booru_tagger.imaging import Floats, Picture, crop, letterbox, square_around
+from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.session import Session
+from booru_tagger.policy import Policy
+from booru_tagger.tagger import Tagger
+from booru_tagger.types import Box, TagResult
+from booru_tagger.writers.base import Job
+from booru_tagger.writers.naming import Naming
+from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.registry import make_writer
+
+Item = TypeVar("Item")
+Feed: TypeAlias = dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Milliseconds of one picture in each stage, ``threads`` of them at work at once.
+
+    ``networks`` is what of the detector and the recogniser their networks alone take.
+    """
+
+    decode: float
+    detect: float
+    recognise: float
+    networks: float
+
+    @property
+    def bound(self) -> float:
+        """Pictures a second, if the stages follow each other without a gap and nothing is written."""
+        return 1000 / (self.decode + self.detect + self.recognise)
+
+    @property
+    def networks_bound(self) -> float:
+        """The same if nothing but decoding and the networks took any time."""
+        return 1000 / (self.decode + self.networks)
+
+
+def cost(work: Callable[[Item], object], items: Sequence[Item], threads: int, repeats: int) -> float:
+    """Milliseconds for each item while ``threads`` work at once; the best of some tries.
+
+    One thread's are those of its core, several threads' those of the clock.
+    """
+    clock = time.process_time if threads == 1 else time.perf_counter
+
+    def one(_: int) -> None:
+        for item in items:
+            work(item)
+
+    best = float("inf")
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(repeats + 1):  # the first one warms up
+            begun = clock()
+            list(pool.map(one, range(threads)))
+            best = min(best, clock() - begun)
+    return 1000 * best / (len(items) * threads)
+
+
+def of_format(suffix: str, model: str, folder: Path, threads: int, repeats: int) -> Stages:
+    """The stages for large pictures in one format."""
+    paths = pictures.large(folder / f"large-{suffix}", suffix, pictures.DIFFERENT)
+    tagger = Tagger(model, gallery=None)
+    tagger.load()
+    data = [path.read_bytes() for path in paths]
+    decoded = [tagger.decode(item, "picture") for item in data]
+    faces = [(picture, [face.box for face in tagger.detect(picture)][:1]) for picture in decoded]
+    feeds = _feeds(tagger.bundle, faces)
+    return Stages(
+        decode=cost(lambda item: tagger.decode(item, "picture"), data, threads, repeats),
+        detect=cost(tagger.detect, decoded, threads, repeats),
+        recognise=cost(lambda item: tagger.recognise(*item), faces, threads, repeats),
+        networks=sum(cost(session.run, inputs, threads, repeats) for session, inputs in feeds),
+    )
+
+
+def _feeds(bundle: Bundle, faces: Sequence[tuple[Picture, list[Box]]]) -> list[tuple[Session, list[Feed]]]:
+    """Each network with its inputs for each picture, ready made."""
+    detector, recogniser = bundle.detector, bundle.recogniser
+    assert detector is not None and recogniser is not None
+    found: list[tuple[Session, list[Feed]]] = []
+    for side in detector.sides:
+        session = Session(bundle.folder / detector.file)
+        canvases = [letterbox(picture.image, side, multiple=detector.multiple)[0] for picture, _ in faces]
+        found.append((session, [{"images": detector.normalisation.apply(item[None])} for item in canvases]))
+    crops = [
+        [
+            crop(
+                picture.image,
+                square_around(Box(*(value * picture.scale for value in box)), view.expand),
+                recogniser.size,
+            )
+            for box in boxes
+            for view in recogniser.views
+        ]
+        for picture, boxes in faces
+    ]
+    inputs = [{"faces": recogniser.normalisation.apply(np.stack(item))} for item in crops if item]
+    return [*found, (Session(bundle.folder / recogniser.file), inputs)]
+
+
+def writing(result: TagResult, folder: Path, count: int) -> float:
+    """Milliseconds to write the default sidecars of one picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    writers = [make_writer(name, WriterOptions(Naming())) for name in ("txt", "json")]
+    tags = Policy().apply(result.tags)
+    begun = time.perf_counter()
+    for number in range(count):
+        for writer in writers:
+            writer.write(Job(folder / f"{time.time_ns()}-{number}.png", result, tags))
+    return 1000 * (time.perf_counter() - begun) / count
+
+
+def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+    tagger = Tagger(model, gallery=None)
+    for suffix in pictures.FORMATS:
+        found = of_format(suffix, model, folder, 1, sizes.repeats)
+        report.add(f"decode ({suffix})", found.decode, "ms/picture")
+        report.add(f"detector ({suffix})", found.detect, "ms/picture")
+        report.add(f"recogniser, one face ({suffix})", found.recognise, "ms/picture")
+        report.add(f"networks alone ({suffix})", found.networks, "ms/picture")
+        if suffix == "jpg":
+            alone = report.value("decode (jpg)") or 0.0
+            path = pictures.large(folder / "large-jpg", "jpg", 1)[0]
+            data = path.read_bytes()
+            whole = cost(lambda item: tagger.tag_bytes(item, "x"), [data], 1, 3 * sizes.repeats)
+            report.add("one 3-megapixel JPEG beyond decoding", whole - alone, "ms", wanted="<= 25")
+            result = tagger.tag_bytes(data, "x")
+            report.add("txt and json sidecars", writing(result, folder / "written", 100), "ms/picture")

@@ -1,0 +1,81 @@
+"""`booru-tagger push`: tag what is in hydrus, or on a szurubooru site."""
+
+from __future__ import annotations
+
+import click
+
+from booru_tagger.cli.options import Loaded, with_settings
+
+_TAGGING = (
+    *("model", "threshold", "crops", "imply", "strip_implied", "implications", "gallery"),
+    *("format", "jobs", "journal", "max_pixels", "max_bytes"),
+    *("allow", "deny", "rename", "category_threshold", "order", "prefix", "suffix"),
+)
+_SENDING = ("marker", "request_rate", "request_timeout")
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Send nothing; print what would be sent.")
+_force = click.option("--force", is_flag=True, help="Do again what was pushed before.")
+
+
+@click.group()
+def push() -> None:
+    """Tag what is in hydrus, or on a szurubooru site, by way of its API. See docs/boorus.md.
+
+    Keys and passwords belong into the configuration file or the environment; @FILE reads one from a file.
+    """
+
+
+@push.command()
+@click.argument("query", nargs=-1, required=True, metavar="PREDICATE...")
+@_dry_run
+@_force
+@with_settings(*_TAGGING, *_SENDING, "hydrus_url", "hydrus_key", "hydrus_service")
+def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -> int:
+    """Tag the pictures in hydrus that match every PREDICATE, as one types them in hydrus's search box.
+
+    Tags are added; those that you deleted in hydrus stay deleted.
+
+    \b
+      booru-tagger push hydrus system:inbox
+      booru-tagger push hydrus 'system:number of tags < 5' --marker 'meta:auto tagged'
+    """
+    from booru_tagger.cli.pushing import push_to_hydrus  # numpy, Pillow and onnxruntime
+
+    return push_to_hydrus(query, loaded.settings, dry_run=dry_run, force=force)
+
+
+@push.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--posts", metavar="QUERY", help="Tag the posts that match, as in the site's search box.")
+@click.option("--batch", is_flag=True, help="Upload all pictures below the folders named.")
+@click.option("--similar", is_flag=True, help="Upload also what looks like a post that is there.")
+@_dry_run
+@_force
+@with_settings(
+    *_TAGGING,
+    *("recursive", "follow_links", "file_links", "safety"),
+    *_SENDING,
+    *("szurubooru_url", "szurubooru_user", "szurubooru_token", "szurubooru_password", "szurubooru_category"),
+)
+def szurubooru(
+    paths: tuple[str, ...],
+    posts: str | None,
+    batch: bool,
+    similar: bool,
+    dry_run: bool,
+    force: bool,
+    loaded: Loaded,
+) -> int:
+    """Tag posts of a szurubooru site, and upload the pictures PATH to it with their tags.
+
+    A picture that is there already is not uploaded again; its post is tagged. Tags that were taken out of a
+    post stay out, and its safety is never lowered.
+
+    \b
+      booru-tagger push szurubooru --posts 'tag-count:..3'
+      booru-tagger push szurubooru --batch ~/fanart
+    """
+    from booru_tagger.cli.pushing import Uploads, push_to_szurubooru
+
+    uploads = Uploads(paths, batch, similar)
+    return push_to_szurubooru(posts, uploads, loaded.settings, dry_run=dry_run, force=force)

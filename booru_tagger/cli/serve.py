@@ -1,0 +1,31 @@
+"""`booru-tagger serve`: a tagging server."""
+
+from __future__ import annotations
+
+import click
+
+from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import SERVING
+
+_TAGGING = (
+    *("model", "threshold", "crops", "imply", "strip_implied", "implications", "gallery"),
+    *("max_pixels", "allow", "deny", "rename", "category_threshold", "order", "prefix", "suffix", "jobs"),
+)
+
+
+@click.command()
+@with_settings(*_TAGGING, *SERVING)
+def serve(loaded: Loaded) -> int:
+    """Answer other programs that ask for the tags of pictures.
+
+    Speaks danbooru/autotagger's protocol (POST /evaluate), that of the SD-webui tagger
+    (/tagger/v1/interrogate) and its own (POST /v1/tag); / is a page to try it. Only this computer reaches it,
+    unless --host says otherwise, which takes a --token. See docs/server.md.
+
+    \b
+      booru-tagger serve
+      booru-tagger serve --host 0.0.0.0 --port 5000 --token @token.txt
+    """
+    from booru_tagger.cli.serving import serve_pictures  # numpy, Pillow and onnxruntime
+
+    return serve_pictures(loaded.settings)

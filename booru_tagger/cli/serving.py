@@ -1,0 +1,58 @@
+"""What `booru-tagger serve` does, put together from the model and the server."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from dataclasses import replace
+
+import click
+
+from booru_tagger.cli.assembly import make_policy, make_tagger
+from booru_tagger.cli.listening import listen
+from booru_tagger.config import Settings
+from booru_tagger.errors import ConfigError, MissingExtraError
+from booru_tagger.parallel import available_cores
+from booru_tagger.types import TagResult
+
+
+def serve_pictures(settings: Settings) -> int:
+    """Serve until a signal comes; the exit code. Raises BooruTaggerError."""
+    try:
+        from booru_tagger.server.tagging import Bounds, make_app
+        from booru_tagger.server.tagging.listening import make_server
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the server needs {error.name or error}; install it: pip install 'booru-tagger[web]'"
+        ) from error
+    if settings.token is None and not _is_loopback(settings.host):
+        raise ConfigError(
+            f"--host {settings.host} can be reached from other computers: set a --token that they must know"
+        )
+    tagger, policy = make_tagger(settings), make_policy(settings)
+    tagger.load()
+
+    def tag(data: bytes, name: str) -> TagResult:
+        result = tagger.tag_bytes(data, name)
+        return replace(result, tags=policy.apply(result.tags))
+
+    bounds = Bounds(
+        body=settings.max_upload,
+        jobs=settings.jobs or available_cores(),
+        waiting=settings.max_waiting,
+        seconds=float(settings.answer_timeout),
+    )
+    app = make_app(tag, bounds, model=tagger.model, token=settings.token)
+    with listen(settings.host, settings.port) as listener:
+        place = f"[{settings.host}]" if ":" in settings.host else settings.host
+        click.echo(f"booru-tagger serves at http://{place}:{listener.getsockname()[1]}/", err=True)
+        with contextlib.suppress(KeyboardInterrupt):  # how serving ends
+            make_server(app, bounds.seconds).run(sockets=[listener])
+    return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,67 @@
+"""New characters, and more faces of enrolled ones, from what people said on the review page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from booru_tagger.colors import Part
+from booru_tagger.enrol.enrolling import common_colour
+from booru_tagger.enrol.keeping import fitting
+from booru_tagger.imaging import Floats
+from booru_tagger.models.bundle import Label
+from booru_tagger.models.gallery import Enrolled, Gallery
+from booru_tagger.types import FaceResult
+
+MOST_FACES = 200
+"""Faces of a character that a gallery keeps; more make it no surer."""
+_SAME = 0.98
+"""Similarity from which two embeddings from one picture are of one face, cut out twice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A face that a person named: its embedding, what was measured on it, and the picture's path."""
+
+    embedding: Floats
+    face: FaceResult
+    picture: str
+
+
+def learning(named: Mapping[str, Sequence[Seen]], empty: Gallery) -> Callable[[Gallery | None], Gallery]:
+    """The change for :func:`booru_tagger.enrol.edit` that adds these faces to their characters.
+
+    ``empty`` is a gallery of the model that the embeddings are of. Faces that are there already are not added
+    again. Raises :class:`ModelError` where the gallery is of another model.
+    """
+
+    def change(gallery: Gallery | None) -> Gallery:
+        standing = fitting(gallery, empty)
+        return standing.adding(_grown(tag, seen, standing.find(tag)) for tag, seen in named.items())
+
+    return change
+
+
+def _grown(tag: str, seen: Sequence[Seen], old: Enrolled | None) -> Enrolled:
+    if old is None:
+        faces = [one.face for one in seen]
+        implied = (*common_colour(Part.HAIR, faces), *common_colour(Part.EYES, faces))
+        old = Enrolled(Label(tag, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32))
+    embeddings, pictures = list(old.faces), list(old.pictures or ("",) * len(old.faces))
+    for one in seen:
+        known = any(
+            picture == one.picture and float(embedding @ one.embedding) >= _SAME
+            for picture, embedding in zip(pictures, embeddings, strict=True)
+        )
+        if not known and len(embeddings) < MOST_FACES:
+            embeddings.append(one.embedding)
+            pictures.append(one.picture)
+    return replace(
+        old,
+        faces=np.stack(embeddings).astype(np.float32),
+        pictures=tuple(pictures),
+        added=old.added or time.strftime("%Y-%m-%d"),
+    )

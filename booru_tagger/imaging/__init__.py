@@ -1,0 +1,29 @@
+"""Pictures in, arrays out: safe upright decoding, cropping, letterboxing and normalising.
+
+Training, the parity check and the runtime all call these functions, so a face looks the same to the network
+wherever it is shown one.
+"""
+
+from __future__ import annotations
+
+from booru_tagger.imaging.cutting import PAD_VALUE, colourfulness, crop, fit, letterbox, square_around
+from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture
+from booru_tagger.imaging.values import Floats, Normalisation, Picture, Pixels, Source
+
+__all__ = [
+    "PAD_VALUE",
+    "Floats",
+    "Limits",
+    "Normalisation",
+    "Picture",
+    "Pixels",
+    "Source",
+    "colourfulness",
+    "crop",
+    "decode_picture",
+    "fit",
+    "letterbox",
+    "read_file",
+    "read_picture",
+    "square_around",
+]

@@ -1,0 +1,155 @@
+"""The part of the journal that is about people: faces that wait for them, and what they said."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from booru_tagger.journal import ledger
+from booru_tagger.journal.database import DamagedError, Database
+from booru_tagger.journal.places import Keys, path_of, prefix_of
+from booru_tagger.types import TagResult, Verdict
+
+_PAGE = 256
+"""Pictures read in one go: a folder may hold more than should be in memory at once."""
+_NONE = b"[]"
+_LAST = b"\xff" * 16
+"""Behind every key, for keys are absolute paths."""
+
+
+class Tagged(NamedTuple):
+    """A picture, what was found in it, and what people said of it."""
+
+    picture: Path
+    result: TagResult
+    verdicts: tuple[Verdict, ...]
+
+
+class Reviews:
+    """Reads and keeps verdicts. Every method raises :class:`OutputError` where the journal cannot be used."""
+
+    def __init__(self, database: Database, keys: Keys) -> None:
+        self._database = database
+        self._keys = keys
+
+    def verdicts(self, picture: Path) -> tuple[Verdict, ...]:
+        """What people said of the picture's faces."""
+        key = self._keys(picture)
+
+        def work(connection: Connection) -> tuple[Verdict, ...]:
+            query = "SELECT verdicts FROM reviews WHERE picture = ?"
+            row = connection.execute(query, (key,)).fetchone()
+            return () if row is None else _unpacked(row[0])
+
+        return self._database.read(work)
+
+    def decide(self, picture: Path, verdicts: Sequence[Verdict]) -> None:
+        """Replace what people said of the picture's faces.
+
+        The picture counts as not done until its new tags are recorded: killed in between, the next run does
+        it again, and heeds the verdicts.
+        """
+        key, packed = self._keys(picture), _packed(verdicts)
+
+        def work(connection: Connection) -> None:
+            _put(connection, key, packed)
+            connection.execute("UPDATE pictures SET fingerprint = ? WHERE path = ?", (ledger.UNTAGGED, key))
+
+        self._database.write(work)
+
+    def refresh(self, picture: Path, verdicts: Sequence[Verdict]) -> None:
+        """Keep the same verdicts with what the program says of those faces now."""
+        key, packed = self._keys(picture), _packed(verdicts)
+        self._database.write(lambda connection: _put(connection, key, packed))
+
+    def wait(self, picture: Path, uncertain: int) -> None:
+        """Note how many faces of the picture wait for a person."""
+        key = self._keys(picture)
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                "INSERT INTO reviews (picture, uncertain, verdicts, changed_at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (picture) DO UPDATE SET uncertain = excluded.uncertain",
+                (key, uncertain, _NONE, time.time()),
+            )
+            _forget_empty(connection, key)
+
+        known = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT uncertain FROM reviews WHERE picture = ?", (key,)
+            ).fetchone()
+        )
+        if (known[0] if known else 0) != uncertain:  # most pictures have none, and need no write
+            self._database.write(work)
+
+    def waiting(self) -> list[Path]:
+        """All pictures with faces that wait for a person, the oldest first."""
+        rows = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT picture FROM reviews WHERE uncertain > 0 ORDER BY changed_at, picture"
+            ).fetchall()
+        )
+        return [path_of(row[0]) for row in rows]
+
+    def decided(self) -> list[tuple[Path, tuple[Verdict, ...]]]:
+        """All pictures of whose faces people said something, wherever they lie."""
+
+        def work(connection: Connection) -> list[tuple[Path, tuple[Verdict, ...]]]:
+            query = "SELECT picture, verdicts FROM reviews WHERE verdicts != ? ORDER BY picture"
+            return [(path_of(key), _unpacked(packed)) for key, packed in connection.execute(query, (_NONE,))]
+
+        return self._database.read(work)
+
+    def tagged(self, folder: Path | None = None) -> Iterator[Tagged]:
+        """All pictures that were tagged, gone ones too: those below ``folder``, or wherever they lie."""
+        prefix = b"" if folder is None else prefix_of(folder)
+        end, last = (_LAST, b"") if not prefix else (ledger.after(prefix), prefix)
+        while page := self._page(last, end):
+            yield from (tagged for _, tagged in page if tagged is not None)
+            last = page[-1][0]
+
+    def _page(self, last: bytes, end: bytes) -> list[tuple[bytes, Tagged | None]]:
+        def work(connection: Connection) -> list[tuple[bytes, Tagged | None]]:
+            rows = connection.execute(
+                "SELECT path, result, verdicts FROM pictures LEFT JOIN reviews ON picture = path"
+                " WHERE path > ? AND path < ? AND result IS NOT NULL ORDER BY path LIMIT ?",
+                (last, end, _PAGE),
+            ).fetchall()
+            return [(key, _tagged(key, packed, verdicts or _NONE)) for key, packed, verdicts in rows]
+
+        return self._database.read(work)
+
+
+def _tagged(key: bytes, packed: bytes, verdicts: bytes) -> Tagged | None:
+    result = ledger.unpacked(packed)
+    return None if result is None else Tagged(path_of(key), result, _unpacked(verdicts))
+
+
+def _put(connection: Connection, key: bytes, packed: bytes) -> None:
+    connection.execute(
+        "INSERT INTO reviews (picture, uncertain, verdicts, changed_at) VALUES (?, 0, ?, ?)"
+        " ON CONFLICT (picture) DO UPDATE SET verdicts = excluded.verdicts, changed_at = excluded.changed_at",
+        (key, packed, time.time()),
+    )
+    _forget_empty(connection, key)
+
+
+def _forget_empty(connection: Connection, key: bytes) -> None:
+    connection.execute(
+        "DELETE FROM reviews WHERE picture = ? AND uncertain = 0 AND verdicts = ?", (key, _NONE)
+    )
+
+
+def _packed(verdicts: Sequence[Verdict]) -> bytes:
+    return json.dumps([verdict.to_json() for verdict in verdicts], separators=(",", ":")).encode()
+
+
+def _unpacked(packed: bytes) -> tuple[Verdict, ...]:
+    try:
+        return tuple(Verdict.from_json(item) for item in json.loads(packed))
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedError(f"a verdict does not read: {error}") from error

@@ -1,0 +1,190 @@
+"""The door to Ray: several items at once in other processes, here or on the machines of a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from booru_tagger.errors import ClusterError, MissingExtraError
+from booru_tagger.parallel.base import I, R
+
+try:
+    import ray
+    from ray.exceptions import RayActorError
+except ImportError as missing:
+    raise MissingExtraError(
+        "--executor ray needs Ray; install it with: pip install 'booru-tagger[cluster]'"
+    ) from missing
+
+ATTEMPTS = 3
+"""Workers that an item may cost before it is given up: it is then likely the item that ends them."""
+
+
+class _Worker:
+    """Lives in a process of its own and keeps the function, with all that it has loaded, between items."""
+
+    def __init__(self, packed: list[Any]) -> None:
+        self._packed = packed  # in a list, where Ray leaves a reference alone
+        self._function: Callable[[Any], Any] | None = None
+
+    def apply(self, item: Any) -> tuple[Any, Exception | None]:
+        """The result or the exception: as a value, an exception arrives as what it was."""
+        try:
+            if self._function is None:  # here: what fails as it is unpacked is no lost worker
+                self._function = ray.get(self._packed[0])
+            return self._function(item), None
+        except Exception as error:
+            return None, error
+
+
+@dataclass(eq=False, slots=True)
+class _Task(Generic[I, R]):
+    item: I
+    attempts: int = 0
+    done: bool = False
+    result: R | None = None
+    error: Exception | None = None
+
+    def take(self) -> R:
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]  # a result of R may be None
+
+
+class RayExecutor:
+    """See :class:`booru_tagger.parallel.base.Executor`.
+
+    ``workers`` processes, of one core each, take one item at a time. Function and items are pickled. A worker
+    that is lost is replaced, and its item done again; the third time the item fails with
+    :class:`ClusterError`, or has the result ``function.lost(item, reason)`` where the function has that.
+    At most twice as many items as workers are drawn but not handed out. Without ``address`` Ray is started
+    on this machine; otherwise a running cluster is joined. That happens here and not in :meth:`run`: Ray
+    takes hold of signals as it starts, and a run wants to have the last word on them.
+    """
+
+    def __init__(self, workers: int | None, address: str | None = None) -> None:
+        """``workers`` of ``None`` are one for each core of the cluster. Raises :class:`ClusterError`."""
+        _join(workers, address)
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        self.workers = min(workers or cores, cores)  # one too many would wait for its core for ever
+
+    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
+        pool: _Pool[I, R] = _Pool(function, self.workers)
+        try:
+            yield from self._stream(pool, iter(items))
+        finally:
+            pool.close()
+
+    def _stream(self, pool: _Pool[I, R], source: Iterator[I | None]) -> Iterator[R]:
+        failure: Exception | None = None
+        while True:
+            try:
+                item = next(source)
+            except StopIteration:
+                break
+            except Exception as error:
+                failure = error
+                break
+            if item is None:
+                yield from pool.results(down_to=0)
+                continue
+            pool.add(item)
+            yield from pool.results(down_to=2 * self.workers - 1)
+        yield from pool.results(down_to=0)
+        if failure is not None:
+            raise failure
+
+
+def _join(workers: int | None, address: str | None) -> None:
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    try:
+        if address is None:
+            os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # nobody else joins this one
+            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"the cluster at {address}" if address else "Ray on this machine"
+        raise ClusterError(f"cannot join {where}: {error}; is it running? See `ray status`") from error
+
+
+@dataclass(eq=False)
+class _Pool(Generic[I, R]):
+    """Workers, what each is at, and the tasks that were begun or wait, in the order of the items."""
+
+    function: Callable[[I], R]
+    size: int
+    _packed: Any = None
+    _idle: list[Any] = field(default_factory=list)
+    _busy: dict[Any, tuple[Any, _Task[I, R]]] = field(default_factory=dict)
+    _waiting: deque[_Task[I, R]] = field(default_factory=deque)
+    _flying: deque[_Task[I, R]] = field(default_factory=deque)
+
+    def add(self, item: I) -> None:
+        task: _Task[I, R] = _Task(item)
+        self._flying.append(task)
+        self._waiting.append(task)
+        self._begin()
+
+    def results(self, down_to: int) -> Iterator[R]:
+        """Hand out what is done, and wait until no more than ``down_to`` tasks are left."""
+        self._collect(wait=False)
+        while self._flying and (self._flying[0].done or len(self._flying) > down_to):
+            while not self._flying[0].done:
+                self._collect(wait=True)
+            yield self._flying.popleft().take()
+
+    def close(self) -> None:
+        """Wait for what was begun, and end the workers."""
+        self._waiting.clear()
+        if self._busy:
+            ray.wait(list(self._busy), num_returns=len(self._busy), fetch_local=False)
+        for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
+            with suppress(RayActorError):
+                ray.kill(worker)
+
+    def _begin(self) -> None:
+        while self._waiting and (self._idle or len(self._busy) < self.size):
+            worker = self._idle.pop() if self._idle else self._hire()
+            task = self._waiting.popleft()
+            task.attempts += 1
+            self._busy[worker.apply.remote(task.item)] = worker, task
+
+    def _hire(self) -> Any:
+        if self._packed is None:
+            self._packed = ray.put(self.function)  # sent to each machine once, not with each worker
+        return ray.remote(num_cpus=1)(_Worker).remote([self._packed])
+
+    def _collect(self, *, wait: bool) -> None:
+        if not self._busy:
+            return
+        ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=None if wait else 0)
+        for reference in ready:
+            worker, task = self._busy.pop(reference)
+            try:
+                task.result, task.error = ray.get(reference)
+            except RayActorError as error:
+                self._lost(task, error)
+            else:
+                task.done = True
+                self._idle.append(worker)
+        self._begin()
+
+    def _lost(self, task: _Task[I, R], error: RayActorError) -> None:
+        if task.attempts < ATTEMPTS:
+            self._waiting.appendleft(task)
+            return
+        task.done = True
+        reason = f"its worker was lost {ATTEMPTS} times ({str(error).splitlines()[0]})"
+        told = getattr(self.function, "lost", None)
+        if told is None:
+            task.error = ClusterError(f"{task.item}: {reason}")
+        else:
+            task.result = told(task.item, reason)

@@ -1,0 +1,214 @@
+"""From the journal to what a report says: counts, contact sheets, look-alikes among the unknown."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from booru_tagger.album import Album, Cutout
+from booru_tagger.errors import BooruTaggerError, ImageError
+from booru_tagger.imaging import Limits, read_picture
+from booru_tagger.journal import Journal
+from booru_tagger.journal.reviews import Tagged
+from booru_tagger.likeness import groups
+from booru_tagger.reporting.values import Found, Portrait, Report, Strangers, Tally
+from booru_tagger.reviews import SOURCE
+from booru_tagger.sources import Walk
+from booru_tagger.types import FaceResult, TagResult
+from booru_tagger.vocab import COPYRIGHT
+
+SHEET = 12
+"""Faces shown of a character at most."""
+WORTH_NAMING = 3
+"""Look-alikes from which a stranger is worth a name: fewer are hardly enough to know one again."""
+MOST_STRANGERS = 40
+MOST_FAILURES = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """One face of one picture."""
+
+    picture: Path
+    result: TagResult
+    face: FaceResult
+
+    @property
+    def name(self) -> str:
+        return self.face.character.tag if self.face.character is not None else ""
+
+    @property
+    def by_person(self) -> bool:
+        return self.face.character is not None and self.face.character.source == SOURCE
+
+    @property
+    def score(self) -> float:
+        return self.face.character.score if self.face.character is not None else 0.0
+
+
+class _Cutting:
+    """Cuts faces out, picture by picture, and remembers the pictures that cannot be read any more."""
+
+    def __init__(self, album: Album, step: Callable[[], None]) -> None:
+        self._album = album
+        self._step = step
+        self.failures: dict[Path, str] = {}
+
+    def cut(self, seen: Iterable[_Seen]) -> dict[int, Cutout]:
+        """The cut-outs by the ``id`` of what was given."""
+        by_picture: defaultdict[Path, list[_Seen]] = defaultdict(list)
+        for one in seen:
+            by_picture[one.picture].append(one)
+        found: dict[int, Cutout] = {}
+        for picture, ones in by_picture.items():
+            faces = [one.face for one in ones]
+            try:
+                cutouts = self._album.find(picture, [face.box for face in faces])
+                if cutouts is None:
+                    cutouts = self._album.make(picture, ones[0].result, faces)
+                found.update({id(one): cutout for one, cutout in zip(ones, cutouts, strict=True)})
+            except ImageError as error:
+                self.failures[picture] = str(error)
+            self._step()
+        return found
+
+
+def gather(
+    folder: Path,
+    journal: Journal,
+    album: Album,
+    *,
+    waits: Callable[[Tagged], int],
+    limits: Limits,
+    walk: Walk,
+    step: Callable[[], None] = lambda: None,
+) -> Report:
+    """Look through what is known of the pictures in ``folder``; ``step`` is called now and then.
+
+    ``waits`` counts the faces of a picture that wait for a person. Raises :class:`OutputError` where the
+    journal cannot be used.
+    """
+    tagged, wrong, untagged = _sorted_out(folder, journal, limits, walk)
+    seen = [_Seen(one.picture, one.result, face) for one in tagged for face in one.result.faces]
+    by_name: defaultdict[str, list[_Seen]] = defaultdict(list)
+    for face in seen:
+        by_name[face.name].append(face)
+    unknown = by_name.pop("", [])
+    cutting = _Cutting(album, step)
+    characters = [_found(tag, faces, cutting) for tag, faces in by_name.items()]
+    strangers = _strangers(unknown, cutting)
+    failures = sorted({**wrong, **cutting.failures}.items())
+    return Report(
+        folder=folder,
+        made=datetime.now(UTC).astimezone(),
+        models=tuple(sorted({one.result.model for one in tagged if one.result.model})),
+        pictures=len(tagged),
+        empty=sum(not one.result.faces for one in tagged),
+        faces=len(seen),
+        named=len(seen) - len(unknown),
+        waiting=sum(map(waits, tagged)),
+        characters=tuple(sorted(characters, key=lambda found: (-found.faces, found.tag))),
+        strangers=strangers,
+        hair=_hair(seen),
+        eyes=_eyes(seen),
+        failures=tuple(failures[:MOST_FAILURES]),
+        more_failures=max(0, len(failures) - MOST_FAILURES),
+        untagged=untagged,
+    )
+
+
+def _sorted_out(
+    folder: Path, journal: Journal, limits: Limits, walk: Walk
+) -> tuple[list[Tagged], dict[Path, str], int]:
+    """What was tagged and stands there still, what is wrong with which picture, how many were not tried."""
+    tagged, wrong = [], {}
+    for one in journal.reviews.tagged(folder):
+        if one.picture.exists():
+            tagged.append(one)
+            if not journal.is_unchanged(one.picture):
+                wrong[one.picture] = "has changed since it was tagged; tag it again"
+    known = {one.picture for one in tagged}
+    untagged = 0
+    for item in walk.pictures(folder.resolve()):
+        if isinstance(item, TagResult):
+            wrong[Path(item.path)] = item.error.message if item.error else ""
+        elif item not in known:
+            untagged += 1
+            if untagged <= MOST_FAILURES and (reason := _reason(item, limits)):
+                wrong[item] = reason
+    return tagged, wrong, untagged - sum(path not in known for path in wrong if path.is_file())
+
+
+def _reason(picture: Path, limits: Limits) -> str | None:
+    """Why a picture cannot be tagged; ``None`` where it only has not been yet."""
+    try:
+        read_picture(picture, longest=64, limits=limits)
+    except BooruTaggerError as error:
+        return str(error)
+    return None
+
+
+def _found(tag: str, faces: Sequence[_Seen], cutting: _Cutting) -> Found:
+    series = Counter(
+        one.tag for face in faces for one in face.result.tags if one.category == COPYRIGHT and _alone(face)
+    )
+    return Found(
+        tag=tag,
+        series=next((name for name, _ in series.most_common(1)), ""),
+        faces=len(faces),
+        pictures=len({face.picture for face in faces}),
+        by_person=sum(face.by_person for face in faces),
+        score=sum(face.score for face in faces) / len(faces),
+        hair=_hair(faces),
+        eyes=_eyes(faces),
+        sheet=_sheet(sorted(faces, key=lambda face: (not face.by_person, -face.score)), cutting),
+    )
+
+
+def _alone(seen: _Seen) -> bool:
+    """Whether the picture's series can only be that of this character."""
+    return len({face.character.tag for face in seen.result.faces if face.character is not None}) == 1
+
+
+def _sheet(faces: Sequence[_Seen], cutting: _Cutting) -> tuple[Portrait, ...]:
+    chosen = faces[:SHEET]
+    cutouts = cutting.cut(chosen)
+    portraits = (Portrait(face.picture, face.score, face.by_person) for face in chosen)
+    return tuple(
+        replace(portrait, jpeg=cutouts[id(face)].jpeg) if id(face) in cutouts else portrait
+        for portrait, face in zip(portraits, chosen, strict=True)
+    )
+
+
+def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[Strangers, ...]:
+    """Groups of unknown faces that look alike, in more than one picture, the largest first."""
+    cutouts = cutting.cut(unknown)
+    faces = [face for face in unknown if id(face) in cutouts and cutouts[id(face)].embedding is not None]
+    embeddings = [embedding for face in faces if (embedding := cutouts[id(face)].embedding) is not None]
+    if not embeddings:
+        return ()
+    found: list[Strangers] = []
+    for group in groups(np.stack(embeddings)):
+        members = [faces[row] for row in group.members]
+        pictures = tuple(dict.fromkeys(member.picture for member in members))
+        if len(members) >= WORTH_NAMING and len(pictures) > 1 and len(found) < MOST_STRANGERS:
+            sheet = _sheet(members, cutting)
+            found.append(Strangers(len(members), pictures, _hair(members), _eyes(members), sheet))
+    return tuple(found)
+
+
+def _hair(faces: Iterable[_Seen]) -> Tally:
+    return _tally(face.face.hair_color.tag for face in faces if face.face.hair_color is not None)
+
+
+def _eyes(faces: Iterable[_Seen]) -> Tally:
+    return _tally(face.face.eye_color.tag for face in faces if face.face.eye_color is not None)
+
+
+def _tally(tags: Iterable[str]) -> Tally:
+    return tuple(Counter(tags).most_common())

@@ -1,0 +1,1 @@
+"""Local web servers (extra ``web``): plain handlers, put together with Starlette and served by uvicorn."""

@@ -1,0 +1,6 @@
+"""The review page: uncertain faces for a person to judge, one keystroke each."""
+
+from booru_tagger.server.review.app import make_app
+from booru_tagger.server.review.session import Session, Tools
+
+__all__ = ["Session", "Tools", "make_app"]

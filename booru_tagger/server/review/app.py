@@ -1,0 +1,203 @@
+"""The review page's addresses. Handlers are plain functions that Starlette runs in its threads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from booru_tagger.album import Album
+from booru_tagger.errors import BooruTaggerError, DataError
+from booru_tagger.server.review.details import details
+from booru_tagger.server.review.guard import Guard
+from booru_tagger.server.review.images import Images, Warming
+from booru_tagger.server.review.session import Session
+from booru_tagger.server.review.teaching import teach, teachable
+from booru_tagger.types import Box
+
+PAGE = {
+    "index.html": "text/html; charset=utf-8",
+    "review.css": "text/css; charset=utf-8",
+    "main.js": "text/javascript; charset=utf-8",
+    "api.js": "text/javascript; charset=utf-8",
+    "boxes.js": "text/javascript; charset=utf-8",
+    "faces.js": "text/javascript; charset=utf-8",
+    "names.js": "text/javascript; charset=utf-8",
+    "panel.js": "text/javascript; charset=utf-8",
+    "state.js": "text/javascript; charset=utf-8",
+}
+"""The files of the page; there are no others."""
+
+MOST_FACES = 20_000
+"""Faces in one request at most."""
+_FOREVER = "private, max-age=31536000, immutable"
+"""For pictures: their addresses name the session, so what one stands for never changes."""
+
+
+def make_app(
+    session: Session, album: Album, *, port: int, key: str, more: Callable[[], None] = lambda: None
+) -> Starlette:
+    """The application. ``more`` runs in the background once all faces are cut out (see :class:`Warming`)."""
+    images = Images(session, album)
+    handlers = _Handlers(session, images, Warming(session, images, more), version=key[:8])
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        handlers.warming.start()
+        try:
+            yield
+        finally:
+            handlers.warming.stop()
+
+    return Starlette(
+        routes=handlers.routes(),
+        middleware=[Middleware(Guard, port=port, key=key)],
+        lifespan=lifespan,
+        exception_handlers={
+            BooruTaggerError: lambda request, error: JSONResponse({"error": str(error)}, 409),
+            KeyError: lambda request, error: JSONResponse({"error": "there is no such thing here"}, 404),
+        },
+    )
+
+
+class _Handlers:
+    def __init__(self, session: Session, images: Images, warming: Warming, version: str) -> None:
+        self.session = session
+        self.images = images
+        self.warming = warming
+        self.version = version
+
+    def routes(self) -> list[Route]:
+        def changing(path: str, work: Callable[[dict[str, Any]], Any]) -> Route:
+            async def handler(request: Request) -> Response:
+                body = _body(await request.body())
+                return JSONResponse(await run_in_threadpool(work, body))
+
+            return Route(path, handler, methods=["POST"])
+
+        return [
+            Route("/", self.page),
+            Route("/page/{name}", self.page),
+            Route("/api/session", self.overview),
+            Route("/api/progress", self.progress),
+            Route("/api/face/{number:int}", self.face),
+            Route("/face/{number:int}.jpg", self.thumbnail),
+            Route("/large/{number:int}.jpg", self.large),
+            Route("/picture/{number:int}.jpg", self.picture),
+            changing("/api/verdict", self.decide),
+            changing("/api/clear", self.clear),
+            changing("/api/box", self.draw),
+            changing("/api/undo", self.undo),
+            changing("/api/teach", self.teach),
+        ]
+
+    def page(self, request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        data = files("booru_tagger.server.review").joinpath("page", name) if name in PAGE else None
+        if data is None:
+            raise KeyError(name)
+        return Response(data.read_bytes(), media_type=PAGE[name], headers={"cache-control": "no-cache"})
+
+    def overview(self, request: Request) -> Response:
+        session = self.session
+        with session.lock:
+            shots = [shot for shot in session.shots.values() if shot.listed]
+            faces = [head.to_json() for head in session.heads.values() if head.listed]
+        return JSONResponse(
+            {
+                "version": self.version,
+                "pictures": [[shot.id, str(shot.path.parent), shot.path.name] for shot in shots],
+                "faces": faces,
+                "names": session.names(),
+                **self._state(),
+            }
+        )
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "undo": self.session.steps,
+            "teachable": {tag: len(heads) for tag, heads in teachable(self.session).items()},
+            "cut": [self.warming.done, self.warming.total],
+        }
+
+    def progress(self, request: Request) -> Response:
+        return JSONResponse(self._state())
+
+    def face(self, request: Request) -> Response:
+        number = int(request.path_params["number"])
+        head = self.session.head(number)
+        if head.embedding is None:
+            with contextlib.suppress(BooruTaggerError):  # without the picture, the rest is still known
+                self.images.cut(head.shot)
+        return JSONResponse(details(self.session, number))
+
+    def thumbnail(self, request: Request) -> Response:
+        return _jpeg(self.images.thumbnail(int(request.path_params["number"])))
+
+    def large(self, request: Request) -> Response:
+        return _jpeg(self.images.large(int(request.path_params["number"])))
+
+    def picture(self, request: Request) -> Response:
+        return _jpeg(self.images.whole(int(request.path_params["number"])))
+
+    def decide(self, body: dict[str, Any]) -> dict[str, Any]:
+        kind, tag = body.get("kind"), body.get("tag", "")
+        if kind not in ("named", "unknown", "not_a_face") or not isinstance(tag, str):
+            raise DataError("a verdict is 'named' with a 'tag', 'unknown' or 'not_a_face'")
+        return self.session.decide(_numbers(body), kind, tag).to_json() | self._state()
+
+    def clear(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self.session.clear(_numbers(body)[0]).to_json() | self._state()
+
+    def draw(self, body: dict[str, Any]) -> dict[str, Any]:
+        box = body.get("box")
+        if not (isinstance(box, list) and len(box) == 4 and all(_is_number(side) for side in box)):
+            raise DataError("a box is four numbers: left, top, right, bottom")
+        number = body.get("picture")
+        if not isinstance(number, int):
+            raise DataError("say which picture the box is in")
+        return self.session.draw(number, Box(*map(float, box))).to_json() | self._state()
+
+    def undo(self, body: dict[str, Any]) -> dict[str, Any]:
+        return self.session.undo().to_json() | self._state()
+
+    def teach(self, body: dict[str, Any]) -> dict[str, Any]:
+        return teach(self.session, self.images) | self._state()
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise DataError("expected a JSON object")
+    return body
+
+
+def _numbers(body: dict[str, Any]) -> list[int]:
+    numbers = body.get("faces")
+    if not isinstance(numbers, list) or not 0 < len(numbers) <= MOST_FACES:
+        raise DataError("'faces' is a list of the faces that are meant")
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        raise DataError("'faces' is a list of whole numbers")
+    return numbers
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _jpeg(data: bytes) -> Response:
+    return Response(data, media_type="image/jpeg", headers={"cache-control": _FOREVER})

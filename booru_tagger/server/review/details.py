@@ -1,0 +1,113 @@
+"""All that the page shows of one face: who it may be, who looks like it, and where the tags come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from booru_tagger.derive import CANDIDATES
+from booru_tagger.errors import BooruTaggerError
+from booru_tagger.provenance import provenance
+from booru_tagger.reviews import SOURCE
+from booru_tagger.server.review.session import Session
+from booru_tagger.server.review.values import Head, Shot
+from booru_tagger.types import ScoredTag
+
+SAMPLES = 4
+"""Faces shown of a candidate."""
+MOST_ALIKE = 200
+"""Look-alikes shown of a face."""
+
+
+def details(session: Session, number: int) -> dict[str, Any]:
+    """Raises KeyError and :class:`OutputError`."""
+    with session.lock:
+        head = session.head(number)
+        alike = _alike(session, head)
+        shot, candidates = head.shot, _candidates(head, alike)
+        samples = _samples(session, [candidate["tag"] for candidate in candidates], head)
+        return {
+            "id": head.id,
+            "picture": _picture(session, shot),
+            "box": list(head.box.rounded()),
+            "found": round(head.face.score, 3),
+            "candidates": [{**candidate, "samples": samples[candidate["tag"]]} for candidate in candidates],
+            "hair": _colour(head.face.hair_color),
+            "eyes": _colour(head.face.eye_color),
+            "alike": [
+                {"id": other.id, "similarity": round(near, 3)}
+                for other, near in alike
+                if other.waits and other.listed
+            ][:MOST_ALIKE],
+            "tags": _tags(session, shot),
+        }
+
+
+def _picture(session: Session, shot: Shot) -> dict[str, Any]:
+    heads = [session.heads[number] for number in shot.faces]
+    return {
+        "id": shot.id,
+        "name": shot.path.name,
+        "folder": str(shot.path.parent),
+        "width": shot.result.width,
+        "height": shot.result.height,
+        "faces": [
+            {
+                "id": head.id,
+                "box": list(head.box.rounded()),
+                "name": head.name,
+                "verdict": head.verdict.kind if head.verdict is not None else None,
+                "waits": head.waits,
+            }
+            for head in heads
+        ],
+    }
+
+
+def _colour(colour: ScoredTag | None) -> dict[str, Any] | None:
+    return None if colour is None else colour.to_json()
+
+
+def _alike(session: Session, head: Head) -> list[tuple[Head, float]]:
+    """Other faces that look like this one, the most alike first, as far as they are cut out already."""
+    if head.embedding is None:
+        return []
+    found = ((session.heads.get(number), near) for number, near in session.shelf.like(head.embedding))
+    return [(other, near) for other, near in found if other is not None and other is not head]
+
+
+def _candidates(head: Head, alike: Iterable[tuple[Head, float]]) -> list[dict[str, Any]]:
+    """What people called faces that look like this one, and the program's own guesses."""
+    best: dict[str, dict[str, Any]] = {}
+    for other, near in alike:
+        if other.verdict is not None and other.verdict.kind == "named" and other.name not in best:
+            best[other.name] = {"tag": other.name, "score": round(near, 3), "source": SOURCE}
+    match = head.face.character
+    for candidate in head.face.candidates:
+        if candidate.tag in best:  # a person's word stands first, whatever the program scores it
+            continue
+        source = match.source if match is not None and match.tag == candidate.tag else "model"
+        best[candidate.tag] = {"tag": candidate.tag, "score": round(candidate.score, 3), "source": source}
+    return list(best.values())[:CANDIDATES]
+
+
+def _samples(session: Session, tags: Iterable[str], head: Head) -> dict[str, list[int]]:
+    """Faces of these names: those that a person named first, then those the program is surest of."""
+    named: dict[str, list[Head]] = {tag: [] for tag in tags}
+    for other in session.heads.values():
+        # A face that waits shows nothing: its name is only a guess.
+        if (other.verdict is not None or not other.waits) and other is not head and other.name in named:
+            named[other.name].append(other)
+    for others in named.values():
+        others.sort(key=lambda other: (other.verdict is None, -other.score))
+    return {tag: [other.id for other in others[:SAMPLES]] for tag, others in named.items()}
+
+
+def _tags(session: Session, shot: Shot) -> list[dict[str, Any]]:
+    """The tags in the picture's files and whose they are."""
+    tools = session.tools
+    try:
+        known = provenance(shot.path, tools.journal, tools.writers, tools.options)
+    except BooruTaggerError as error:
+        return [{"tag": str(error), "source": "unreadable"}]
+    return [origin.to_json() for origin in known.tags]

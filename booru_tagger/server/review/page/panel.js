@@ -1,0 +1,169 @@
+// All that is shown of one face: the face enlarged, candidates, colours, look-alikes, tags.
+
+import {large, thumbnail} from '/page/api.js';
+import {faces} from '/page/state.js';
+
+const COLOURS = {
+  aqua: '#4fd3cf', black: '#2b2a2e', blonde: '#f2d675', blue: '#4a72e8', brown: '#80502f', green: '#3fae62',
+  grey: '#9a9aa2', orange: '#f08a35', pink: '#f4a3c4', purple: '#8f5bc8', red: '#d8403f', white: '#f7f7f7',
+  yellow: '#f0d340', multicolored: 'linear-gradient(90deg, #f4a3c4, #4a72e8, #3fae62)',
+};
+const SOURCES = {
+  person: 'a person', recogniser: 'the model', gallery: 'your characters', review: 'this review',
+  measured: 'seen on the face', implied: 'implied by the character', policy: 'your settings',
+  'earlier run': 'an earlier run', 'deleted by a person': 'deleted by a person',
+};
+const element = name => document.getElementById(name);
+let details = null;
+let marked = 0;
+let left = new Set();
+let choose = () => {};
+
+export function onChoose(callback) { choose = callback; }
+export const shown = () => details;
+export const candidate = place => details?.candidates[place ?? marked]?.tag;
+export const ticked = () => (details?.alike ?? []).map(other => other.id).filter(id => !left.has(id));
+
+const spoken = tag => tag.replaceAll('_', ' ');
+
+function make(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// The face at once, from what the list knows of it; the rest comes with `fill`.
+export function begin(id) {
+  details = null;
+  element('panel').classList.add('loading');
+  element('large').src = large(id);
+  state(faces.get(id));
+}
+
+export function fill(found) {
+  details = found;
+  marked = 0;
+  left = new Set();
+  element('panel').classList.remove('loading');
+  paintColours();
+  paintCandidates();
+  paintAlike();
+  paintTags();
+  element('place').textContent = `${found.picture.name}  ·  ${found.picture.folder}`;
+}
+
+export function state(face) {
+  const line = element('state');
+  element('clear').hidden = !face.v;
+  line.className = face.v ? 'said' : face.w ? 'waits' : 'sure';
+  const said = {named: 'You said', unknown: 'You said: nobody known', not_a_face: 'You said: not a face'}[face.v];
+  line.textContent = said ?? (face.w ? 'Not sure' : face.n ? 'Recognised as' : 'Nobody known');
+  element('who').textContent = face.n ? spoken(face.n) : face.v ? '—' : 'Who is this?';
+}
+
+function paintColours() {
+  const list = element('colours');
+  list.replaceChildren();
+  for (const [what, colour] of [['Hair', details.hair], ['Eyes', details.eyes]]) {
+    if (!colour) continue;
+    const [name] = colour.tag.split(/_(?=hair|eyes)/);
+    const swatch = make('span', 'swatch');
+    swatch.style.background = COLOURS[name.split('_').pop()] ?? 'none';
+    const value = make('dd');
+    value.append(swatch, `${spoken(name)} `, make('small', '', colour.score.toFixed(2)));
+    list.append(make('dt', '', what), value);
+  }
+}
+
+function paintCandidates() {
+  const list = element('candidates');
+  list.replaceChildren(...details.candidates.map((one, place) => {
+    const item = make('li');
+    item.setAttribute('role', 'option');
+    item.setAttribute('aria-selected', String(place === marked));
+    const bar = make('span', 'score');
+    const fill = make('span');
+    fill.style.width = `${Math.round(one.score * 100)}%`;
+    bar.append(fill);
+    const samples = make('span', 'samples');
+    for (const id of one.samples) samples.append(face(id));
+    const text = make('span', 'text');
+    text.append(make('b', '', spoken(one.tag)), samples);
+    const right = make('span', 'right');
+    const source = {review: 'you named a look-alike', gallery: 'enrolled'}[one.source];
+    right.append(make('span', 'number', one.score.toFixed(2)), bar);
+    if (source) right.append(make('small', '', source));
+    item.append(make('kbd', '', String(place + 1)), text, right);
+    item.addEventListener('click', event => choose(one.tag, event.shiftKey));
+    return item;
+  }));
+  if (!details.candidates.length) list.append(make('li', 'empty', 'The model has no idea who this is.'));
+}
+
+export function move(by) {
+  if (!details?.candidates.length) return;
+  marked = (marked + by + details.candidates.length) % details.candidates.length;
+  [...element('candidates').children].forEach((item, place) => {
+    item.setAttribute('aria-selected', String(place === marked));
+    if (place === marked) item.scrollIntoView({block: 'nearest'});
+  });
+  label();
+}
+
+function face(id) {
+  const image = make('img');
+  image.src = thumbnail(id);
+  image.alt = '';
+  image.loading = 'lazy';
+  return image;
+}
+
+function paintAlike() {
+  const box = element('alike');
+  box.hidden = element('all').hidden = !details.alike.length;
+  const count = details.alike.length;
+  box.querySelector('h3').textContent = count === 1
+    ? '1 more looks like this'
+    : `${count}${count === MOST_ALIKE ? ' and more' : ' more'} look like this`;
+  box.querySelector('.faces').replaceChildren(...details.alike.map(other => {
+    const button = make('button');
+    button.type = 'button';
+    button.title = `${Math.round(other.similarity * 100)} % alike; click to leave it out`;
+    button.setAttribute('aria-pressed', 'true');
+    button.append(face(other.id));
+    button.addEventListener('click', () => {
+      if (left.has(other.id)) left.delete(other.id); else left.add(other.id);
+      button.setAttribute('aria-pressed', String(!left.has(other.id)));
+      button.blur();
+      label();
+    });
+    return button;
+  }));
+  label();
+}
+
+function label() {
+  const count = ticked().length + 1;
+  const button = element('all');
+  const name = candidate();
+  button.disabled = !name;
+  button.replaceChildren(
+    name ? `All ${count} are ${spoken(name)} ` : 'Type a name to name all of them ',
+    make('kbd', '', 'Shift Enter'),
+  );
+}
+
+const MOST_ALIKE = 200; // the server shows no more of them at once
+const FIRST = ['character', 'copyright', 'artist'];
+
+function paintTags() {
+  const rank = tag => (FIRST.indexOf(tag.category) + FIRST.length + 1) % (FIRST.length + 1);
+  const tags = details.tags.toSorted((one, other) => rank(one) - rank(other));
+  element('tags').replaceChildren(...tags.map(tag => {
+    const source = SOURCES[tag.source] ?? tag.source;
+    const item = make('li', `from-${tag.source.replaceAll(' ', '-')}`, spoken(tag.tag));
+    item.append(make('small', '', source));
+    return item;
+  }));
+}

@@ -1,0 +1,61 @@
+"""What people named becomes what the program knows: enrolment from a review."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import Any
+
+from booru_tagger.enrol import Seen, edit, learning
+from booru_tagger.errors import BooruTaggerError, DataError
+from booru_tagger.models.gallery import Gallery
+from booru_tagger.server.review.images import Images
+from booru_tagger.server.review.session import Session
+from booru_tagger.server.review.values import Head
+
+
+def teachable(session: Session) -> dict[str, list[Head]]:
+    """Named faces of characters that the model was not trained on, by name."""
+    trained = {label.tag for label in session.tools.tagger.bundle.labels}
+    found: defaultdict[str, list[Head]] = defaultdict(list)
+    with session.lock:
+        for head in session.heads.values():
+            named = head.verdict is not None and head.verdict.kind == "named"
+            if named and head.listed and head.name not in trained:
+                found[head.name].append(head)
+    return dict(found)
+
+
+def teach(session: Session, images: Images) -> dict[str, Any]:
+    """Enrol those characters; says how many faces of each were learned.
+
+    Raises :class:`DataError` where there is nothing to learn or no gallery to learn it to, and what
+    :func:`booru_tagger.enrol.edit` raises.
+    """
+    path, tagger = session.tools.gallery, session.tools.tagger
+    if path is None:
+        raise DataError("there is no gallery to enrol characters in (--no-gallery)")
+    named = {tag: seen for tag, heads in teachable(session).items() if (seen := _seen(heads, images))}
+    if not named:
+        raise DataError("no face of a character that is new to the model has been named yet")
+    empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
+    gallery = edit(path, learning(named, empty))
+    return {
+        "gallery": str(path),
+        "characters": {
+            tag: len(enrolled.faces) for tag in named if (enrolled := gallery.find(tag)) is not None
+        },
+    }
+
+
+def _seen(heads: list[Head], images: Images) -> list[Seen]:
+    seen = []
+    for head in heads:
+        if head.embedding is None:
+            try:
+                images.cut(head.shot)
+            except (BooruTaggerError, KeyError):  # gone or unreadable meanwhile: learn from the others
+                continue
+        if head.embedding is not None:
+            seen.append(Seen(head.embedding, head.face, os.fspath(head.shot.path)))
+    return seen

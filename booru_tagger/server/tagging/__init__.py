@@ -1,0 +1,6 @@
+"""A server that tags the pictures it is sent, in three protocols."""
+
+from booru_tagger.server.tagging.app import make_app
+from booru_tagger.server.tagging.bounds import Bounds
+
+__all__ = ["Bounds", "make_app"]

@@ -1,0 +1,60 @@
+"""Results in the forms that other programs ask for."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from booru_tagger.server.tagging.forms import Wishes
+from booru_tagger.types import TagResult
+from booru_tagger.vocab import RATING
+
+_LETTER = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
+
+
+def scores(result: TagResult) -> dict[str, float]:
+    """Every tag that the picture may have, with its score, best first.
+
+    That is what would be written, and beside it who each face might be: whoever asks for suggestions down to
+    a threshold of their own wants to see these, too.
+    """
+    found = {_name(tag.tag, tag.category): tag.score for tag in result.tags}
+    for face in result.faces:
+        for candidate in face.candidates:
+            found[candidate.tag] = max(candidate.score, found.get(candidate.tag, 0.0))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _name(tag: str, category: str) -> str:
+    """As Danbooru's autotagger spells it: ratings have a prefix and one letter."""
+    return f"rating:{_LETTER.get(tag, tag)}" if category == RATING else tag
+
+
+def evaluation(result: TagResult, wishes: Wishes) -> dict[str, Any]:
+    """An item of an answer of danbooru/autotagger."""
+    chosen = [item for item in scores(result).items() if item[1] >= wishes.threshold]
+    return {
+        "filename": result.path,
+        "tags": {name: round(score, 6) for name, score in chosen[: wishes.limit]},
+    }
+
+
+def caption(result: TagResult, threshold: float) -> dict[str, dict[str, float]]:
+    """The ``caption`` of the SD-webui tagger."""
+    ratings = {tag.tag: tag.score for tag in result.tags if tag.category == RATING}
+    others = {
+        name: score
+        for name, score in scores(result).items()
+        if not name.startswith("rating:") and score >= threshold
+    }
+    return {"rating": ratings, "tag": others}
+
+
+def table(tags: Mapping[str, float]) -> str:
+    """The tags of one picture for people."""
+    rows = "".join(
+        f'<tr><td>{html.escape(name)}</td><td><meter value="{score:.4f}"></meter> {score:.0%}</td></tr>'
+        for name, score in tags.items()
+    )
+    return f"<table>{rows}</table>" if rows else "<p>Nothing that it knows.</p>"

@@ -1,0 +1,36 @@
+"""Checkpoints: what a run leaves, and what may be made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from booru_tagger.errors import DataError
+
+CHECKPOINT = "last.ckpt"
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What :func:`booru_export.train.run` saved. Raises :class:`DataError` where the file is missing or is
+    something else.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except Exception as error:  # torch raises pickle, zip and runtime errors on foreign files
+        raise DataError(f"{path}: not a checkpoint of this program ({error})") from error
+    if not isinstance(state, dict) or "average" not in state:
+        raise DataError(f"{path}: not a checkpoint of this program")
+    return state
+
+
+def start_from(net: nn.Module, checkpoint: Path) -> None:
+    """Give a fresh net an earlier run's averaged weights. Raises :class:`DataError` where they don't fit."""
+    try:
+        net.load_state_dict(read_checkpoint(checkpoint)["average"])
+    except RuntimeError as error:
+        raise DataError(f"{checkpoint}: its net is not the recipe's: {error}") from error

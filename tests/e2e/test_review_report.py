@@ -1,0 +1,203 @@
+"""`booru-tagger review` and `booru-tagger report`, on what `booru-tagger tag` wrote."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
+from booru_tagger.journal import Journal
+from booru_tagger.types import Verdict
+from tests.bundles import RGB, Painted, paint
+from tests.e2e.command import make_home
+from tests.e2e.here import Here
+
+UNSURE: RGB = (30, 140, 230)
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    work = tmp_path / "work"
+    (work / "below").mkdir(parents=True)
+    paint([Painted(20, 20, 100), Painted(180, 60, 80, "stranger", "red", "blue")]).save(work / "a.png")
+    for number in range(3):
+        stranger = Painted(40, 60, 90, "stranger", "red", "blue")
+        paint([stranger], background=(200, 230, 200 + number)).save(work / "below" / f"{number}.png")
+    paint([Painted(100, 60, 90, UNSURE, "blue", "blue")]).save(work / "below" / "unsure.png")
+    return Here(work, tiny_bundle, monkeypatch, capsys)
+
+
+def say(home: Here, picture: str, tag: str) -> None:
+    with Journal.open(home.journal) as journal:
+        path = home.work / picture
+        entry = journal.entry(path)
+        assert entry is not None and entry.result is not None
+        result = entry.result
+        journal.reviews.decide(path, [Verdict("named", tag, result.faces[0], result.width, result.height)])
+
+
+class TestTag:
+    def test_says_who_waits(self, home: Here) -> None:
+        ended = home.run("tag", "--batch", "--format", "none", "--review-band", "0.4-0.95")
+        assert "1 face waits for you" in ended.err
+        with Journal.open(home.journal) as journal:
+            assert [path.name for path in journal.reviews.waiting()] == ["unsure.png"]
+        again = home.run("tag", "--batch", "--format", "none", "--review-band", "0-0", "--force")
+        assert "waits" not in again.err
+        with Journal.open(home.journal) as journal:
+            assert journal.reviews.waiting() == []
+
+    def test_heeds_verdicts(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        say(home, "below/unsure.png", "kagamine_rin")
+        ended = home.run("tag", "--batch", "--format", "none")
+        assert "1 picture tagged" in ended.err, "only the one about which something was said"
+        assert "kagamine_rin" in (home.work / "below" / "unsure.png.txt").read_text()
+        assert "review" in home.run("show", "below/unsure.png").out
+
+    def test_verdicts_outlive_untag(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        say(home, "below/unsure.png", "kagamine_rin")
+        home.run("untag", "--batch")
+        home.run("tag", "--batch", "--format", "none")
+        assert "kagamine_rin" in (home.work / "below" / "unsure.png.txt").read_text()
+
+
+class TestReview:
+    @pytest.mark.parametrize(
+        ("args", "words"),
+        [([], "--queue"), (["--queue", "--no-journal"], "journal"), (["nowhere"], "nowhere")],
+    )
+    def test_what_cannot_be_meant_is_refused(self, home: Here, args: list[str], words: str) -> None:
+        ended = home.run("review", *args)
+        assert ended.code == 2 and words in ended.err
+
+    def test_nothing_to_review(self, home: Here) -> None:
+        pytest.importorskip("starlette", reason="the extra [web] is not installed")
+        assert home.run("review", ".").code == EXIT_NOTHING_DONE
+        ended = home.run("review", "--queue")
+        assert ended.code == EXIT_NOTHING_DONE and "no face waits" in ended.err
+
+    def test_the_extra_is_named_where_it_is_missing(
+        self, home: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        monkeypatch.setitem(sys.modules, "uvicorn", None)
+        ended = home.run("review", ".")
+        assert ended.code == 9 and "booru-tagger[web]" in ended.err
+
+    def test_verdicts_as_a_table(self, home: Here, tmp_path: Path) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        table = tmp_path / "verdicts.csv"
+        assert home.run("review", "--export", table).code == EXIT_NOTHING_DONE
+        say(home, "below/unsure.png", "my_oc")
+        assert home.run("review", "--export", table, "below").code == 0
+        with table.open(encoding="utf-8", newline="") as handle:
+            (row,) = csv.DictReader(handle)
+        assert (row["tag"], row["verdict"], Path(row["picture"]).name) == ("my_oc", "named", "unsure.png")
+        assert [int(row[side]) for side in ("x0", "y0", "x1", "y1")] == [100, 60, 190, 150]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent there")
+    def test_serves_until_it_is_stopped(self, tmp_path: Path, tiny_bundle: Path) -> None:
+        pytest.importorskip("starlette", reason="the extra [web] is not installed")
+        pytest.importorskip("uvicorn", reason="the extra [web] is not installed")
+        home = make_home(tmp_path / "home", BOORU_TAGGER_MODEL=str(tiny_bundle))
+        paint([Painted(100, 60, 90, UNSURE, "blue", "blue")]).save(home.work / "a.png")
+        band = ("--review-band", "0.4-0.95")
+        assert home.run("tag", "--batch", *band).code == 0
+        server = home.start("review", "--queue", "--no-open", *band, stderr=subprocess.PIPE)
+        try:
+            assert server.stderr is not None
+            said = server.stderr.readline()
+            address = re.search(rb"1 face waits for you at (http://127\.0\.0\.1:\d+/)\?key=", said)
+            assert address is not None
+            server.stderr.readline()
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(address[1].decode(), timeout=30)
+            server.send_signal(signal.SIGINT)
+            rest = server.communicate(timeout=60)[1]
+        finally:
+            server.kill()
+        assert server.returncode == 0, rest
+        assert b"0 steps done, 1 face left" in rest
+
+
+class Links(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if name in ("src", "href") and value]
+
+
+class TestReport:
+    def report(self, home: Here, *args: str) -> str:
+        ended = home.run("report", ".", "-o", "report.html", *args)
+        assert ended.code == 0, ended.err
+        return (home.work / "report.html").read_text("utf-8")
+
+    def test_says_who_is_there_and_who_might_be(self, home: Here) -> None:
+        (home.work / "broken.png").write_bytes(b"no picture")
+        home.run("tag", "--batch", "--format", "none")
+        paint([]).save(home.work / "later.png")
+        page = self.report(home, "--review-band", "0.4-0.95")
+        assert "hatsune miku" in page and "vocaloid" in page and "aqua hair" in page
+        assert "Stranger 1" in page and "4 faces in 4 pictures" in page and "characters add NAME" in page
+        assert "broken.png" in page and "not a picture" in page
+        assert "not tagged yet: 1" in page
+        assert "<b>1</b><span>waiting for you</span>" in page
+
+    def test_needs_nothing_but_itself(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        links = Links()
+        page = self.report(home)
+        links.feed(page)
+        assert any(link.startswith("data:image/jpeg;base64,") for link in links.found)
+        for link in links.found:
+            assert link.startswith("data:") or (home.work / link).exists(), link
+        assert "http" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+
+    def test_names_are_text_and_no_code(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        (home.work / "below" / "unsure.png").rename(home.work / "below" / "<img src=x>&'\".png")
+        paint([Painted(100, 60, 90, UNSURE, "blue", "blue")]).save(home.work / "below" / "<b>.png")
+        home.run("tag", "--batch", "--format", "none")
+        say(home, "below/<b>.png", "<script>alert(1)</script>")
+        home.run("tag", "--batch", "--format", "none")
+        page = self.report(home)
+        assert "<script>alert" not in page and "<img src=x>" not in page and "<b>.png" not in page
+
+    def test_a_picture_that_changed_or_went_is_told(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        (home.work / "a.png").write_bytes(b"no picture any more")
+        (home.work / "below" / "0.png").unlink()
+        page = self.report(home)
+        assert "has changed since it was tagged" in page or "not a picture" in page
+        assert "0.png" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
+
+    def test_writes_over_no_other_file(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        self.report(home)
+        self.report(home)
+        (home.work / "mine.html").write_text("<p>mine")
+        ended = home.run("report", ".", "-o", "mine.html")
+        assert ended.code == OutputError.exit_code and "left alone" in ended.err
+        assert home.run("report", ".", "-o", "page.txt").code == 2
+
+    def test_nothing_to_report(self, home: Here) -> None:
+        ended = home.run("report", ".")
+        assert ended.code == EXIT_NOTHING_DONE and "tag --batch" in ended.err
+        assert not (home.work / "report.html").exists()

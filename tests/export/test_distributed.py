@@ -1,0 +1,75 @@
+"""Two processes on the CPU train one net, as torchrun starts them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the training side needs the extra [export]")
+pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
+
+from booru_export.checkpoint import read_checkpoint
+
+from tests.export.toy_data import RECOGNISER_RECIPE, make_faces
+
+PROGRAM = """
+import hashlib, sys
+from booru_export import train
+from booru_tagger.cli import main
+nets = []
+step = train._step
+def spied(task, *rest):
+    nets[:] = [task.net]
+    return step(task, *rest)
+train._step = spied
+try:
+    main()
+finally:
+    values = b"".join(value.detach().contiguous().numpy().tobytes() for value in nets[0].parameters())
+    print("weights", hashlib.sha256(values).hexdigest(), flush=True)
+"""
+
+
+def test_two_processes_end_with_the_same_weights_and_one_checkpoint(tmp_path: Path) -> None:
+    faces = make_faces(tmp_path / "faces")
+    recipe = tmp_path / "recogniser.toml"
+    recipe.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 12"), "utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "LOCAL_WORLD_SIZE": "2",
+    }
+    command = [sys.executable, "-c", PROGRAM, "train", "recogniser", "--recipe", str(recipe)]
+    command += ["--faces", str(faces), "--out", str(tmp_path / "out"), "--threads", "1", "--device", "cpu"]
+    processes = [
+        subprocess.Popen(
+            command,
+            env=os.environ | common | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        ended = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], [err[-2000:] for _, err in ended]
+    weights = [line for out, _ in ended for line in out.splitlines() if line.startswith("weights")]
+    assert len(weights) == 2
+    assert weights[0] == weights[1]
+    assert read_checkpoint(tmp_path / "out" / "last.ckpt")["progress"]["step"] == 12
+    with (tmp_path / "out" / "metrics.csv").open(encoding="utf-8") as handle:
+        assert len(list(csv.DictReader(handle))) == 1

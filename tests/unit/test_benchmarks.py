@@ -1,0 +1,95 @@
+"""The measurements run and write what they found. How fast anything is, no test says."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("onnx", reason="the stand-in for other taggers is made with the extra [export]")
+
+from click.testing import CliRunner
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import command, pictures, rivals, stages
+from benchmarks.report import Report, Sizes
+from booru_tagger.models.session import Session
+from tests.bundles import Painted, paint
+
+TINY = Sizes(pictures=10, repeats=1, counts=(4, 8), rival_pictures=2)
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pictures with one face for the tests' model, in the place of large drawn ones."""
+
+    def draw(seed: int, suffix: str) -> bytes:
+        return pictures._encoded(paint([Painted(20 + seed, 30, 90)]), suffix)
+
+    monkeypatch.setattr(pictures, "_drawn", draw)
+
+
+@pytest.mark.usefixtures("painted")
+def test_the_command_measures_and_writes_json(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmarks, "QUICK", TINY)
+    monkeypatch.setattr(pictures, "FORMATS", {"jpg": pictures.FORMATS["jpg"]})
+    output = tmp_path / "figures.json"
+    options = ["--model", str(tiny_bundle), "--work", str(tmp_path / "work"), "--output", str(output)]
+    result = CliRunner().invoke(
+        benchmarks.main,
+        ["--quick", "--only", "stages", "--only", "scaling", *options],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0
+    assert "recogniser, one face (jpg)" in result.output
+    content = json.loads(output.read_text("utf-8"))
+    figures = {row["name"]: row for row in content["figures"]}
+    assert content["machine"]["cores"] >= 1
+    assert figures["decode (jpg)"]["value"] > 0
+    assert figures["one 3-megapixel JPEG beyond decoding"]["wanted"] == "<= 25"
+    assert figures["memory at 8"]["value"] > 10
+    assert figures["passing over 8 done before"]["unit"] == "s"
+
+
+def test_a_bound_is_the_sum_of_its_parts() -> None:
+    found = stages.Stages(decode=10, detect=25, recognise=5, networks=20)
+    assert found.bound == pytest.approx(25)
+    assert found.networks_bound == pytest.approx(1000 / 30)
+
+
+@pytest.mark.usefixtures("painted")
+@pytest.mark.parametrize("suffix", list(pictures.FORMATS))
+def test_copies_differ_in_bytes_and_not_in_pixels(tmp_path: Path, suffix: str) -> None:
+    paths = pictures.large(tmp_path / suffix, suffix, pictures.DIFFERENT + 1)
+    first, copy = paths[0].read_bytes(), paths[-1].read_bytes()
+    assert first != copy
+    one, other = (Image.open(io.BytesIO(data)).convert("RGB").tobytes() for data in (first, copy))
+    assert one == other
+
+
+def test_the_stand_in_has_the_shape_of_a_wd_tagger(tmp_path: Path) -> None:
+    folder = rivals.stand_in(tmp_path / "stand-in")
+    session = Session(folder / "model.onnx")
+    assert session.inputs["input"][1:] == (448, 448, 3)
+    assert session.outputs["output"][1] == rivals.TAGS
+    rows = (folder / "selected_tags.csv").read_text("utf-8").splitlines()
+    assert rows[0] == "tag_id,name,category,count"
+    assert len(rows) == rivals.TAGS + 1
+
+
+def test_a_program_that_fails_is_no_measurement() -> None:
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        command.run(sys.executable, "-c", "raise SystemExit(3)")
+
+
+def test_a_figure_is_found_by_its_name() -> None:
+    report = Report({})
+    report.add("speed", 1.5, "pictures/s", wanted=">= 1")
+    assert report.value("speed") == 1.5
+    assert report.value("weight") is None

@@ -1,0 +1,349 @@
+"""The review's addresses: what they answer, what they change, and whom they refuse."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("starlette", reason="the extra [web] is not installed")
+pytest.importorskip("httpx", reason="Starlette's test client needs httpx")
+
+from starlette.testclient import TestClient
+
+from booru_tagger.journal import Journal
+from booru_tagger.models.gallery import load
+from booru_tagger.server.review import make_app
+from booru_tagger.tagger import Tagger
+from tests.bundles import Painted
+from tests.web.sessions import Desk, open_desk, paint_all, unsure
+
+PORT, KEY = 8000, "the-key-of-this-session"
+BASE = f"http://127.0.0.1:{PORT}"
+
+
+@pytest.fixture
+def desk(tmp_path: Path, tiny_bundle: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path, tiny_bundle) as desk:
+        paint_all(
+            desk.folder,
+            {
+                "a.png": [Painted(20, 40, 80), unsure(180)],
+                "b.png": [unsure(60)],
+                "below/c.png": [unsure(20, shade=4), Painted(200, 40, 80, "stranger", "red", "red")],
+            },
+        )
+        (desk.folder / "a.png.txt").write_text("mine, my own")
+        desk.tag()
+        yield desk
+
+
+@pytest.fixture
+def client(desk: Desk) -> Iterator[TestClient]:
+    app = make_app(desk.session(), desk.album, port=PORT, key=KEY)
+    with TestClient(app, base_url=BASE) as client:
+        assert client.get(f"/?key={KEY}").status_code == 200
+        yield client
+
+
+def faces(client: TestClient) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get("/api/session").json()["faces"]
+    return found
+
+
+def waiting(client: TestClient) -> list[int]:
+    return [face["id"] for face in faces(client) if face["w"]]
+
+
+def judge(client: TestClient, numbers: list[int], kind: str, tag: str = "") -> dict[str, Any]:
+    answer = client.post("/api/verdict", json={"faces": numbers, "kind": kind, "tag": tag})
+    assert answer.status_code == 200, answer.text
+    changes: dict[str, Any] = answer.json()
+    assert changes["failures"] == []
+    return changes
+
+
+class TestPage:
+    def test_is_there_with_all_its_parts(self, client: TestClient) -> None:
+        page = client.get("/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        for name in ("review.css", "main.js", "panel.js"):
+            assert client.get(f"/page/{name}").status_code == 200
+
+    def test_asks_nobody_else_for_anything(self, client: TestClient) -> None:
+        from booru_tagger.server.review.app import PAGE
+
+        for name in PAGE:
+            text = client.get(f"/page/{name}").text.replace("http://www.w3.org/2000/svg", "")
+            assert "http://" not in text and "https://" not in text, name
+        policy = client.get("/").headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy
+
+    @pytest.mark.parametrize(
+        "path", ["/page/app.py", "/page/../app.py", "/page/%2e%2e/app.py", "/page/..%2fapp.py", "/page/"]
+    )
+    def test_gives_no_other_file_away(self, client: TestClient, path: str) -> None:
+        assert client.get(path).status_code == 404
+
+
+class TestOverview:
+    def test_lists_faces_with_what_is_known(self, client: TestClient) -> None:
+        session = client.get("/api/session").json()
+        assert [name for _, _, name in session["pictures"]] == ["a.png", "b.png", "c.png"]
+        assert len(session["faces"]) == 5 and sum(face["w"] for face in session["faces"]) == 3
+        assert {"hatsune_miku", "kagamine_rin", "cirno"} <= set(session["names"])
+        assert session["undo"] == 0
+
+    def test_shows_a_face_in_full(self, client: TestClient) -> None:
+        for face in faces(client):  # so that all are cut out
+            client.get(f"/face/{face['id']}.jpg")
+        first = waiting(client)[0]
+        shown = client.get(f"/api/face/{first}").json()
+        assert shown["picture"]["name"] == "a.png"
+        assert [other["id"] for other in shown["picture"]["faces"]].count(first) == 1
+        assert shown["candidates"][0]["tag"] == "cirno"
+        miku = next(one for one in shown["candidates"] if one["tag"] == "hatsune_miku")
+        assert len(miku["samples"]) == 1
+        assert shown["hair"]["tag"] == "blue_hair"
+        assert {other["id"] for other in shown["alike"]} == set(waiting(client)) - {first}
+        sources = {tag["tag"]: tag["source"] for tag in shown["tags"]}
+        assert sources["mine"] == "person" and sources["hatsune_miku"] == "recogniser"
+
+    @pytest.mark.parametrize(("kind", "side"), [("face", 160), ("large", 512)])
+    def test_shows_faces_as_pictures(self, client: TestClient, kind: str, side: int) -> None:
+        answer = client.get(f"/{kind}/{waiting(client)[0]}.jpg")
+        assert answer.headers["content-type"] == "image/jpeg"
+        with Image.open(io.BytesIO(answer.content)) as image:
+            assert image.size == (side, side)
+
+    def test_shows_whole_pictures(self, client: TestClient) -> None:
+        number = client.get("/api/session").json()["pictures"][0][0]
+        with Image.open(io.BytesIO(client.get(f"/picture/{number}.jpg").content)) as image:
+            assert image.size == (320, 160)
+
+    @pytest.mark.parametrize("path", ["/face/999.jpg", "/large/999.jpg", "/picture/999.jpg", "/api/face/999"])
+    def test_knows_only_what_is_in_the_session(self, client: TestClient, path: str) -> None:
+        assert client.get(path).status_code == 404
+
+    def test_a_picture_that_is_gone_is_said_to_be(self, client: TestClient, desk: Desk) -> None:
+        number = waiting(client)[1]
+        (desk.folder / "b.png").write_bytes(b"no picture any more")
+        answer = client.get(f"/large/{number}.jpg")
+        assert answer.status_code == 409 and "b.png" in answer.json()["error"]
+
+
+class TestVerdicts:
+    def test_a_name_reaches_every_file_and_the_journal(self, client: TestClient, desk: Desk) -> None:
+        changes = judge(client, [waiting(client)[0]], "named", "Kagamine Rin")
+        assert {"kagamine_rin", "hair_bow", "mine", "my own"} <= set(desk.caption("a.png"))
+        assert "cirno" not in desk.caption("a.png") and "ice_wings" not in desk.caption("a.png")
+        assert '"kagamine_rin"' in (desk.folder / "a.png.json").read_text()
+        entry = desk.journal.entry(desk.folder / "a.png")
+        assert entry is not None and entry.result is not None
+        assert "kagamine_rin" in {tag.tag for tag in entry.result.tags}
+        assert changes["undo"] == 1
+
+    def test_later_runs_heed_it(self, client: TestClient, desk: Desk) -> None:
+        judge(client, [waiting(client)[0]], "named", "kagamine_rin")
+        desk.tag()
+        assert "kagamine_rin" in desk.caption("a.png")
+        desk.tag(character=0.5)  # with other settings, so that all is tagged again
+        assert "kagamine_rin" in desk.caption("a.png") and "cirno" not in desk.caption("a.png")
+
+    def test_the_picture_stays_done(self, client: TestClient, desk: Desk) -> None:
+        judge(client, [waiting(client)[0]], "unknown")
+        assert desk.journal.is_done(desk.folder / "a.png", desk.tools.tagger.fingerprint)
+
+    def test_no_face_takes_its_tags_along(self, client: TestClient, desk: Desk) -> None:
+        judge(client, [waiting(client)[1]], "not_a_face")
+        assert not (desk.folder / "b.png.txt").exists()
+        assert [face["v"] for face in faces(client)].count("not_a_face") == 1
+
+    def test_many_at_once_are_one_step(self, client: TestClient, desk: Desk) -> None:
+        before = {path: path.read_bytes() for path in desk.folder.rglob("*.txt")}
+        numbers = waiting(client)
+        changes = judge(client, numbers, "named", "kagamine_rin")
+        assert changes["undo"] == 1 and waiting(client) == []
+        assert all("kagamine_rin" in path.read_text() for path in before)
+        undone = client.post("/api/undo", json={}).json()
+        assert undone["undo"] == 0 and sorted(waiting(client)) == sorted(numbers)
+        assert {path: path.read_bytes() for path in desk.folder.rglob("*.txt")} == before
+        assert client.post("/api/undo", json={}).json()["faces"] == []
+
+    def test_a_change_of_mind(self, client: TestClient, desk: Desk) -> None:
+        number = waiting(client)[1]
+        judge(client, [number], "not_a_face")
+        judge(client, [number], "named", "hatsune_miku")
+        assert desk.caption("b.png")[0] == "hatsune_miku"
+        assert "cirno" not in desk.caption("b.png")
+        cleared = client.post("/api/clear", json={"faces": [number]}).json()
+        assert cleared["faces"][0]["w"] and desk.journal.reviews.verdicts(desk.folder / "b.png") == ()
+        assert desk.caption("b.png")[0] == "cirno"
+
+    def test_a_new_name_becomes_a_candidate_for_look_alikes(self, client: TestClient) -> None:
+        one, other, _ = waiting(client)
+        client.get(f"/face/{one}.jpg"), client.get(f"/face/{other}.jpg")
+        judge(client, [one], "named", "my_oc")
+        first = client.get(f"/api/face/{other}").json()["candidates"][0]
+        assert (first["tag"], first["source"], first["samples"]) == ("my_oc", "review", [one])
+
+    def test_another_session_knows_what_was_said(self, client: TestClient, desk: Desk) -> None:
+        judge(client, [waiting(client)[0]], "named", "my_oc")
+        judge(client, [waiting(client)[1]], "not_a_face")
+        again = desk.session()
+        assert [head.verdict.kind for head in again.heads.values() if head.verdict] == ["named", "not_a_face"]
+        assert sum(head.waits for head in again.heads.values()) == 1
+
+    def test_what_a_person_took_out_stays_out(self, client: TestClient, desk: Desk) -> None:
+        caption = desk.folder / "b.png.txt"
+        caption.write_text(caption.read_text().replace("ice_wings, ", "").replace(", ice_wings", ""))
+        judge(client, [waiting(client)[1]], "named", "cirno")
+        assert "cirno" in desk.caption("b.png") and "ice_wings" not in desk.caption("b.png")
+
+
+class TestDrawing:
+    def test_a_face_that_was_missed_is_added_and_named(self, client: TestClient, desk: Desk) -> None:
+        session = client.get("/api/session").json()
+        number, known = session["pictures"][1][0], {face["id"] for face in session["faces"]}
+        changes = client.post("/api/box", json={"picture": number, "box": [200, 20, 260, 80]}).json()
+        (drawn,) = [face for face in changes["faces"] if face["id"] not in known]
+        assert drawn["d"] and drawn["v"] == "unknown"
+        judge(client, [drawn["id"]], "named", "hatsune_miku")
+        assert "hatsune_miku" in desk.caption("b.png")
+        desk.tag(character=0.55)
+        assert "hatsune_miku" in desk.caption("b.png")
+        gone = judge(client, [drawn["id"]], "not_a_face")
+        assert gone["gone"] == [drawn["id"]] and "hatsune_miku" not in desk.caption("b.png")
+
+    @pytest.mark.parametrize(
+        ("box", "reason"),
+        [
+            ([60, 40, 140, 120], "already"),
+            ([10, 10, 11, 11], "small"),
+            ([900, 900, 990, 990], "outside"),
+            ([1, 2, 3], "four numbers"),
+            ([1, 2, 3, "4"], "four numbers"),
+            ("all", "four numbers"),
+        ],
+    )
+    def test_a_box_that_is_none_is_refused(self, client: TestClient, box: object, reason: str) -> None:
+        number = client.get("/api/session").json()["pictures"][1][0]
+        answer = client.post("/api/box", json={"picture": number, "box": box})
+        assert answer.status_code == 409 and reason in answer.json()["error"]
+
+
+class TestTrouble:
+    def test_a_file_that_cannot_be_written_is_told_and_not_remembered(
+        self, client: TestClient, desk: Desk
+    ) -> None:
+        (desk.folder / "b.png.txt").write_bytes(b"\xff\xfe no text")
+        answer = client.post("/api/verdict", json={"faces": waiting(client), "kind": "unknown", "tag": ""})
+        (failure,) = answer.json()["failures"]
+        assert "b.png.txt" in failure
+        assert desk.journal.reviews.verdicts(desk.folder / "b.png") == ()
+        assert len(waiting(client)) == 1
+
+    def test_a_picture_that_changed_is_left_alone(self, client: TestClient, desk: Desk) -> None:
+        paint_all(desk.folder, {"b.png": [Painted(30, 30, 90)]})
+        before = (desk.folder / "b.png.txt").read_bytes()
+        answer = client.post("/api/verdict", json={"faces": waiting(client)[1:2], "kind": "unknown"}).json()
+        assert "tag it again" in answer["failures"][0]
+        assert (desk.folder / "b.png.txt").read_bytes() == before
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"faces": [1], "kind": "perhaps"},
+            {"faces": [], "kind": "unknown"},
+            {"faces": ["1"], "kind": "unknown"},
+            {"faces": [True], "kind": "unknown"},
+            {"kind": "unknown"},
+            {"faces": [1], "kind": "named", "tag": ""},
+            {"faces": [1], "kind": "named", "tag": "a,b"},
+            {"faces": [1], "kind": "named", "tag": 3},
+            [],
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, client: TestClient, body: object) -> None:
+        assert client.post("/api/verdict", json=body).status_code == 409
+        assert client.post("/api/verdict", json={"faces": [999], "kind": "unknown"}).status_code == 404
+
+
+class TestTeaching:
+    def test_new_names_go_into_the_gallery(self, client: TestClient, desk: Desk) -> None:
+        assert client.post("/api/teach", json={}).status_code == 409, "nothing to learn yet"
+        numbers = waiting(client)
+        judge(client, numbers[:2], "named", "my_oc")
+        changes = judge(client, numbers[2:], "named", "hatsune_miku")
+        assert changes["teachable"] == {"my_oc": 2}
+        assert client.post("/api/teach", json={}).json()["characters"] == {"my_oc": 2}
+        path = desk.tools.gallery
+        assert path is not None
+        assert client.post("/api/teach", json={}).json()["characters"] == {"my_oc": 2}, "each face once"
+        enrolled = load(path).find("my_oc")
+        assert enrolled is not None and "blue_hair" in enrolled.label.implied
+        paint_all(desk.folder, {"new.png": [unsure(100, shade=2)]})
+        found = Tagger(desk.tools.tagger.bundle.folder, gallery=path).tag(desk.folder / "new.png")
+        assert [face.character.tag for face in found.faces if face.character] == ["my_oc"]
+
+
+class TestGuard:
+    @pytest.fixture
+    def stranger(self, desk: Desk) -> Iterator[TestClient]:
+        with TestClient(make_app(desk.session(), desk.album, port=PORT, key=KEY), base_url=BASE) as client:
+            yield client
+
+    @pytest.mark.parametrize("path", ["/", "/?key=guess", "/?key=", "/api/session", "/page/main.js"])
+    def test_without_the_key_there_is_nothing(self, stranger: TestClient, path: str) -> None:
+        assert stranger.get(path).status_code == 403
+        assert stranger.get(path, headers={"cookie": 'booru_tagger_review_8000="'}).status_code == 403
+
+    @pytest.mark.parametrize(
+        "host", ["evil.example", "127.0.0.1", "127.0.0.1:8001", "127.0.0.1.evil:8000", ""]
+    )
+    def test_another_host_is_refused(self, client: TestClient, host: str) -> None:
+        assert client.get("/api/session", headers={"host": host}).status_code == 421
+
+    def test_localhost_is_the_same(self, stranger: TestClient) -> None:
+        answer = stranger.get(f"/?key={KEY}", headers={"host": f"localhost:{PORT}"}, follow_redirects=False)
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie and "samesite=strict" in cookie
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"origin": "http://evil.example"},
+            {"origin": "null"},
+            {"origin": f"http://127.0.0.1:{PORT + 1}"},
+            {"sec-fetch-site": "cross-site"},
+            {"sec-fetch-site": "same-site"},
+        ],
+    )
+    def test_other_sites_change_nothing(self, client: TestClient, headers: dict[str, str]) -> None:
+        answer = client.post("/api/undo", json={}, headers=headers)
+        assert answer.status_code == 403
+
+    def test_the_page_itself_may(self, client: TestClient) -> None:
+        headers = {"origin": BASE, "sec-fetch-site": "same-origin"}
+        assert client.post("/api/undo", json={}, headers=headers).status_code == 200
+
+    def test_forms_and_large_bodies_are_refused(self, client: TestClient) -> None:
+        assert client.post("/api/undo", data={"a": "b"}).status_code == 415
+        json_type = {"content-type": "application/json"}
+        assert client.post("/api/undo", content=b" " * 2_000_000, headers=json_type).status_code == 413
+        assert client.post("/api/undo", content=iter([b"{}"]), headers=json_type).status_code == 411
+        assert client.post("/api/undo", content=b"{", headers=json_type).status_code == 409
+        assert client.get("/api/undo").status_code == 405
+
+
+def test_verdicts_are_known_after_the_journal_is_opened_again(desk: Desk, tmp_path: Path) -> None:
+    session = desk.session()
+    number = next(head.id for head in session.heads.values() if head.waits)
+    session.decide([number], "named", "my_oc")
+    with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        assert [verdict.tag for _, verdicts in journal.reviews.decided() for verdict in verdicts] == ["my_oc"]

@@ -1,0 +1,266 @@
+"""The review page in a real browser, driven by keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette", reason="the extra [web] is not installed")
+
+from booru_tagger.server.review import make_app
+from tests.bundles import Painted
+from tests.web.chromium import chromium, served, until
+from tests.web.sessions import Desk, open_desk, paint_all, unsure
+
+KEY = "the-key-of-this-session"
+SEVEN = "kagamine_rin"
+
+
+class Page:
+    """What a person does with the page: looks, and presses keys."""
+
+    def __init__(self, window: Any) -> None:
+        self.window = window
+
+    @property
+    def ready(self) -> str | None:
+        """The face that is shown in full, ``done``, or ``None`` while it is being loaded."""
+        shown: str | None = self.window.execute_script("return document.body.dataset.ready ?? null")
+        return shown
+
+    def press(self, *keys: str) -> None:
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.window, duration=0).send_keys(*keys).perform()
+
+    def hold_shift(self, key: str) -> None:
+        from selenium.webdriver import ActionChains, Keys
+
+        ActionChains(self.window, duration=0).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
+
+    def wait(self) -> str:
+        shown: str = until(lambda: self.ready, "a face to be shown")
+        return shown
+
+    def go_on_from(self, shown: str) -> str:
+        until(lambda: self.ready not in (None, shown), "the next face")
+        return self.wait()
+
+    def settle(self) -> None:
+        """Wait until all that was said has reached the server."""
+        script = "return document.body.dataset.sending"
+        until(lambda: self.window.execute_script(script) in (None, "0"), "the answers of the server")
+
+    def text(self, name: str) -> str:
+        value: str = self.window.execute_script(
+            "return document.getElementById(arguments[0]).innerText", name
+        )
+        return value
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.window.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+@contextmanager
+def review(desk: Desk, folder: Path, **shape: Any) -> Iterator[Page]:
+    session = desk.session()
+    with (
+        chromium(folder, **shape) as window,
+        served(lambda port: make_app(session, desk.album, port=port, key=KEY)) as address,
+    ):
+        window.get(f"{address}/?key={KEY}")
+        yield Page(window)
+
+
+def paint_faces(desk: Desk, count: int) -> None:
+    """Pictures of two faces each, the second of which is unsure."""
+    paint_all(
+        desk.folder,
+        {
+            f"{number % 7}/{number:03}.png": [Painted(20, 40, 80), unsure(180, shade=number % 9)]
+            for number in range(count)
+        },
+    )
+    desk.tag()
+
+
+def drive(desk: Desk, folder: Path, count: int) -> None:
+    """Judge every face by keys, in six different ways, and compare files and journal with what was said."""
+    from selenium.webdriver import Keys
+
+    paint_faces(desk, count)
+    said: dict[str, tuple[str, str]] = {}
+    with review(desk, folder) as page:
+        shown = page.wait()
+        for step in range(count):
+            path = page.text("place").split("·")[0].strip()
+            candidates = page.window.execute_script(
+                "return [...document.querySelectorAll('#candidates b')].map(name => name.innerText)"
+            )
+            if step % 6 == 0:
+                said[path] = ("named", candidates[0])
+                page.press(Keys.ENTER)
+            elif step % 6 == 1:
+                said[path] = ("unknown", "")
+                page.press("u")
+            elif step % 6 == 2:
+                said[path] = ("not_a_face", "")
+                page.press("x")
+            elif step % 6 == 3:
+                said[path] = ("named", candidates[1])
+                page.press("2")
+            elif step % 6 == 4:
+                said[path] = ("named", "kagamine rin")
+                page.press("/", "rin", Keys.ENTER)
+            else:
+                said[path] = ("named", candidates[1])
+                page.press(Keys.ARROW_DOWN, Keys.ENTER)
+            shown = page.go_on_from(shown)
+        assert shown == "done"
+        page.settle()
+        assert page.text("left") == "done"
+        assert page.errors() == []
+    assert len(said) == count
+    check(desk, said)
+
+
+def check(desk: Desk, said: dict[str, tuple[str, str]]) -> None:
+    kept = {path.name: verdicts for path, verdicts in desk.journal.reviews.decided()}
+    for name, (kind, spoken) in said.items():
+        (verdict,) = kept[name]
+        tag = spoken.replace(" ", "_")
+        assert (verdict.kind, verdict.tag) == (kind, tag)
+        (picture,) = desk.folder.rglob(name)
+        caption = set(desk.caption(str(picture.relative_to(desk.folder))))
+        named = {"hatsune_miku", *({tag} if tag else ())}
+        assert caption & {"hatsune_miku", "kagamine_rin", "cirno"} == named
+        entry = desk.journal.entry(picture)
+        assert entry is not None and entry.result is not None
+        assert {one.tag for one in entry.result.tags} == caption
+        assert desk.journal.is_done(picture, desk.tools.tagger.fingerprint)
+    assert desk.journal.reviews.waiting() == []
+
+
+@pytest.fixture
+def desk(tmp_path: Path, tiny_bundle: Path) -> Iterator[Desk]:
+    with open_desk(tmp_path, tiny_bundle) as desk:
+        yield desk
+
+
+def test_thirty_faces_by_keys_alone(desk: Desk, tmp_path: Path) -> None:
+    drive(desk, tmp_path, 30)
+
+
+@pytest.mark.slow
+def test_five_hundred_faces_by_keys_alone(desk: Desk, tmp_path: Path) -> None:
+    drive(desk, tmp_path, 500)
+
+
+def test_look_alikes_undo_and_a_face_that_was_missed(desk: Desk, tmp_path: Path) -> None:
+    from selenium.webdriver import Keys
+
+    paint_faces(desk, 8)
+    before = {path: path.read_bytes() for path in desk.folder.rglob("*.txt")}
+    with review(desk, tmp_path) as page:
+        page.wait()
+        until(
+            lambda: page.window.execute_script("return document.getElementById('cutting').hidden"), "cutting"
+        )
+        page.press(Keys.ARROW_RIGHT)
+        page.press(Keys.ARROW_LEFT)
+        shown = page.wait()
+        until(lambda: "7 more look like this" in page.text("panel"), "the look-alikes")
+        page.hold_shift(Keys.ENTER)
+        assert page.go_on_from(shown) == "done"
+        page.settle()
+        captions = [path.read_text() for path in before]
+        assert all("cirno" in caption for caption in captions)
+        assert len(desk.journal.reviews.decided()) == 8
+
+        page.press("z")
+        shown = page.go_on_from("done")
+        until(lambda: "8 left" in page.text("left"), "the undo")
+        assert {path: path.read_bytes() for path in desk.folder.rglob("*.txt")} == before
+
+        name = page.text("place").split("·")[0].strip()
+        page.press("b")
+        for _ in range(9):
+            page.press(Keys.ARROW_UP)
+        page.press(Keys.ENTER)
+        shown = page.go_on_from(shown)
+        page.press("/", "My OC (original)", Keys.ENTER)
+        page.go_on_from(shown)
+        page.settle()
+        (picture,) = desk.folder.rglob(name)
+        assert "my_oc_(original)" in desk.caption(str(picture.relative_to(desk.folder)))
+        (drawn,) = desk.journal.reviews.verdicts(picture)
+        assert drawn.drawn and drawn.tag == "my_oc_(original)"
+        assert "Learn 1 new character" in page.text("teach")
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_nothing_sticks_out_at_any_width(desk: Desk, tmp_path: Path, phone: bool) -> None:
+    paint_faces(desk, 4)
+    shape = {"width": 390, "height": 844, "phone": True} if phone else {"width": 1100, "height": 760}
+    with review(desk, tmp_path, **shape) as page:
+        page.wait()
+        widths = page.window.execute_script(
+            "return [document.documentElement.scrollWidth, window.innerWidth]"
+        )
+        assert widths[0] == widths[1]
+        hidden = page.window.execute_script(
+            "return [...document.querySelectorAll('.actions button')].filter(button => {"
+            " const box = button.getBoundingClientRect();"
+            " return box.bottom > window.innerHeight || box.right > window.innerWidth || box.height < 30;"
+            "}).length"
+        )
+        assert hidden == 0
+        assert page.errors() == []
+
+
+def test_what_was_said_earlier_is_taken_back(desk: Desk, tmp_path: Path) -> None:
+    paint_faces(desk, 2)
+    session = desk.session()
+    session.decide([next(head.id for head in session.heads.values() if head.waits)], "not_a_face")
+    (picture, _), *_ = desk.journal.reviews.decided()
+    name = str(picture.relative_to(desk.folder))
+    assert "cirno" not in desk.caption(name)
+    with review(desk, tmp_path) as page:
+        page.wait()
+        page.window.execute_script("document.querySelector('[data-show=said]').click()")
+        until(lambda: picture.name in page.text("place") and page.ready, "the face that was judged")
+        page.press("c")
+        until(lambda: "2 left" in page.text("left"), "the answer")
+        page.settle()
+        assert "cirno" in desk.caption(name) and desk.journal.reviews.decided() == []
+
+
+def test_ten_thousand_faces_make_few_elements(desk: Desk, tmp_path: Path) -> None:
+    """The list holds what is in sight, however long it is."""
+    paint_faces(desk, 2)
+    session = desk.session()
+    (some, *_) = [head for head in session.heads.values() if head.waits]
+    for number in range(10_000, 20_000):
+        twin = type(some)(number, some.shot, some.face, waits=True)
+        session.heads[number] = twin
+    with (
+        chromium(tmp_path) as window,
+        served(lambda port: make_app(session, desk.album, port=port, key=KEY)) as address,
+    ):
+        window.get(f"{address}/?key={KEY}")
+        page = Page(window)
+        page.wait()
+        assert "10,002 left" in page.text("left")
+        assert window.execute_script("return document.querySelectorAll('.cell').length") < 150
+        window.execute_script(
+            "const grid = document.getElementById('grid'); grid.scrollTop = grid.scrollHeight"
+        )
+        last = (
+            "return Math.max(...[...document.querySelectorAll('.cell')].map(cell => Number(cell.dataset.id)))"
+        )
+        until(lambda: window.execute_script(last) > 19_900, "the end of the list")
+        assert window.execute_script("return document.querySelectorAll('.cell').length") < 150
