@@ -128,6 +128,7 @@ def test_the_input_is_to_the_pixel_what_its_makers_make(name: str, shape: tuple[
 
 @pytest.mark.parametrize("shape", SHAPES[1:5])
 def test_blocks_leave_no_seams(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "_WHOLE", 0)
     monkeypatch.setattr(prepare, "_BLOCK", 2_000)
     for name in ("wd", "deepdanbooru"):
         reference, tolerance = REFERENCES[name]
@@ -148,7 +149,8 @@ def test_a_line_of_pixels_takes_no_square_of_memory() -> None:
     assert peak < 100_000_000  # the square would have 432 MB
 
 
-def test_a_very_narrow_picture_may_be_off_by_a_rounding(tmp_path: Path) -> None:
+def test_a_very_narrow_picture_may_be_off_by_a_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prepare, "_WHOLE", 0)
     wrong = total = 0
     for width, height in ((1, 40), (7, 300), (20, 1200), (31, 613), (44, 900)):
         image = noise(width, height)
@@ -156,6 +158,13 @@ def test_a_very_narrow_picture_may_be_off_by_a_rounding(tmp_path: Path) -> None:
         assert np.abs(off).max() <= 1
         wrong, total = wrong + np.count_nonzero(off), total + off.size
     assert wrong < total / 10_000
+
+
+@pytest.mark.parametrize("shape", [(3000, 400), (400, 3000), (2049, 2049)])
+def test_a_large_picture_is_padded_in_parts_to_the_same_pixels(shape: tuple[int, int]) -> None:
+    image = noise(*shape)
+    got = prepared(np.asarray(image), 96, BY_NAME["wd"].preparation)
+    assert np.array_equal(got, wd_input(image, 96))
 
 
 @pytest.mark.parametrize("signature", [taggers.WD_V3, taggers.WD_V2], ids=["v3", "v2"])
