@@ -42,8 +42,8 @@ class Matching:
     prior_mean: float = 0.75
     prior_deviation: float = 0.15
     prior_weight: float = 4.0
-    floor: float = 0.55
-    ceiling: float = 0.6
+    floor: float = 0.64
+    ceiling: float = 0.69
     min_impostors: int = 10
     impostor_spread: float = 1.0
     steepness: float = 20.0
