@@ -200,9 +200,10 @@ def _naming_figures(
 
 def colour_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, float]:
     """Share of heads with a clear label whose colour is told exactly; a head not found or not told is
-    wrong.
+    wrong. ``…_exact_found`` leaves out those that were not found.
     """
     right: dict[Part, list[bool]] = defaultdict(list)
+    found: dict[Part, list[bool]] = defaultdict(list)
     for item in seen:
         faces = [face for face in item.faces if face.score >= threshold]
         for box, hair, eyes in zip(item.scene.boxes, item.scene.hair, item.scene.eyes, strict=True):
@@ -213,9 +214,12 @@ def colour_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, flo
                     continue
                 told = (face.hair_color if part is Part.HAIR else face.eye_color) if face else None
                 right[part].append(told is not None and told.tag == wanted)
+                found[part].append(face is not None)
     figures: dict[str, float] = {}
     for part, values in right.items():
         figures |= {f"{part.value}_heads": len(values), f"{part.value}_exact": float(np.mean(values))}
+        if any(found[part]):
+            figures[f"{part.value}_exact_found"] = sum(values) / sum(found[part])
     return figures
 
 
