@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 I = TypeVar("I")  # noqa: E741 - an item; the letter is the convention of this module alone
@@ -25,3 +25,27 @@ class Executor(Protocol):
           are dropped, and those that were are waited for.
         """
         ...
+
+
+def stream(
+    items: Iterable[I | None], begin: Callable[[I], Iterable[R]], finish: Callable[[], Iterable[R]]
+) -> Iterator[R]:
+    """Draw ``items`` one by one, as :class:`Executor` promises.
+
+    ``begin`` starts the work on an item and gives the results that are to be handed out before the next one
+    is drawn; ``finish`` waits for all that was begun.
+    """
+    source = iter(items)
+    failure: Exception | None = None
+    while True:
+        try:
+            item = next(source)
+        except StopIteration:
+            break
+        except Exception as error:
+            failure = error
+            break
+        yield from finish() if item is None else begin(item)
+    yield from finish()
+    if failure is not None:
+        raise failure

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from booru_tagger.errors import ClusterError, MissingExtraError
-from booru_tagger.parallel.base import I, R
+from booru_tagger.parallel.base import I, R, stream
 
 try:
     import ray
@@ -74,29 +74,15 @@ class RayExecutor:
 
     def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
         pool: _Pool[I, R] = _Pool(function, self.workers)
+
+        def begin(item: I) -> Iterator[R]:
+            pool.add(item)
+            return pool.results(down_to=2 * self.workers - 1)
+
         try:
-            yield from self._stream(pool, iter(items))
+            yield from stream(items, begin, lambda: pool.results(down_to=0))
         finally:
             pool.close()
-
-    def _stream(self, pool: _Pool[I, R], source: Iterator[I | None]) -> Iterator[R]:
-        failure: Exception | None = None
-        while True:
-            try:
-                item = next(source)
-            except StopIteration:
-                break
-            except Exception as error:
-                failure = error
-                break
-            if item is None:
-                yield from pool.results(down_to=0)
-                continue
-            pool.add(item)
-            yield from pool.results(down_to=2 * self.workers - 1)
-        yield from pool.results(down_to=0)
-        if failure is not None:
-            raise failure
 
 
 def _join(workers: int | None, address: str | None) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from booru_tagger.parallel.base import I, R
+from booru_tagger.parallel.base import I, R, stream
 
 
 class ThreadExecutor:
@@ -26,37 +26,16 @@ class ThreadExecutor:
         # ThreadPoolExecutor.map would draw all items before the first result.
         pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="booru-tagger")
         flying: deque[Future[R]] = deque()
-        try:
-            yield from self._stream(pool, flying, function, items)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _stream(
-        self,
-        pool: ThreadPoolExecutor,
-        flying: deque[Future[R]],
-        function: Callable[[I], R],
-        items: Iterable[I | None],
-    ) -> Iterator[R]:
-        source = iter(items)
-        failure: Exception | None = None
-        while True:
-            try:
-                item = next(source)
-            except StopIteration:
-                break
-            except Exception as error:
-                failure = error
-                break
-            if item is None:
-                yield from _drain(flying)
-                continue
+        def begin(item: I) -> Iterator[R]:
             flying.append(pool.submit(function, item))
             while len(flying) >= self.in_flight or (flying and flying[0].done()):
                 yield flying.popleft().result()
-        yield from _drain(flying)
-        if failure is not None:
-            raise failure
+
+        try:
+            yield from stream(items, begin, lambda: _drain(flying))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _drain(flying: deque[Future[R]]) -> Iterator[R]:
