@@ -19,7 +19,7 @@ WEAK = 5
 """Characters to name among those that are told worst."""
 
 _PARTS = {
-    "test": "Neither training nor any choice looked at these pictures.",
+    "test": "Training did not look at these pictures, and thresholds were chosen on others.",
     "validation": "Not trained on, but thresholds and sizes were chosen on these pictures.",
     "train": "Trained on: these figures say little.",
 }
