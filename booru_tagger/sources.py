@@ -139,7 +139,21 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def from_list(stream: BinaryIO, walk: Walk | None, *, separator: bytes = b"\n") -> Iterator[Item | None]:
+Elsewhere: TypeAlias = Callable[[str], Item | None]
+"""The item of a line of a list that names no file here, or ``None``: it does."""
+
+
+def _nowhere_else(name: str) -> None:
+    return None
+
+
+def from_list(
+    stream: BinaryIO,
+    walk: Walk | None,
+    *,
+    separator: bytes = b"\n",
+    elsewhere: Elsewhere = _nowhere_else,
+) -> Iterator[Item | None]:
     """The pictures of a list of paths, read as it comes; like :func:`from_paths` otherwise.
 
     Yields ``None`` whenever the next read may have to wait, so that whoever works through the list can hand
@@ -153,7 +167,8 @@ def from_list(stream: BinaryIO, walk: Walk | None, *, separator: bytes = b"\n") 
         if not chunk:
             complete = [pending]
         for name in complete:
-            yield from _from_line(name.removesuffix(b"\r") if separator == b"\n" else name, walk)
+            line = name.removesuffix(b"\r") if separator == b"\n" else name
+            yield from _from_line(line, walk, elsewhere)
         if not chunk:
             return
         if len(pending) > _LONGEST_PATH:
@@ -177,11 +192,10 @@ def from_pattern(pattern: str, walk: Walk | None) -> Iterator[Item]:
 
 
 def from_manifest(
-    manifest: Path, walk: Walk | None, *, elsewhere: Callable[[str], Item | None] = lambda name: None
+    manifest: Path, walk: Walk | None, *, elsewhere: Elsewhere = _nowhere_else
 ) -> Iterator[Item]:
     """The pictures listed in a file: a path a line, or a JSON object with a ``path`` where its name ends in
-    ``.jsonl``. What is relative is so to the manifest's folder. ``elsewhere`` gives the item of a name that
-    is no path.
+    ``.jsonl``. What is relative is so to the manifest's folder.
     """
     as_json = manifest.suffix.lower() == ".jsonl"
     try:
@@ -206,9 +220,11 @@ def _read_some(stream: BinaryIO) -> bytes:
     return bytes(read(_CHUNK))
 
 
-def _from_line(line: bytes, walk: Walk | None) -> Iterator[Item]:
+def _from_line(line: bytes, walk: Walk | None, elsewhere: Elsewhere) -> Iterator[Item]:
     path = Path(os.fsdecode(line))
     if b"\0" in line:
         yield failure(path, "input", "a null byte in a path; give --null for a list separated by them")
+    elif (item := elsewhere(os.fsdecode(line))) is not None:
+        yield item
     elif line:
         yield from from_paths([path], walk)

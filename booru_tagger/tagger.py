@@ -152,7 +152,8 @@ class Tagger:
     @property
     def provider(self) -> str:
         """What the networks really run on, by onnxruntime's name. Loads them."""
-        networks = (self._detector, self._recogniser)
+        general = self.general.tagger if self.general is not None else None
+        networks = (self._detector, self._recogniser, general)
         return ", ".join(sorted({network.session.used for network in networks if network is not None}))
 
     def load(self) -> None:
@@ -184,21 +185,11 @@ class Tagger:
         times its input or more. Raises :class:`booru_tagger.errors.ImageError`.
         """
         if not general or self.general is None:
-            return self._look_closely(data, name, self.decode(data, name))
+            return self._look_at_faces(self.decode(data, name), data, name)
         longest = max(DETAIL * self.general.side, self._longest() or 0)
         picture = decode_picture(data, name, longest=longest, limits=self.limits)
         scores = self.general.scores(picture.pixels)
-        return replace(self._look_closely(data, name, picture), scores=scores)
-
-    def _look_closely(self, data: bytes, name: str, picture: Picture) -> Look:
-        """The faces of a decoded picture, which is decoded once more where some are too small in it."""
-        if self.crops and self.faces:
-            return self._look_at_crop(picture)
-        faces = self.detect(picture)
-        coloured = self._coloured(picture)
-        if (longest := self._too_coarse(picture, faces)) is not None:
-            picture = decode_picture(data, name, longest=longest, limits=self.limits)
-        return self._look(picture, faces, coloured)
+        return replace(self._look_at_faces(picture, data, name), scores=scores)
 
     def decode(self, data: bytes, name: str) -> Picture:
         """An encoded picture as it is first looked at: no larger than the networks can make use of.
@@ -320,11 +311,18 @@ class Tagger:
         answers = self._recogniser.recognise(picture, boxes) if self._recogniser is not None else []
         return Look(picture.width, picture.height, coloured, faces, tuple(answers))
 
-    def _look_at_faces(self, picture: Picture) -> Look:
-        """All faces of a picture, or the only one of a crop, from its pixels as they are."""
+    def _look_at_faces(self, picture: Picture, data: bytes | None = None, name: str = "") -> Look:
+        """All faces of a picture, or the only one of a crop.
+
+        With the ``data`` that it was decoded from, it is decoded once more where a face is too small in it.
+        """
         if self.crops and self.faces:
             return self._look_at_crop(picture)
-        return self._look(picture, self.detect(picture), self._coloured(picture))
+        faces = self.detect(picture)
+        coloured = self._coloured(picture)
+        if data is not None and (longest := self._too_coarse(picture, faces)) is not None:
+            picture = decode_picture(data, name, longest=longest, limits=self.limits)
+        return self._look(picture, faces, coloured)
 
     def _look_at_crop(self, picture: Picture) -> Look:
         assert self._recogniser is not None  # the constructor saw to it

@@ -33,8 +33,9 @@ from booru_tagger.remote import Remote, is_url, path_of
 from booru_tagger.remote import pictures as remote_pictures
 from booru_tagger.runner import Outcome, run
 from booru_tagger.runner.records import Records
-from booru_tagger.sources import Item, Walk, failure, from_list, from_manifest, from_pattern
+from booru_tagger.sources import Elsewhere, Item, Walk, failure, from_list, from_manifest, from_pattern
 from booru_tagger.tagger import Tagger
+from booru_tagger.types import TagResult
 
 STDIN = "-"
 
@@ -75,7 +76,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
 
         report = run(
             _items(request, settings),
-            Remote(tagger.tag, tagger.tag_bytes, make_limits(settings)),
+            _tag_function(request, settings, tagger),
             executor=make_workers(settings),
             policy=policy,
             output=desk.output if desk is not None else records,
@@ -88,6 +89,13 @@ def tag_pictures(request: Request, settings: Settings) -> int:
     files = counted(report.changed_files, "file")
     summarise(report, "nothing written (dry run)" if request.dry_run else f"{files} changed")
     return report.exit_code
+
+
+def _tag_function(request: Request, settings: Settings, tagger: Tagger) -> Callable[[Path], TagResult]:
+    """Only where no files are written beside pictures may these be in storage."""
+    if request.records is None and not request.dry_run:
+        return tagger.tag
+    return Remote(tagger.tag, tagger.tag_bytes, make_limits(settings))
 
 
 def _desk(
@@ -144,19 +152,20 @@ def _roots(request: Request) -> list[Path]:
 
 
 def _items(request: Request, settings: Settings) -> Iterator[Item | None]:
-    walk = _walk(request, settings)
+    walk, elsewhere = _walk(request, settings), _elsewhere(request)
     if request.manifest is not None:
-        yield from from_manifest(request.manifest, walk, elsewhere=_elsewhere(request))
+        yield from from_manifest(request.manifest, walk, elsewhere=elsewhere)
     for path in request.paths or (() if request.manifest else (os.curdir,)):
         if path == STDIN:
-            yield from from_list(sys.stdin.buffer, walk, separator=b"\0" if request.null else b"\n")
+            separator = b"\0" if request.null else b"\n"
+            yield from from_list(sys.stdin.buffer, walk, separator=separator, elsewhere=elsewhere)
         elif is_url(path):
             yield from remote_pictures(path, batch=request.batch, recursive=settings.recursive)
         else:
             yield from from_pattern(path.removeprefix("file://"), walk)
 
 
-def _elsewhere(request: Request) -> Callable[[str], Item | None]:
+def _elsewhere(request: Request) -> Elsewhere:
     """What a line of a list stands for that names no file here."""
 
     def item(name: str) -> Item | None:
@@ -183,6 +192,6 @@ def _walk(request: Request, settings: Settings) -> Walk | None:
 
 def _counter(request: Request, settings: Settings) -> Callable[[], int] | None:
     """How many pictures there are, where that can be told before they are read."""
-    if STDIN in request.paths:
+    if STDIN in request.paths or any(map(is_url, request.paths)):  # storage is not listed twice
         return None
     return lambda: sum(1 for _ in _items(request, settings))

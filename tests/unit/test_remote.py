@@ -119,3 +119,14 @@ def test_another_file_is_not_taken_for_a_data_set(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="line 1: not a record"):
         Records(other, "f")
     assert other.read_text("utf-8") == '{"file_name": "a.png"}\n'
+
+
+def test_a_list_on_standard_input_names_them_too(
+    storage: None, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "tags.jsonl"
+    for options, code in ((("--records", target), 0), ((), 4)):  # beside them, nothing can be written
+        lines = io.TextIOWrapper(io.BytesIO(b"memory://pics/a.png\nmemory://pics/b.png\n"))
+        monkeypatch.setattr("sys.stdin", lines)
+        assert command("-", "--model", tiny_bundle, *options) == code
+    assert len(target.read_text("utf-8").splitlines()) == 2
