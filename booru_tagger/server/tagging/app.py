@@ -57,7 +57,6 @@ def make_app(tag: TagBytes, bounds: Bounds, *, model: str, token: str | None = N
             HTTPException: _refused,
             BusyError: _busy,
             LateError: _busy,
-            ImageError: _unusable,
             BooruTaggerError: _broken,
         },
     )
@@ -79,9 +78,9 @@ def _busy(request: Request, error: Exception) -> Response:
     return _error(kind, str(error), 503, **{"Retry-After": str(RETRY_SECONDS)})
 
 
-def _unusable(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ImageError)
-    return _error(error.kind, str(error), 413 if isinstance(error, TooLargeImageError) else 422)
+def _unusable(error: PictureError) -> Response:
+    """For protocols that have one answer for a whole request."""
+    return _error(error.kind, error.message, 413 if error.kind == TooLargeImageError.kind else 422)
 
 
 def _broken(request: Request, error: Exception) -> Response:
@@ -117,10 +116,9 @@ class _Handlers:
         """danbooru/autotagger's protocol: one item for each file, tags by falling score."""
         wishes = await read_form(request, self.bounds)
         results = await self._results(wishes.uploads)
-        for result in results:  # that protocol has one answer for the whole request
+        for result in results:
             if result.error is not None:
-                status = 413 if result.error.kind == TooLargeImageError.kind else 422
-                return _error(result.error.kind, result.error.message, status)
+                return _unusable(result.error)
         items = [evaluation(result, wishes) for result in results]
         return JSONResponse(items) if wishes.form == "json" else HTMLResponse(_with_table(items))
 
@@ -141,7 +139,7 @@ class _Handlers:
         wishes = read_encoded(body)
         result = (await self._results(wishes.uploads))[0]
         if result.error is not None:
-            return _error(result.error.kind, result.error.message, 422)
+            return _unusable(result.error)
         return JSONResponse({"caption": caption(result, wishes.threshold)})
 
     async def interrogators(self, request: Request) -> Response:

@@ -26,7 +26,8 @@ class _Batches(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
-        torch.set_num_threads(1 if worker else torch.get_num_threads())
+        if worker:
+            torch.set_num_threads(1)
         seed = self.recipe.schedule.seed + (1 + worker.id if worker else 0) * 1_000_003
         sampler = Sampler(self.scenes, self.recipe.mosaic, seed + self.size)
         while True:
