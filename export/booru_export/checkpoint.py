@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from booru_tagger.errors import DataError
 
@@ -26,11 +25,3 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "average" not in state:
         raise DataError(f"{path}: not a checkpoint of this program")
     return state
-
-
-def start_from(net: nn.Module, checkpoint: Path) -> None:
-    """Give a fresh net an earlier run's averaged weights. Raises :class:`DataError` where they don't fit."""
-    try:
-        net.load_state_dict(read_checkpoint(checkpoint)["average"])
-    except RuntimeError as error:
-        raise DataError(f"{checkpoint}: its net is not the recipe's: {error}") from error

@@ -39,7 +39,7 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
             "--out", type=PATH, required=True, help="Folder for checkpoint, metrics.csv and curves.png."
         ),
         click.option("--minutes", type=click.FloatRange(0.1), help="End the schedule after this time."),
-        click.option("--start", type=PATH, help="Checkpoint of an earlier run to begin with the weights of."),
+        click.option("--start", type=PATH, help="Checkpoint or bundle to begin with the weights of."),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto."),
@@ -76,10 +76,10 @@ def train_detector(
     need_torch()
     from booru_export import distributed
     from booru_export import train as loop
-    from booru_export.checkpoint import start_from
     from booru_export.detector.task import DetectorTask
     from booru_export.device import device_named
     from booru_export.recipe import DetectorRecipe, read_recipe
+    from booru_export.starting import start_from
 
     _prepare(threads, out, resume)
     with distributed.together(device) as own:
@@ -87,7 +87,7 @@ def train_detector(
         place = device_named(own, amp)
         task = DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
         if start and not resume:
-            start_from(task.net, start)
+            start_from(task, start, chosen.schedule.sizes[-1])
         checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 
@@ -121,10 +121,10 @@ def train_recogniser(
     need_torch()
     from booru_export import distributed
     from booru_export import train as loop
-    from booru_export.checkpoint import start_from
     from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
+    from booru_export.starting import start_from
 
     _prepare(threads, out, resume)
     with distributed.together(device) as own:
@@ -134,7 +134,7 @@ def train_recogniser(
             *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
         )
         if start and not resume:
-            start_from(task.net, start)
+            start_from(task, start, chosen.schedule.sizes[-1])
         checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
     click.echo(checkpoint)
 

@@ -209,4 +209,5 @@ def write_scenes(table: Path, scenes: Iterable[Scene]) -> None:
             "eyes": list(scene.eyes),
         }
         lines.append(json.dumps(row, ensure_ascii=False))
+    table.parent.mkdir(parents=True, exist_ok=True)
     table.write_text("\n".join(lines) + "\n", "utf-8")

@@ -23,6 +23,7 @@ from booru_tagger.types import Box
 STORED = 160
 STORED_EXPAND = 1.4
 """Heads of scenes are kept with so much around them, that their crops can be jittered."""
+STORED_HEAD = round(STORED * STORED_EXPAND)
 FACE_ZOOM = (0.62, 1.14)
 CLOSE_ZOOM = (0.85, 1.05)
 WIDE_SHARE = 0.65
@@ -89,7 +90,7 @@ def load_heads(scenes: Sequence[Scene], labels: Sequence[str], *, expand: float 
         for box, hair_name, eye_name in zip(scene.boxes, scene.hair, scene.eyes, strict=True):
             if max(box.width, box.height) < SMALLEST_HEAD:
                 continue
-            pixels.append(crop(picture, square_around(box, expand), STORED))
+            pixels.append(crop(picture, square_around(box, expand), STORED_HEAD))
             known = scene.label in index
             character.append(index[scene.label] if known and len(scene.boxes) == 1 else UNLABELLED)
             stranger.append(not known)
@@ -112,11 +113,11 @@ def draw_heads(count: int) -> Faces:
         picture = np.asarray(drawing.image)
         for head in drawing.heads:
             if max(head.box.width, head.box.height) >= SMALLEST_HEAD:
-                pixels.append(crop(picture, square_around(head.box, STORED_EXPAND), STORED))
+                pixels.append(crop(picture, square_around(head.box, STORED_EXPAND), STORED_HEAD))
                 hair.append(_index(HAIR, head.hair))
                 eyes.append(_index(EYES, head.eyes))
     return Faces(
-        np.asarray(pixels, dtype=np.uint8).reshape(-1, STORED, STORED, 3),
+        np.asarray(pixels, dtype=np.uint8).reshape(-1, STORED_HEAD, STORED_HEAD, 3),
         np.full(len(pixels), UNLABELLED, dtype=np.int64),
         np.asarray(hair, dtype=np.int64),
         np.asarray(eyes, dtype=np.int64),

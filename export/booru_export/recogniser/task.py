@@ -22,6 +22,7 @@ from booru_export.recipe import RecogniserRecipe, from_table
 from booru_export.recogniser.loss import identity_logits, recogniser_loss, teaching_loss
 from booru_export.recogniser.samples import (
     STORED_EXPAND,
+    STORED_HEAD,
     Batches,
     Faces,
     draw_heads,
@@ -101,7 +102,7 @@ class RecogniserTask:
         train_faces = load_faces(self.parts["train"], self.labels, canon)
         self.validation = load_faces(self.parts["validation"], self.labels, canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
-        train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none(train_faces)
+        train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none()
         added = [scene for table in more for scene in read_scenes(table) if scene.boxes]
         if added:
             train_heads = join(train_heads, load_heads(added, self.labels))
@@ -181,7 +182,8 @@ def _teacher(checkpoint: Path, labels: list[str]) -> FaceNet:
     return from_checkpoint(state).requires_grad_(False)
 
 
-def _none(like: Faces) -> Faces:
+def _none() -> Faces:
     """No heads at all, for data sets of crops alone."""
+    pixels = np.zeros((0, STORED_HEAD, STORED_HEAD, 3), dtype=np.uint8)
     empty = np.zeros(0, dtype=np.int64)
-    return Faces(like.pixels[:0], empty, empty, empty, empty.astype(bool))
+    return Faces(pixels, empty, empty, empty, empty.astype(bool))

@@ -1,0 +1,137 @@
+"""Going on from weights that were exported: nothing of what the net says may change by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the training side needs the extra [export]")
+pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
+
+import torch
+from booru_export.checkpoint import read_checkpoint
+from booru_export.detector import task as detector_task
+from booru_export.exporting import export_checkpoint
+from booru_export.int8 import to_int8
+from booru_export.nets import FaceNet, HeadDetector
+from booru_export.recipe import DetectorRecipe, RecogniserRecipe, read_recipe
+from booru_export.recogniser import task as recogniser_task
+from booru_export.starting import start_from
+from booru_export.train import run
+from torch import Tensor
+
+from booru_tagger.errors import DataError
+from tests.export.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
+
+RECIPE = RECOGNISER_RECIPE.replace("steps = 90", "steps = 40").replace("embedding = 16", "embedding = 128")
+"""With fewer numbers, the export would fold the prototypes into what is made of them."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("starting")
+    make_faces(folder / "faces")
+    make_scenes(folder / "scenes")
+    (folder / "detector.toml").write_text(DETECTOR_RECIPE.replace("steps = 90", "steps = 12"), "utf-8")
+    (folder / "recogniser.toml").write_text(RECIPE, "utf-8")
+    return folder
+
+
+def detector(data: Path) -> detector_task.DetectorTask:
+    return detector_task.DetectorTask(read_recipe(DetectorRecipe, data / "detector.toml"), data / "scenes")
+
+
+def recogniser(data: Path, leave_out: tuple[str, ...] = ()) -> recogniser_task.RecogniserTask:
+    recipe = read_recipe(RecogniserRecipe, data / "recogniser.toml")
+    return recogniser_task.RecogniserTask(recipe, data / "faces", data / "scenes", leave_out=leave_out)
+
+
+@pytest.fixture(scope="module")
+def exported(data: Path) -> Path:
+    """A bundle of nets that were trained a little, so that their norms have something to fold."""
+    for task in (detector(data), recogniser(data)):
+        folder = data / str(task.describe()["kind"])
+        run(task, task.recipe.schedule, folder, say=lambda _: None)
+        export_checkpoint(folder / "last.ckpt", data / "bundle", data=data, canon=None)
+    return data / "bundle"
+
+
+def embeddings(net: torch.nn.Module, pictures: Tensor) -> Tensor:
+    assert isinstance(net, FaceNet)
+    with torch.inference_mode():
+        found: Tensor = net.eval().raw(pictures)[0]
+    return found
+
+
+def off(mine: Tensor, theirs: Tensor) -> float:
+    """How far one answer is from another, as a share of its size."""
+    return float((mine - theirs).norm() / theirs.norm())
+
+
+@pytest.fixture(scope="module")
+def pictures(exported: Path, data: Path) -> Tensor:
+    return recogniser(data).batches.draw(32).images
+
+
+def test_a_net_taken_from_a_bundle_says_what_it_said(exported: Path, data: Path, pictures: Tensor) -> None:
+    task = recogniser(data)
+    start_from(task, exported, 32)
+    trained = recogniser_task.from_checkpoint(read_checkpoint(data / "recogniser" / "last.ckpt"))
+    assert off(embeddings(task.net, pictures), embeddings(trained, pictures)) < 0.01
+    with torch.inference_mode():
+        mine, theirs = task.face_net.eval()(pictures), trained(pictures)
+        assert off(mine[1], theirs[1]) < 0.01  # hair
+        assert off(mine[2], theirs[2]) < 0.01  # eyes
+        assert off(task.face_net.cosines(theirs[0]), trained.cosines(theirs[0])) < 0.01
+
+
+def test_its_norms_hold_in_training_as_well(exported: Path, data: Path) -> None:
+    task = recogniser(data)
+    start_from(task, exported, 32)
+    batch = torch.cat([task.batches.draw(32).images for _ in range(6)])
+    with torch.no_grad():
+        still = task.face_net.eval().raw(batch)[0]
+        learning = task.face_net.train().raw(batch)[0]
+    assert off(learning, still) < 0.35
+
+
+def test_a_detector_is_taken_from_a_bundle(exported: Path, data: Path) -> None:
+    task = detector(data)
+    start_from(task, exported, 64)
+    trained = detector_task.from_checkpoint(read_checkpoint(data / "detector" / "last.ckpt"))
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    assert isinstance(task.net, HeadDetector)
+    with torch.inference_mode():
+        for mine, theirs in zip(task.net.eval()(images), trained(images), strict=True):
+            assert torch.allclose(mine, theirs, rtol=0.02, atol=0.02)
+
+
+def test_weights_in_8_bits_are_taken_up_to_their_rounding(
+    exported: Path, data: Path, tmp_path: Path, pictures: Tensor
+) -> None:
+    to_int8(exported, tmp_path, ("recogniser",), data, most_loss=1.0)
+    task = recogniser(data)
+    start_from(task, tmp_path, 32)
+    trained = recogniser_task.from_checkpoint(read_checkpoint(data / "recogniser" / "last.ckpt"))
+    assert off(embeddings(task.net, pictures), embeddings(trained, pictures)) < 0.05
+
+
+def test_characters_that_both_know_keep_their_prototypes(exported: Path, data: Path) -> None:
+    task = recogniser(data, leave_out=("fate_testarossa",))
+    start_from(task, exported, 32)
+    trained = recogniser_task.from_checkpoint(read_checkpoint(data / "recogniser" / "last.ckpt"))
+    assert task.labels == ["akiyama_mio", "hatsune_miku"]
+    for copy in range(4):
+        for mine, theirs in ((0, 0), (1, 2)):
+            kept = task.face_net.prototypes[2 * copy + mine]
+            assert torch.allclose(kept, trained.prototypes[3 * copy + theirs], atol=0.01)
+
+
+def test_a_bundle_of_another_net_is_refused(exported: Path, data: Path, tmp_path: Path) -> None:
+    wider = tmp_path / "wider.toml"
+    wider.write_text(RECIPE.replace("blocks = [1, 1, 1, 1]", "blocks = [1, 1, 1, 2]"), "utf-8")
+    recipe = read_recipe(RecogniserRecipe, wider)
+    task = recogniser_task.RecogniserTask(recipe, data / "faces", None)
+    with pytest.raises(DataError, match=r"recogniser\.onnx: has no weights 'trunk.stages.3.1"):
+        start_from(task, exported, 32)
