@@ -14,6 +14,7 @@ from torch.nn import functional
 from booru_export.nets import FaceNet
 from booru_export.recogniser.samples import STORED_EXPAND, UNLABELLED, Faces, whole
 from booru_export.to_onnx import Calibration, likeness_of
+from booru_export.whitening import whitening
 
 KNOWN_SLOPE, KNOWN_OFFSET = 2.0, 2.0
 """Logarithm of the odds that a face is anybody known, as a line over its likeness (in standard deviations of
@@ -31,7 +32,7 @@ def calibrate(
     """Fit temperatures by likelihood (Guo et al., "On calibration of modern neural networks", 2017).
 
     ``faces`` are of characters that the net knows, and were not trained on; without ``heads`` (of scenes) the
-    colours keep their temperatures and the embedding its origin.
+    colours keep their temperatures and the embedding stays as it is.
     """
     answers = _outputs(net, faces, size, 1.0)
     cosines = net.cosines(functional.normalize(answers.raw, dim=1))
@@ -43,17 +44,15 @@ def calibrate(
     if heads is None:
         return calibration
     seen = _outputs(net, heads, size, 1 / STORED_EXPAND)
-    strangers = functional.normalize(seen.raw, dim=1)[torch.from_numpy(heads.stranger)]
-    origin = strangers.mean(0) if len(strangers) else torch.zeros(answers.raw.shape[1])
-    known = functional.normalize(answers.raw, dim=1)
-    centres = [known[torch.from_numpy(faces.character == number)] for number in set(faces.character.tolist())]
-    axis = torch.stack([faces_of_one.mean(0) for faces_of_one in centres]).mean(0) - origin
+    known, others = (functional.normalize(raw, dim=1) for raw in (answers.raw, seen.raw))
+    people, strangers = torch.from_numpy(faces.character), torch.from_numpy(heads.stranger)
+    origin, turn = whitening(known, people, others[strangers])
     return replace(
         calibration,
         hair=_fit(seen.hair, torch.from_numpy(heads.hair)),
         eyes=_fit(seen.eyes, torch.from_numpy(heads.eyes)),
         origin=tuple(origin.tolist()),
-        axis=tuple(functional.normalize(axis, dim=0).tolist()),
+        turn=tuple(map(tuple, turn.tolist())),
     )
 
 

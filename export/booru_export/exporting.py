@@ -109,7 +109,7 @@ def _export_recogniser(
     temperatures = {
         name: value
         for name, value in dataclasses.asdict(calibration).items()
-        if name not in ("origin", "axis")
+        if name not in ("origin", "turn")
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],

@@ -25,11 +25,6 @@ WORTH_HALVING = 512
 """Weights with fewer elements keep full precision: they cost nothing and often carry a scale."""
 _WITH_SCALES = ("QuantizeLinear", "DequantizeLinear")
 """Operations whose second input must be a constant of full precision to be fused."""
-AXIS_SHARE = 0.5
-"""How much of the axis between strangers and known faces is taken out of embeddings. Ten faces of each of
-some unknown characters enrolled, at 5 % of strangers taken for them: of characters of other series 0.76 to
-0.77 of the other faces are told for any share; of those of known series 0.94, 0.93 and 0.86 for none, half
-and all of it. But far fewer known faces are taken for them: 5 % reach a similarity of 0.60, 0.43 and 0.41."""
 MOST_DIFFERENCE = 0.02
 """Between torch and onnxruntime, on scores from 0 to 1, with weights rounded to float16."""
 
@@ -51,9 +46,9 @@ class Calibration:
     hair: float = 1.0
     eyes: float = 1.0
     origin: tuple[float, ...] = ()
-    """Mean embedding of strangers: training draws them into one direction; seen from there, they differ."""
-    axis: tuple[float, ...] = ()
-    """The unit vector from there to the mean of known faces: being known is no likeness either."""
+    turn: tuple[tuple[float, ...], ...] = ()
+    """Embeddings ``(D,)`` are given out less ``origin (D,)`` and times ``turn (D, D)``: see
+    :mod:`booru_export.whitening`."""
 
 
 def likeness_of(raw: Tensor, cosines: Tensor) -> Tensor:
@@ -88,14 +83,15 @@ class RecogniserGraph(nn.Module):
     outputs = ("embedding", "character", "hair", "eyes")
     input_name = "faces"
     origin: Tensor
-    axis: Tensor
+    turn: Tensor
 
     def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
         super().__init__()
         self.net, self.characters, self.scale, self.calibration = net, characters, scale, calibration
-        nothing = [0.0] * net.prototypes.shape[1]
-        self.register_buffer("origin", torch.tensor(calibration.origin or nothing))
-        self.register_buffer("axis", torch.tensor(calibration.axis or nothing))
+        size = net.prototypes.shape[1]
+        origin, turn = torch.tensor(calibration.origin or [0.0] * size), torch.tensor(calibration.turn)
+        self.register_buffer("origin", origin)
+        self.register_buffer("turn", turn if calibration.turn else torch.eye(size))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         raw, hair, eyes = self.net.raw(faces)
@@ -108,10 +104,8 @@ class RecogniserGraph(nn.Module):
             known = self.calibration.known_slope * likeness + self.calibration.known_level
             character = character * known.sigmoid()
         hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
-        centred = embedding - self.origin
-        along = (centred * self.axis).sum(1, keepdim=True)
-        centred = functional.normalize(centred - AXIS_SHARE * along * self.axis, dim=1)
-        return centred, character, hair.softmax(1), eyes.softmax(1)
+        turned = functional.normalize((embedding - self.origin) @ self.turn, dim=1)
+        return turned, character, hair.softmax(1), eyes.softmax(1)
 
 
 def export_graph(
