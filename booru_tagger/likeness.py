@@ -9,7 +9,7 @@ import numpy as np
 
 from booru_tagger.imaging import Floats
 
-ALIKE = 0.8
+ALIKE = 0.7
 """Similarity (cosine) from which two faces are probably one character's. Higher than what enrolment asks for,
 because here nobody vouches for any of the faces; docs/results.md says how often it is right."""
 

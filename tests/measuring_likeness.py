@@ -15,7 +15,7 @@ import numpy as np
 from booru_tagger.likeness import ALIKE, groups
 from booru_tagger.tagger import Tagger
 
-THRESHOLDS = (0.7, 0.75, ALIKE, 0.85)
+THRESHOLDS = (0.55, 0.6, 0.65, ALIKE, 0.75)
 
 
 def main(folder: Path, trained: set[str]) -> None:

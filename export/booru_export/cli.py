@@ -100,6 +100,11 @@ def train_detector(
 @click.option(
     "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
 )
+@click.option(
+    "--blend",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Average the result with --start, whose weights count this share: as blended.ckpt.",
+)
 @click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
@@ -108,6 +113,7 @@ def train_recogniser(
     scenes: Path | None,
     more_scenes: tuple[Path, ...],
     leave_out: tuple[str, ...],
+    blend: float | None,
     teacher: Path | None,
     out: Path,
     minutes: float | None,
@@ -124,8 +130,11 @@ def train_recogniser(
     from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
+    from booru_export.starting import blend as blended
     from booru_export.starting import start_from
 
+    if blend and not start:
+        raise DataError("--blend averages with the weights of --start: name them")
     _prepare(threads, out, resume)
     with distributed.together(device) as own:
         chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
@@ -133,9 +142,13 @@ def train_recogniser(
         task = RecogniserTask(
             *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
         )
-        if start and not resume:
-            start_from(task, start, chosen.schedule.sizes[-1])
+        size = chosen.schedule.sizes[-1]
+        if start and (blend or not resume):
+            start_from(task, start, size)
+        begun = {name: value.clone() for name, value in task.net.state_dict().items()}
         checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
+        if blend and distributed.is_first():
+            checkpoint = blended(task, checkpoint, begun, blend, size)
     click.echo(checkpoint)
 
 
@@ -258,7 +271,7 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
 @click.option(
     "--known-named",
     type=click.FloatRange(0, 1),
-    default=0.85,
+    default=0.9,
     show_default=True,
     help="With --tune: share of known faces that should get one, right or wrong, at most.",
 )

@@ -18,10 +18,13 @@ from booru_export.train import Task
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle
 
-SETTLING_BATCHES = 8
+SETTLING_BATCHES, BLENDING_BATCHES = 8, 16
 """Batches that the statistics of norms are taken from."""
+BLENDED = "blended.ckpt"
 _OF_GRAPH = "net."
 """What the export puts before the names of a net's weights."""
+_DIRECTIONS = "directions"
+"""What the export calls the prototypes, made unit vectors; older bundles have them as learned."""
 _NOT_EXPORTED = ("stranger",)
 """Weights that only training uses: they begin anew."""
 
@@ -39,6 +42,8 @@ def start_from(task: Task, source: Path, size: int) -> None:
     if source.is_dir():
         bundle = Bundle.load(source)
         part = bundle.detector if own["kind"] == "detector" else bundle.recogniser
+        if part is None:
+            raise DataError(f"{source}: has no {own['kind']} to begin with")
         state = unfolded(task.net, onnx.load(source / part.file), str(source / part.file))
         labels: Sequence[str] = [label.tag for label in bundle.labels]
     else:
@@ -101,6 +106,8 @@ def _weights(model: onnx.ModelProto) -> dict[str, Tensor]:
             along = (-1, *[1] * (values.ndim - 1))  # one scale for each output channel
             name = node.output[0].removesuffix("_DequantizeLinear_Output")
             found[name] = (values.float() - zero.float().view(along)) * scale.view(along)
+    if _DIRECTIONS in found:
+        found[f"{_OF_GRAPH}prototypes"] = found[_DIRECTIONS].T.contiguous()
     return found
 
 
@@ -114,6 +121,37 @@ def _prototypes(net: FaceNet, source: Tensor, theirs: Sequence[str], ours: Seque
             for copy in range(1 + len(TURNS)):
                 kept[copy * len(ours) + number] = source[copy * len(theirs) + theirs.index(label)]
     return kept
+
+
+@torch.no_grad()
+def blend(task: Task, checkpoint: Path, start: State, share: float, size: int) -> Path:
+    """Average the weights of a run's end with those it began with; returns the new checkpoint beside it.
+
+    ``share`` is that of the ``start``. What was learned last and what was known before then both count
+    (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). The norms' statistics are taken anew.
+    """
+    saved = read_checkpoint(checkpoint)
+    mixed = {
+        name: value.cpu().lerp(start[name].cpu(), share) if value.is_floating_point() else value
+        for name, value in saved["average"].items()
+    }
+    task.net.load_state_dict(mixed)
+    norms = _norms(task.net)
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    task.net.train()
+    for _ in range(BLENDING_BATCHES):
+        task.losses(size, 0)
+    target = checkpoint.with_name(BLENDED)
+    partial = target.with_suffix(".partial")
+    torch.save({**saved, "average": task.net.state_dict()}, partial)
+    partial.replace(target)
+    return target
+
+
+def _norms(net: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
+    return [module for module in net.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
 
 
 @torch.no_grad()

@@ -84,19 +84,22 @@ class RecogniserGraph(nn.Module):
     input_name = "faces"
     origin: Tensor
     turn: Tensor
+    directions: Tensor
+    """The prototypes as unit vectors, ``(D, characters + extra)``: the export keeps it by that name."""
 
     def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
         super().__init__()
         self.net, self.characters, self.scale, self.calibration = net, characters, scale, calibration
         size = net.prototypes.shape[1]
         origin, turn = torch.tensor(calibration.origin or [0.0] * size), torch.tensor(calibration.turn)
+        self.register_buffer("directions", functional.normalize(net.prototypes.detach(), dim=1).T)
         self.register_buffer("origin", origin)
         self.register_buffer("turn", turn if calibration.turn else torch.eye(size))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         raw, hair, eyes = self.net.raw(faces)
         embedding = functional.normalize(raw, dim=1)
-        cosines = self.net.cosines(embedding)
+        cosines = embedding @ self.directions
         shares = (cosines * (self.scale / self.calibration.character)).softmax(1)
         character = shares[:, : self.characters]
         if self.calibration.known_slope:

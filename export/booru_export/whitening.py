@@ -32,7 +32,7 @@ def whitening(
     ``shrinkage`` they are not.
     """
     origin = strangers.mean(0) if len(strangers) else torch.zeros(known.shape[1])
-    means = torch.stack([known[people == number].mean(0) for number in people.unique()])
+    means = torch.stack([known[people == number].mean(0) for number in set(people.tolist())])
     axis = functional.normalize(means.mean(0) - origin, dim=0)
     turn = torch.eye(known.shape[1], dtype=torch.float64) - axis_share * torch.outer(axis, axis).double()
     if shrinkage is not None:
@@ -42,12 +42,13 @@ def whitening(
 
 def _shrinking(known: Tensor, people: Tensor, shrinkage: float) -> Tensor:
     """The matrix after which faces of one character differ alike in all directions, of mean size 1."""
-    numbers, which = people.unique(return_inverse=True)
-    means = torch.stack([known[which == index].mean(0) for index in range(len(numbers))])
-    spread = known - means[which]
+    numbers = people.tolist()
+    means = {number: known[people == number].mean(0) for number in set(numbers)}
+    spread = known - torch.stack([means[number] for number in numbers])
     variance = spread.T @ spread / len(spread)
     size = float(variance.trace()) / len(variance)
     if size <= 0:  # one face of each character
         return torch.eye(len(variance), dtype=torch.float64)
     variance = variance / size + shrinkage * torch.eye(len(variance), dtype=torch.float64)
-    return torch.linalg.inv(torch.linalg.cholesky(variance)).T
+    shrinking: Tensor = torch.linalg.inv(torch.linalg.cholesky(variance)).T
+    return shrinking
