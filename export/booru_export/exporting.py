@@ -25,7 +25,8 @@ from booru_tagger.errors import DataError
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import Bundle
 
-VIEWS = ({"expand": 1.0, "flip": False}, {"expand": 0.9, "flip": True})
+VIEWS = ({"expand": 0.95, "flip": False},)
+"""Looks at each face. A second, mirrored one at 0.9 makes 0.2 points of top-1, and takes 3 ms."""
 DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
 DEFAULT_FACE_THRESHOLD = 0.4
 SIDES = (256, 512)
