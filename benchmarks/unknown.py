@@ -38,7 +38,8 @@ ENROLLED, FACES, DRAWS, MOST = 5, 10, 40, 80
 TAKEN = 0.05
 NAMED = 0.85
 """Share of the known faces that are recognised, which says what a face must score for it."""
-VIEWS = ((1.0, False), (0.9, True))
+EXPAND = 0.95
+"""The look at each face that ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,13 @@ class Seen:
 
 def look(graph: RecogniserGraph, faces: Faces, size: int, expand: float) -> Seen:
     embeddings, scores = [], []
-    for closer, mirrored in VIEWS:
-        parts = []
-        for chunk in torch.split(whole(faces, size, expand * closer), 128):
-            images = chunk.permute(0, 3, 1, 2).float() / 127.5 - 1
-            with torch.inference_mode():
-                parts.append(graph(images.flip(3) if mirrored else images)[:2])
-        embeddings.append(torch.cat([part[0] for part in parts]))
-        scores.append(torch.cat([part[1] for part in parts]))
-    best = torch.stack(scores).mean(0).amax(1).double().clamp(1e-9, 1 - 1e-9)
-    return Seen(functional.normalize(torch.stack(embeddings).mean(0), dim=1), best.logit().numpy())
+    for chunk in torch.split(whole(faces, size, expand * EXPAND), 128):
+        with torch.inference_mode():
+            embedding, character, _, _ = graph(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        embeddings.append(embedding)
+        scores.append(character.amax(1))
+    best = torch.cat(scores).double().clamp(1e-9, 1 - 1e-9)
+    return Seen(torch.cat(embeddings), best.logit().numpy())
 
 
 def unit(vectors: Array) -> Array:
@@ -73,8 +71,7 @@ def unit(vectors: Array) -> Array:
 
 def limits(similarity: Array, odds: Array, least: float, steepness: float) -> Array:
     """The highest threshold of similarity at which each face is taken for an enrolled character."""
-    over = np.maximum(0, odds - least) / steepness
-    return np.asarray(similarity - np.where(odds < least, 0, over))
+    return np.asarray(similarity - np.maximum(0, odds - least) / steepness)
 
 
 def told(
@@ -150,10 +147,8 @@ def gather(state: dict[str, Any], data: Path) -> Material:
     parts = split_faces([item for item in items if item.label in labels])
     left_out = some_of_each([item for item in items if item.label not in labels])
     names = [item.label for item in left_out]
-    validation, heads = (
-        load_faces(parts["validation"], labels, canon),
-        load_heads(scenes["validation"], labels),
-    )
+    validation = load_faces(parts["validation"], labels, canon)
+    heads = load_heads(scenes["validation"], labels)
     fitted = calibrate(net, validation, heads, characters=len(labels), size=size, scale=scale)
     plain = Calibration(fitted.character, fitted.known_slope, fitted.known_level)
     graph = RecogniserGraph(net, len(labels), scale, plain).eval()

@@ -156,6 +156,20 @@ def test_a_run_begins_with_the_weights_of_another(trained: Path, data: Path, tmp
     assert figures[1] > max(0.6, figures[0])
 
 
+def test_the_result_may_be_averaged_with_the_start_only_where_there_is_one(
+    trained: Path, data: Path, tmp_path: Path
+) -> None:
+    short = tmp_path / "short.toml"
+    short.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 1"), "utf-8")
+    arguments = ("recogniser", "--recipe", short, "--faces", data / "faces", "--threads", 1, "--blend", 0.5)
+    with pytest.raises(DataError, match="--start"):
+        invoke(cli.train, *arguments, "--out", tmp_path / "run")
+    start = ("--start", trained / "recogniser" / "last.ckpt")
+    done = invoke(cli.train, *arguments, "--out", tmp_path / "run", *start)
+    assert done.exit_code == 0 and done.stdout.strip() == str(tmp_path / "run" / "blended.ckpt")
+    assert read_checkpoint(tmp_path / "run" / "blended.ckpt")["labels"]
+
+
 def test_a_start_that_does_not_fit_is_refused(trained: Path, data: Path, tmp_path: Path) -> None:
     arguments = ("--scenes", data / "scenes", "--recipe", data / "detector.toml", "--out", tmp_path / "run")
     with pytest.raises(DataError, match="not the recipe's"):
@@ -165,7 +179,7 @@ def test_a_start_that_does_not_fit_is_refused(trained: Path, data: Path, tmp_pat
 def test_a_detector_labels_pictures_for_its_own_further_training(
     bundle: Path, data: Path, tmp_path: Path
 ) -> None:
-    table = tmp_path / "more.jsonl"
+    table = tmp_path / "new" / "more.jsonl"
     pictures = data / "scenes" / "images"
     (pictures / "broken.png").write_bytes(b"no picture")
     result = invoke(cli.train, "self-label", bundle, pictures, "-o", table, "--sure", 0.3, "--maybe", 0.05)
