@@ -145,7 +145,7 @@ def train_recogniser(
         size = chosen.schedule.sizes[-1]
         if start and (blend or not resume):
             start_from(task, start, size)
-        begun = {name: value.clone() for name, value in task.net.state_dict().items()}
+        begun = {name: value.clone() for name, value in task.net.state_dict().items()} if blend else {}
         checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
         if blend and distributed.is_first():
             checkpoint = blended(task, checkpoint, begun, blend, size)

@@ -160,7 +160,7 @@ def settle_norms(task: Task, size: int, batches: int = SETTLING_BATCHES) -> None
 
     In training a norm uses those of its batch: one that claims to be the identity would not be it then.
     """
-    norms = [module for module in task.net.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    norms = _norms(task.net)
     sums = {norm: (torch.zeros_like(norm.bias), torch.zeros_like(norm.bias)) for norm in norms}
 
     def look(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
