@@ -279,7 +279,7 @@ def to_json(outcome: Outcome) -> list[dict[str, Any]]:
             "accuracy": round(entry.accuracy, 4),
             "macro": round(entry.macro_accuracy, 4),
             "ece": round(entry.calibration_error, 4),
-            "train_seconds": round(entry.train_seconds, 1),
+            "train_seconds": round(entry.train_seconds, 4),
             "bytes": entry.bytes,
             "pictures_per_second": round(entry.pictures_per_second, 1),
         }
