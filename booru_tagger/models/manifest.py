@@ -48,10 +48,20 @@ class DetectorSpec:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at a face: a square of ``expand`` times its box's longer side, mirrored or not."""
+    """One look at a face: a square of ``expand`` times its box's longer side, mirrored or not.
+
+    With ``below`` it is a second look, taken only at a face whose likeliest character has a score below that
+    number in the views without it.
+    """
 
     expand: float
     flip: bool = False
+    below: float | None = None
+
+    def keys(self) -> dict[str, object]:
+        """As in a manifest."""
+        more = {} if self.below is None else {"below": self.below}
+        return {"expand": self.expand, "flip": self.flip, **more}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,8 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
     thresholds.only("character", "hair", "eyes")
     expand = table.number("expand", 1.0, low=0.1, high=10)
     views = tuple(_view(item) for item in table.tables("views")) if table.has("views") else ()
+    if views and all(view.below is not None for view in views):
+        table.fail("views", "one view at least must be without 'below', so that every face is looked at")
     return RecogniserSpec(
         file=_listed(table, files),
         size=table.whole("size", low=8, high=4096),
@@ -186,8 +198,9 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
 
 
 def _view(table: Table) -> View:
-    table.only("expand", "flip")
-    return View(table.number("expand", low=0.1, high=10), table.flag("flip", False))
+    table.only("expand", "flip", "below")
+    below = table.share("below") if table.has("below") else None
+    return View(table.number("expand", low=0.1, high=10), table.flag("flip", False), below)
 
 
 def read_labels(table: Table) -> tuple[Label, ...]:

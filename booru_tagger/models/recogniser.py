@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,37 +66,49 @@ class Recogniser:
     def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
         """One answer for each box, given in pixels of the upright original."""
         scale, size = picture.scale, self.spec.size
-        scaled = [Box(*(value * scale for value in box)) for box in boxes]
+        squares = [Box(*(value * scale for value in box)) for box in boxes]
         return self._answers(
-            [
-                _turned(crop(picture.image, square_around(box, view.expand), size), view)
-                for box in scaled
-                for view in self.spec.views
-            ]
+            len(boxes),
+            lambda face, view: crop(picture.image, square_around(squares[face], view.expand), size),
         )
 
     def recognise_crop(self, source: Source) -> Recognition:
         """The answer for a picture that is a face crop already, cut by the bundle's own crop rule."""
         spec = self.spec
-        return self._answers(
-            [_turned(fit(source, spec.size, view.expand / spec.expand), view) for view in spec.views]
-        )[0]
+        return self._answers(1, lambda _, view: fit(source, spec.size, view.expand / spec.expand))[0]
 
-    def _answers(self, crops: list[Pixels]) -> list[Recognition]:
-        """Run all crops, the views of one face next to each other, and average each face's views."""
-        if not crops:
+    def _answers(self, faces: int, cut: Callable[[int, View], Pixels]) -> list[Recognition]:
+        """The mean over each face's views; those for doubtful faces alone come after all others."""
+        if not faces:
             return []
         self.check()
-        parts = [self._run(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
-        means = {
-            name: _mean(np.concatenate([part[name] for part in parts]), len(self.spec.views))
-            for name in parts[0]
-        }
+        first = [view for view in self.spec.views if view.below is None]
+        sums, counts = self._sums(range(faces), first, cut), np.full(faces, len(first))
+        best = sums["character"].max(axis=1) / len(first)
+        for view in self.spec.views:
+            doubtful = np.flatnonzero(best < (view.below or 0))
+            if len(doubtful):
+                for name, values in self._sums(doubtful.tolist(), [view], cut).items():
+                    sums[name][doubtful] += values
+                counts[doubtful] += 1
+        means = {name: values / counts[:, None].astype(np.float32) for name, values in sums.items()}
         if "embedding" in means:
             norms = np.linalg.norm(means["embedding"], axis=1, keepdims=True)
             means["embedding"] = means["embedding"] / np.maximum(norms, 1e-12)
-        count = len(crops) // len(self.spec.views)
-        return [Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(count)]
+        return [Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(faces)]
+
+    def _sums(
+        self, faces: Sequence[int], views: Sequence[View], cut: Callable[[int, View], Pixels]
+    ) -> dict[str, Floats]:
+        """Sums of the answers to ``views``, ``(faces, K)`` each; a face's views run next to each other."""
+        crops = [_turned(cut(face, view), view) for face in faces for view in views]
+        parts = [self._run(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
+        return {
+            name: np.concatenate([part[name] for part in parts])
+            .reshape(len(faces), len(views), -1)
+            .sum(axis=1)
+            for name in parts[0]
+        }
 
     def _run(self, crops: list[Pixels]) -> dict[str, Floats]:
         answer = self.session.run({"faces": self.spec.normalisation.apply(np.stack(crops))})
@@ -120,11 +132,3 @@ class Recogniser:
 
 def _turned(face: Pixels, view: View) -> Pixels:
     return face[:, ::-1] if view.flip else face
-
-
-def _mean(values: Floats, views: int) -> Floats:
-    """``(faces * views, K)`` to ``(faces, K)``."""
-    if views == 1:
-        return values
-    mean: Floats = values.reshape(-1, views, values.shape[1]).mean(axis=1)
-    return mean

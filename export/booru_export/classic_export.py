@@ -68,7 +68,7 @@ def _section(trained: Trained) -> dict[str, Any]:
     if source.bundle is not None and (spec := source.bundle.recogniser) is not None:
         values |= {
             "expand": spec.expand,
-            "views": [{"expand": view.expand, "flip": view.flip} for view in spec.views],
+            "views": [view.keys() for view in spec.views],
             "hair": list(spec.hair),
             "eyes": list(spec.eyes),
             "min_colourfulness": spec.min_colourfulness,

@@ -6,13 +6,28 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
 from booru_tagger.errors import DataError, MissingExtraError
 
+if TYPE_CHECKING:
+    from booru_export.recipe import Schedule
+    from booru_export.train import Task
+
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+class _Run(TypedDict):
+    """The options that say how a run begins, ends and goes on."""
+
+    out: Path
+    minutes: float | None
+    start: Path | None
+    blend: float | None
+    resume: bool
 
 
 def need_torch() -> None:
@@ -40,6 +55,11 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
         ),
         click.option("--minutes", type=click.FloatRange(0.1), help="End the schedule after this time."),
         click.option("--start", type=PATH, help="Checkpoint or bundle to begin with the weights of."),
+        click.option(
+            "--blend",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            help="Average the result with --start, whose weights count this share: as blended.ckpt.",
+        ),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto."),
@@ -64,31 +84,24 @@ def train_detector(
     scenes: Path,
     more_scenes: tuple[Path, ...],
     workers: int,
-    out: Path,
-    minutes: float | None,
-    start: Path | None,
-    resume: bool,
-    threads: int | None,
-    device: str,
     amp: bool | None,
+    device: str,
+    threads: int | None,
+    **run: Unpack[_Run],
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
     need_torch()
     from booru_export import distributed
-    from booru_export import train as loop
     from booru_export.detector.task import DetectorTask
     from booru_export.device import device_named
     from booru_export.recipe import DetectorRecipe, read_recipe
-    from booru_export.starting import start_from
 
-    _prepare(threads, out, resume)
+    _prepare(threads, **run)
     with distributed.together(device) as own:
         chosen = distributed.own_samples(read_recipe(DetectorRecipe, recipe))
         place = device_named(own, amp)
         task = DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
-        if start and not resume:
-            start_from(task, start, chosen.schedule.sizes[-1])
-        checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
+        checkpoint = _trained(task, chosen.schedule, **run)
     click.echo(checkpoint)
 
 
@@ -100,11 +113,6 @@ def train_detector(
 @click.option(
     "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
 )
-@click.option(
-    "--blend",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Average the result with --start, whose weights count this share: as blended.ckpt.",
-)
 @click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
@@ -113,42 +121,27 @@ def train_recogniser(
     scenes: Path | None,
     more_scenes: tuple[Path, ...],
     leave_out: tuple[str, ...],
-    blend: float | None,
     teacher: Path | None,
-    out: Path,
-    minutes: float | None,
-    start: Path | None,
-    resume: bool,
-    threads: int | None,
-    device: str,
     amp: bool | None,
+    device: str,
+    threads: int | None,
+    **run: Unpack[_Run],
 ) -> None:
     """Train the recogniser on face crops, one label each."""
     need_torch()
     from booru_export import distributed
-    from booru_export import train as loop
     from booru_export.device import device_named
     from booru_export.recipe import RecogniserRecipe, read_recipe
     from booru_export.recogniser.task import RecogniserTask
-    from booru_export.starting import blend as blended
-    from booru_export.starting import start_from
 
-    if blend and not start:
-        raise DataError("--blend averages with the weights of --start: name them")
-    _prepare(threads, out, resume)
+    _prepare(threads, **run)
     with distributed.together(device) as own:
         chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
         place = device_named(own, amp)
         task = RecogniserTask(
             *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
         )
-        size = chosen.schedule.sizes[-1]
-        if start and (blend or not resume):
-            start_from(task, start, size)
-        begun = {name: value.clone() for name, value in task.net.state_dict().items()} if blend else {}
-        checkpoint = loop.run(task, chosen.schedule, out, minutes=minutes, resume=resume, say=_say)
-        if blend and distributed.is_first():
-            checkpoint = blended(task, checkpoint, begun, blend, size)
+        checkpoint = _trained(task, chosen.schedule, **run)
     click.echo(checkpoint)
 
 
@@ -176,13 +169,33 @@ def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: f
     click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
 
 
-def _prepare(threads: int | None, out: Path, resume: bool) -> None:
+def _prepare(threads: int | None, **run: Unpack[_Run]) -> None:
+    """Refuse what cannot be meant before data are loaded."""
     import torch
 
     if threads:
         torch.set_num_threads(threads)
-    if not resume and (out / "last.ckpt").exists():
-        raise DataError(f"{out} holds a run already: go on with --resume, or choose another --out")
+    if run["blend"] and not run["start"]:
+        raise DataError("--blend averages with the weights of --start: name them")
+    if not run["resume"] and (run["out"] / "last.ckpt").exists():
+        raise DataError(f"{run['out']} holds a run already: go on with --resume, or choose another --out")
+
+
+def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
+    """Run a task to its end, from the weights and with the averaging asked for; returns its checkpoint."""
+    from booru_export import distributed
+    from booru_export import train as loop
+    from booru_export.starting import blend, start_from
+
+    start, share, resume = run["start"], run["blend"], run["resume"]
+    size = schedule.sizes[-1]
+    if start and (share or not resume):
+        start_from(task, start, size)
+    begun = {name: value.clone() for name, value in task.net.state_dict().items()} if share else {}
+    checkpoint = loop.run(task, schedule, run["out"], minutes=run["minutes"], resume=resume, say=_say)
+    if share and distributed.is_first():
+        checkpoint = blend(task, checkpoint, begun, share, size)
+    return checkpoint
 
 
 @click.command()

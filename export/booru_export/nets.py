@@ -106,8 +106,9 @@ class ColourHead(nn.Module):
     of hair ``(N, hair)`` and eyes ``(N, eyes)`` out.
     """
 
-    def __init__(self, channels: Sequence[int], hair: int, eyes: int) -> None:
+    def __init__(self, channels: Sequence[int], hair: int, eyes: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.drop = nn.Dropout(dropout)
         self.where = nn.ModuleList([nn.Conv2d(width, 2, 1) for width in channels])
         self.hair = nn.Linear(2 * sum(channels), hair)
         self.eyes = nn.Linear(2 * sum(channels), eyes)
@@ -121,7 +122,7 @@ class ColourHead(nn.Module):
             plain = flat.mean(2)
             hair += [plain, means[:, 0]]
             eyes += [plain, means[:, 1]]
-        return self.hair(torch.cat(hair, 1)), self.eyes(torch.cat(eyes, 1))
+        return self.hair(self.drop(torch.cat(hair, 1))), self.eyes(self.drop(torch.cat(eyes, 1)))
 
 
 class FaceNet(nn.Module):
@@ -152,7 +153,7 @@ class FaceNet(nn.Module):
         self.norm = nn.BatchNorm1d(embedding)
         self.prototypes = nn.Parameter(torch.randn(characters + extra, embedding) * 0.05)
         self.stranger = nn.Parameter(torch.tensor(0.3))
-        self.colours = ColourHead(channels, hair, eyes)
+        self.colours = ColourHead(channels, hair, eyes, dropout)
 
     def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
         return Trunk(widths, blocks)

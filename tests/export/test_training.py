@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -156,18 +157,21 @@ def test_a_run_begins_with_the_weights_of_another(trained: Path, data: Path, tmp
     assert figures[1] > max(0.6, figures[0])
 
 
+@pytest.mark.parametrize("kind", ["detector", "recogniser"])
 def test_the_result_may_be_averaged_with_the_start_only_where_there_is_one(
-    trained: Path, data: Path, tmp_path: Path
+    kind: str, trained: Path, data: Path, tmp_path: Path
 ) -> None:
     short = tmp_path / "short.toml"
-    short.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 1"), "utf-8")
-    arguments = ("recogniser", "--recipe", short, "--faces", data / "faces", "--threads", 1, "--blend", 0.5)
+    recipe = (data / f"{kind}.toml").read_text("utf-8")
+    short.write_text(re.sub(r"(?m)^steps = .*", "steps = 1", recipe), "utf-8")
+    pictures = ("--scenes", data / "scenes") if kind == "detector" else ("--faces", data / "faces")
+    arguments = (kind, "--recipe", short, *pictures, "--threads", 1, "--blend", 0.5)
     with pytest.raises(DataError, match="--start"):
         invoke(cli.train, *arguments, "--out", tmp_path / "run")
-    start = ("--start", trained / "recogniser" / "last.ckpt")
+    start = ("--start", trained / kind / "last.ckpt")
     done = invoke(cli.train, *arguments, "--out", tmp_path / "run", *start)
     assert done.exit_code == 0 and done.stdout.strip() == str(tmp_path / "run" / "blended.ckpt")
-    assert read_checkpoint(tmp_path / "run" / "blended.ckpt")["labels"]
+    assert read_checkpoint(tmp_path / "run" / "blended.ckpt")["kind"] == kind
 
 
 def test_a_start_that_does_not_fit_is_refused(trained: Path, data: Path, tmp_path: Path) -> None:

@@ -93,6 +93,16 @@ def test_what_may_be_left_out_has_defaults(bundle: Path) -> None:
         ("recogniser.hair", ["red", "red"], "recogniser.hair: 'red' is there twice"),
         ("recogniser.eyes", "blue", "recogniser.eyes: expected a list, found a text"),
         ("recogniser.views", [{"expand": 1, "flip": "no"}], "recogniser.views[0].flip: expected true or"),
+        (
+            "recogniser.views",
+            [{"expand": 1, "below": 2}],
+            "recogniser.views[0].below: expected a number from",
+        ),
+        (
+            "recogniser.views",
+            [{"expand": 1, "below": 0.9}],
+            "recogniser.views: one view at least must be without",
+        ),
         ("labels", [], "labels: the recogniser needs at least one label"),
         ("labels.1.tag", "hatsune_miku", "labels[1].tag: 'hatsune_miku' is there twice"),
         ("labels.1.tag", "Kagamine Rin", "labels[1].tag: 'Kagamine Rin' is not a tag"),

@@ -100,6 +100,25 @@ def test_all_views_of_all_faces_run_in_one_batch_and_are_averaged() -> None:
     assert np.stack([answer.character for answer in answers]) == pytest.approx(means)
 
 
+def test_only_a_doubtful_face_is_looked_at_again() -> None:
+    """Of a bright and a dark face, the bright one is sure of its first and mirrored looks."""
+    pixels = np.zeros((150, 200, 3), dtype=np.uint8)
+    pixels[:, :100] = 250
+    pixels[:, 100:] = np.random.default_rng(1).integers(0, 100, (150, 100, 3))
+    picture, boxes = Picture(pixels, 200, 150), [Box(20, 20, 60, 60), Box(130, 20, 170, 60)]
+    first, again = (View(1.0), View(1.0, flip=True)), (View(0.6), View(1.4))
+    later = tuple(View(view.expand, below=0.9) for view in again)
+    session = Recording({"character": 3, "embedding": 3})
+    sure, doubtful = Recogniser(session, spec(views=(*later, *first)), 3).recognise(picture, boxes)
+    assert [len(fed) for fed in session.fed] == [4, 1, 1]
+    plain = Recogniser(Recording({"character": 3, "embedding": 3}), spec(views=first), 3)
+    every = Recogniser(Recording({"character": 3, "embedding": 3}), spec(views=first + again), 3)
+    assert sure.character == pytest.approx(plain.recognise(picture, boxes)[0].character)
+    expected = every.recognise(picture, boxes)[1]
+    assert doubtful.character == pytest.approx(expected.character)
+    assert doubtful.embedding == pytest.approx(expected.embedding)
+
+
 def test_a_crowd_is_run_in_parts() -> None:
     session, picture = Recording(), noise()
     boxes = [Box(x, 0, x + 20, 20) for x in range(BATCH // 2 + 5)]
