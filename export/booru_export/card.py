@@ -91,7 +91,7 @@ def _training(training: Mapping[str, Any]) -> str:
             pictures = ", ".join(f"{count} {kind}" for kind, count in run.get("pictures", {}).items())
             lines.append(
                 f"- **{name.capitalize()}**: {run['steps']} steps of {run['recipe']['schedule']['batch']}, "
-                f"{run['minutes']} minutes; {pictures}. Its whole recipe is in `manifest.json`."
+                f"{run['minutes']} minutes; {pictures}. Its whole recipe is in `manifest.json`.{_before(run)}"
             )
     lines.append(
         "- **Data**: fan art of the characters, cut to faces, and whole illustrations and posters with head "
@@ -99,6 +99,17 @@ def _training(training: Mapping[str, Any]) -> str:
         "of this file.\n"
     )
     return "\n".join(lines)
+
+
+def _before(run: Mapping[str, Any]) -> str:
+    """Where the weights came from that a run began with, back to the first."""
+    lines = []
+    while before := run.get("before"):
+        averaged = f", and was averaged with it ({run['blended']:.0%} of it)" if "blended" in run else ""
+        steps = f" ({before['steps']} steps, {before['minutes']} minutes)" if "steps" in before else ""
+        lines.append(f" It went on from {before['name']}{steps}{averaged}.")
+        run = before
+    return "".join(lines)
 
 
 def _by_character(faces: Sequence[SeenFace], naming: Naming) -> Iterable[tuple[str, int, float, float]]:

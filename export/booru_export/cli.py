@@ -189,10 +189,11 @@ def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
 
     start, share, resume = run["start"], run["blend"], run["resume"]
     size = schedule.sizes[-1]
-    if start and (share or not resume):
-        start_from(task, start, size)
+    before = start_from(task, start, size) if start and (share or not resume) else None
     begun = {name: value.clone() for name, value in task.net.state_dict().items()} if share else {}
-    checkpoint = loop.run(task, schedule, run["out"], minutes=run["minutes"], resume=resume, say=_say)
+    checkpoint = loop.run(
+        *(task, schedule, run["out"]), minutes=run["minutes"], resume=resume, before=before, say=_say
+    )
     if share and distributed.is_first():
         checkpoint = blend(task, checkpoint, begun, share, size)
     return checkpoint

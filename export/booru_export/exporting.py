@@ -12,7 +12,7 @@ import torch
 from booru_export.bundling import normalisation_keys, put_part
 from booru_export.calibrate import calibrate
 from booru_export.canon import EYES, HAIR, Canon, read_canon
-from booru_export.checkpoint import read_checkpoint
+from booru_export.checkpoint import read_checkpoint, training_of
 from booru_export.dataset import read_faces, read_scenes
 from booru_export.detector import task as detector_task
 from booru_export.nets import FaceNet
@@ -52,18 +52,6 @@ def export_checkpoint(
     raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
 
 
-def _training(state: dict[str, Any]) -> dict[str, Any]:
-    progress = state["progress"]
-    return {
-        state["kind"]: {
-            "steps": progress["step"],
-            "minutes": round(progress["seconds"] / 60, 1),
-            "pictures": state["data"],
-            "recipe": state["recipe"],
-        }
-    }
-
-
 def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float]:
     graph = DetectorGraph(detector_task.from_checkpoint(state))
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +69,9 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         "threshold": DEFAULT_FACE_THRESHOLD,
         "nms_iou": detector_task.NMS_IOU,
     }
-    return put_part(output, "detector", model, values, {"training": _training(state)}), difference
+    return put_part(
+        output, "detector", model, values, {"training": {state["kind"]: training_of(state)}}
+    ), difference
 
 
 def _export_recogniser(
@@ -114,7 +104,7 @@ def _export_recogniser(
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
-        "training": {**_training(state), "calibration": temperatures},
+        "training": {state["kind"]: training_of(state), "calibration": temperatures},
     }
     return put_part(output, "recogniser", model, values, more), difference
 

@@ -70,6 +70,8 @@ class RecogniserRecipe:
     """Share of each batch taken from heads in whole illustrations (strangers, colour labels)."""
     recolour: float = 0.12
     """Share of faces turned into somebody else by turning the hue of hair and eyes."""
+    grey: float = 0.06
+    """Share of pictures whose colour is taken out, so that people are told apart by their drawing, too."""
     drawn: int = 260
     """Illustrations drawn by code whose heads are added as strangers with exact colours."""
     colour_weight: float = 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -11,7 +12,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from booru_export.augment import TURNS
-from booru_export.checkpoint import read_checkpoint
+from booru_export.checkpoint import history_of, read_checkpoint, training_of
 from booru_export.nets import ConvNorm, FaceNet
 from booru_export.quantise import widen_weights
 from booru_export.train import Task
@@ -31,8 +32,10 @@ _NOT_EXPORTED = ("stranger",)
 State = dict[str, Tensor]
 
 
-def start_from(task: Task, source: Path, size: int) -> None:
+def start_from(task: Task, source: Path, size: int) -> dict[str, Any]:
     """Give a task's fresh net the averaged weights of a checkpoint, or those of a bundle's folder.
+
+    Returns what there is to say of them (:func:`booru_export.checkpoint.history_of`).
 
     Characters that both know keep their prototypes, the others' are learned. A bundle's norms were folded
     into its weights, and are unfolded on a few batches of pictures of side ``size``. Raises
@@ -46,9 +49,11 @@ def start_from(task: Task, source: Path, size: int) -> None:
             raise DataError(f"{source}: has no {own['kind']} to begin with")
         state = unfolded(task.net, onnx.load(source / part.file), str(source / part.file))
         labels: Sequence[str] = [label.tag for label in bundle.labels]
+        before = history_of(f"{bundle.name} {bundle.version}", bundle.training.get(own["kind"], {}))
     else:
         saved = read_checkpoint(source)
         state, labels = saved["average"], saved.get("labels", ())
+        before = history_of(source.name, training_of(saved))
     if "prototypes" in state and isinstance(task.net, FaceNet):
         state = {**state, "prototypes": _prototypes(task.net, state["prototypes"], labels, own["labels"])}
     try:
@@ -57,6 +62,7 @@ def start_from(task: Task, source: Path, size: int) -> None:
         raise DataError(f"{source}: its net is not the recipe's: {error}") from error
     if source.is_dir():
         settle_norms(task, size)
+    return before
 
 
 def unfolded(net: nn.Module, model: onnx.ModelProto, where: str) -> State:
@@ -145,7 +151,7 @@ def blend(task: Task, checkpoint: Path, start: State, share: float, size: int) -
         task.losses(size, 0)
     target = checkpoint.with_name(BLENDED)
     partial = target.with_suffix(".partial")
-    torch.save({**saved, "average": task.net.state_dict()}, partial)
+    torch.save({**saved, "average": task.net.state_dict(), "blended": share}, partial)
     partial.replace(target)
     return target
 

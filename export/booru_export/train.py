@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,13 +90,15 @@ def run(
     *,
     minutes: float | None = None,
     resume: bool = False,
+    before: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Train until the schedule ends; returns the checkpoint's path.
 
     ``folder`` receives ``last.ckpt`` every few minutes (written whole, then renamed), ``metrics.csv`` and
     ``curves.png``. With ``minutes`` the schedule follows the clock, so that a run of bounded length still
-    ends with a small learning rate. With ``resume`` the run goes on from ``last.ckpt``.
+    ends with a small learning rate. With ``resume`` the run goes on from ``last.ckpt``. ``before`` tells
+    where the weights come from that the run begins with; the checkpoint keeps it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / CHECKPOINT
@@ -104,9 +106,9 @@ def run(
     optimiser = torch.optim.AdamW(_groups(task.net, schedule.weight_decay), lr=schedule.rate)
     distributed.same_start(task.net)
     average = Average(task.net, schedule.ema)
-    progress = Progress()
+    progress, history = Progress(), dict(before or {})
     if resume:
-        progress = _restore(checkpoint, task.net, optimiser, average)
+        progress, history = _restore(checkpoint, task.net, optimiser, average, history)
         say(f"going on from step {progress.step} after {progress.seconds / 60:.0f} min")
     log = Log(folder / "metrics.csv", resume or not distributed.is_first())
     started, saved = time.monotonic() - progress.seconds, time.monotonic()
@@ -133,13 +135,13 @@ def run(
             log.write(progress, size, _evaluate(task, average), say)
             draw_curves(folder / "metrics.csv", folder / "curves.png")
         if time.monotonic() - saved > SAVE_SECONDS:
-            _save(checkpoint, task, optimiser, average, progress, schedule)
+            _save(checkpoint, task, optimiser, average, progress, schedule, history)
             saved = time.monotonic()
     if not distributed.is_first():
         return checkpoint
     log.write(progress, schedule.sizes[-1], _evaluate(task, average), say)
     draw_curves(folder / "metrics.csv", folder / "curves.png")
-    _save(checkpoint, task, optimiser, average, progress, schedule)
+    _save(checkpoint, task, optimiser, average, progress, schedule, history)
     return checkpoint
 
 
@@ -216,6 +218,7 @@ def _save(
     average: Average,
     progress: Progress,
     schedule: Schedule,
+    before: dict[str, Any],
 ) -> None:
     state = {
         "net": task.net.state_dict(),
@@ -224,6 +227,7 @@ def _save(
         "progress": dataclasses.asdict(progress),
         "schedule": dataclasses.asdict(schedule),
         "torch_random": torch.get_rng_state(),
+        "before": before,
         **task.describe(),
     }
     partial = path.with_suffix(".partial")
@@ -231,10 +235,17 @@ def _save(
     partial.replace(path)
 
 
-def _restore(path: Path, net: nn.Module, optimiser: torch.optim.Optimizer, average: Average) -> Progress:
+def _restore(
+    path: Path,
+    net: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Average,
+    before: dict[str, Any],
+) -> tuple[Progress, dict[str, Any]]:
+    """How far the run was, and where its first weights came from."""
     state = read_checkpoint(path)
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
     average.state = {name: value.to(average.state[name].device) for name, value in state["average"].items()}
     torch.set_rng_state(state["torch_random"])
-    return Progress(**state["progress"])
+    return Progress(**state["progress"]), state.get("before") or before

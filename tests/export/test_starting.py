@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 import torch
+from booru_export import cli
 from booru_export.checkpoint import read_checkpoint
 from booru_export.detector import task as detector_task
 from booru_export.exporting import export_checkpoint
@@ -19,6 +21,7 @@ from booru_export.recipe import DetectorRecipe, RecogniserRecipe, read_recipe
 from booru_export.recogniser import task as recogniser_task
 from booru_export.starting import blend, start_from
 from booru_export.train import run
+from click.testing import CliRunner
 from torch import Tensor
 
 from booru_tagger.errors import DataError
@@ -123,7 +126,7 @@ def test_characters_that_both_know_keep_their_prototypes(exported: Path, data: P
     assert task.labels == ["akiyama_mio", "hatsune_miku"]
     for copy in range(4):
         for mine, theirs in ((0, 0), (1, 2)):
-            kept = task.face_net.prototypes[2 * copy + mine]
+            kept = task.face_net.prototypes.detach()[2 * copy + mine]
             wanted = trained.prototypes[3 * copy + theirs]
             assert float(torch.cosine_similarity(kept, wanted, dim=0)) > 0.999
 
@@ -151,3 +154,27 @@ def test_the_end_of_a_run_is_averaged_with_its_start(exported: Path, data: Path,
     assert not torch.allclose(mixed[norm], end[norm]) and bool((mixed[norm] > 0).all())
     answers = embeddings(recogniser_task.from_checkpoint(read_checkpoint(path)), pictures)
     assert bool(torch.isfinite(answers).all())
+
+
+def test_a_bundle_and_its_card_tell_what_its_weights_began_with(
+    exported: Path, data: Path, tmp_path: Path
+) -> None:
+    """Also after a run that was interrupted and went on without the name of its start."""
+    recipe = tmp_path / "short.toml"
+    recipe.write_text(re.sub(r"(?m)^steps = .*", "steps = 1", RECIPE), "utf-8")
+    common = ["recogniser", "--recipe", recipe, "--faces", data / "faces", "--out", tmp_path / "run"]
+    for more in (["--start", exported], ["--resume"], ["--resume", "--start", exported, "--blend", 0.25]):
+        result = CliRunner().invoke(cli.train, [*map(str, common), "--threads", "1", *map(str, more)])
+        assert result.exit_code == 0, result.output
+    state = read_checkpoint(tmp_path / "run" / "blended.ckpt")
+    assert state["before"]["name"] == "bundle 1" and state["before"]["steps"] > 1
+    for part in ("detector", "recogniser"):
+        export_checkpoint(data / part / "last.ckpt", tmp_path / "new", data=data, canon=None)
+    export_checkpoint(tmp_path / "run" / "blended.ckpt", tmp_path / "new", data=data, canon=None)
+    card = tmp_path / "card.md"
+    arguments = [tmp_path / "new", data, "--part", "test", "--card", card]
+    assert CliRunner().invoke(cli.evaluate, list(map(str, arguments))).exit_code == 0
+    steps = state["before"]["steps"]
+    text = card.read_text("utf-8")
+    assert f"It went on from bundle 1 ({steps} steps" in text and "averaged with it (25% of it)" in text
+    assert text.count("It went on") == 1

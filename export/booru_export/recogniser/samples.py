@@ -188,7 +188,7 @@ class Batches:
     def _finish(
         self, images: Tensor, faces: Labels, heads: Labels, character: Tensor, turns: Tensor
     ) -> Batch:
-        grey = torch.rand(len(images), generator=self.generator) < 0.06
+        grey = torch.rand(len(images), generator=self.generator) < self.recipe.grey
         images = augment.to_grey(augment.light(images, self.generator), grey)
         images = augment.erase_some(augment.blur_some(images, self.generator), self.generator)
         colourless = grey.clone()
