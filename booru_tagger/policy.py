@@ -52,25 +52,23 @@ class Policy:
     def apply(self, tags: Iterable[Tag]) -> tuple[Tag, ...]:
         """The tags to write, each once. Where a renaming makes two tags one, the better score stays."""
         best: dict[str, Tag] = {}
-        for tag in map(self._renamed, tags):
-            if self._wants(tag) and (tag.tag not in best or best[tag.tag].score < tag.score):
-                best[tag.tag] = tag
+        for tag in tags:
+            name = self.spelled(tag.tag)
+            if name is None or tag.score < self.thresholds.get(tag.category, 0.0):
+                continue
+            if name not in best or best[name].score < tag.score:
+                best[name] = replace(tag, tag=name)
         fixed = {*self.prefix, *self.suffix}
         chosen = [tag for tag in self._ordered(best.values()) if tag.tag not in fixed]
         head = tuple(dict.fromkeys(self.prefix))
         tail = tuple(name for name in dict.fromkeys(self.suffix) if name not in head)
         return (*map(_always, head), *chosen, *map(_always, tail))
 
-    def _renamed(self, tag: Tag) -> Tag:
-        new = self.rename.get(tag.tag)
-        return tag if new is None else replace(tag, tag=new)
-
-    def _wants(self, tag: Tag) -> bool:
-        return (
-            tag.score >= self.thresholds.get(tag.category, 0.0)
-            and (not self.allow or _matches(tag.tag, self.allow))
-            and not _matches(tag.tag, self.deny)
-        )
+    def spelled(self, name: str) -> str | None:
+        """What a tag is called, whatever its score; ``None`` where it is not wanted."""
+        new = self.rename.get(name, name)
+        wanted = (not self.allow or _matches(new, self.allow)) and not _matches(new, self.deny)
+        return new if wanted else None
 
     def _ordered(self, tags: Iterable[Tag]) -> list[Tag]:
         if self.order == "name":

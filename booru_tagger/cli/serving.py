@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from dataclasses import replace
 
 import click
 
@@ -19,7 +18,7 @@ from booru_tagger.types import TagResult
 def serve_pictures(settings: Settings) -> int:
     """Serve until a signal comes; the exit code. Raises BooruTaggerError."""
     try:
-        from booru_tagger.server.tagging import Bounds, make_app
+        from booru_tagger.server.tagging import Bounds, chosen, make_app
         from booru_tagger.server.tagging.listening import make_server
     except ImportError as error:
         raise MissingExtraError(
@@ -33,8 +32,7 @@ def serve_pictures(settings: Settings) -> int:
     tagger.load()
 
     def tag(data: bytes, name: str) -> TagResult:
-        result = tagger.tag_bytes(data, name)
-        return replace(result, tags=policy.apply(result.tags))
+        return chosen(tagger.tag_bytes(data, name), policy)
 
     bounds = Bounds(
         body=settings.max_upload,

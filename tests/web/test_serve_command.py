@@ -58,6 +58,15 @@ def test_a_picture_is_tagged_and_the_end_is_clean(home: Home) -> None:
         assert process.wait(20) in (0, -signal.SIGTERM)
 
 
+def test_nobody_is_suggested_whom_the_user_denies(home: Home) -> None:
+    with running(home) as (address, _):
+        assert '"hatsune_miku"' in evaluate(address)
+    with running(home, "--deny", "hatsune_*") as (address, _):
+        assert '"hatsune_miku"' not in evaluate(address)
+    with running(home, "--rename", "hatsune_miku=miku") as (address, _):
+        assert '"miku"' in (answer := evaluate(address)) and '"hatsune_miku"' not in answer
+
+
 def test_a_request_that_does_not_go_on_is_given_up(home: Home) -> None:
     with running(home, "--answer-timeout", "1") as (address, _), connected(address) as slow:
         slow.sendall(b"POST /v1/tag HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n")

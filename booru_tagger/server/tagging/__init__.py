@@ -1,6 +1,7 @@
 """A server that tags the pictures it is sent, in three protocols."""
 
+from booru_tagger.server.tagging.answers import chosen
 from booru_tagger.server.tagging.app import make_app
 from booru_tagger.server.tagging.bounds import Bounds
 
-__all__ = ["Bounds", "make_app"]
+__all__ = ["Bounds", "chosen", "make_app"]

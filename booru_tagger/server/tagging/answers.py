@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from booru_tagger.policy import Policy
 from booru_tagger.server.tagging.forms import Wishes
 from booru_tagger.types import TagResult
 from booru_tagger.vocab import RATING
 
 _LETTER = {"general": "g", "sensitive": "s", "questionable": "q", "explicit": "e"}
+
+
+def chosen(result: TagResult, policy: Policy) -> TagResult:
+    """The result with the tags that a user wants, also among those that each face might be."""
+    faces = []
+    for face in result.faces:
+        named = [(policy.spelled(candidate.tag), candidate) for candidate in face.candidates]
+        wanted = tuple(replace(candidate, tag=name) for name, candidate in named if name is not None)
+        faces.append(replace(face, candidates=wanted))
+    return replace(result, tags=policy.apply(result.tags), faces=tuple(faces))
 
 
 def scores(result: TagResult) -> dict[str, float]:
