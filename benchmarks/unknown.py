@@ -39,7 +39,7 @@ TAKEN = 0.05
 NAMED = 0.85
 """Share of the known faces that are recognised, which says what a face must score for it."""
 EXPAND = 0.95
-"""The look at each face that ships."""
+"""The first look at each face, as shipped."""
 
 
 @dataclass(frozen=True, slots=True)

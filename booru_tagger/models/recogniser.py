@@ -66,10 +66,10 @@ class Recogniser:
     def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
         """One answer for each box, given in pixels of the upright original."""
         scale, size = picture.scale, self.spec.size
-        squares = [Box(*(value * scale for value in box)) for box in boxes]
+        scaled = [Box(*(value * scale for value in box)) for box in boxes]
         return self._answers(
             len(boxes),
-            lambda face, view: crop(picture.image, square_around(squares[face], view.expand), size),
+            lambda face, view: crop(picture.image, square_around(scaled[face], view.expand), size),
         )
 
     def recognise_crop(self, source: Source) -> Recognition:
@@ -86,7 +86,7 @@ class Recogniser:
         sums, counts = self._sums(range(faces), first, cut), np.full(faces, len(first))
         best = sums["character"].max(axis=1) / len(first)
         for view in self.spec.views:
-            doubtful = np.flatnonzero(best < (view.below or 0))
+            doubtful = np.flatnonzero(best < (view.below or 0))  # none for the views that all faces had
             if len(doubtful):
                 for name, values in self._sums(doubtful.tolist(), [view], cut).items():
                     sums[name][doubtful] += values

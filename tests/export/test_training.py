@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -17,6 +18,8 @@ from booru_export import cli
 from booru_export.checkpoint import read_checkpoint
 from booru_export.dataset import read_scenes
 from booru_export.device import CPU, device_named
+from booru_export.recipe import RecogniserRecipe, read_recipe
+from booru_export.recogniser.task import RecogniserTask
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
@@ -251,6 +254,15 @@ def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> N
     out = ("--out", tmp_path / "run")
     assert invoke(cli.train, "detector", "--recipe", recipe, *scenes, *out).exit_code == 0
     assert (tmp_path / "run" / "last.ckpt").is_file()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_recipe_says_how_many_pictures_are_grey(share: float, data: Path) -> None:
+    recipe = dataclasses.replace(read_recipe(RecogniserRecipe, data / "recogniser.toml"), grey=share)
+    batch = RecogniserTask(recipe, data / "faces", data / "scenes").batches.draw(32)
+    colourless = (batch.images.amax(1) - batch.images.amin(1) < 0.01).float().mean()
+    assert (float(colourless) > 0.8) is (share == 1.0)  # what is erased has a colour
+    assert bool((batch.colour_weight == 0).all()) is (share == 1.0)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
