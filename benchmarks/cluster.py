@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import median
 
 from booru_tagger.parallel import Executor, available_cores, make_executor
-from booru_tagger.policy import Policy
 from booru_tagger.runner import run
-from booru_tagger.sources import Walk
-from booru_tagger.tagger import Tagger
+from booru_tagger.sources.listed import Walk
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
 
 
 def rate(executor: Executor, paths: list[Path]) -> float:

@@ -15,8 +15,8 @@ from pathlib import Path
 from booru_tagger.enrol import enrol
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.models.gallery import Gallery
-from booru_tagger.sources import Walk
-from booru_tagger.tagger import Tagger
+from booru_tagger.sources.listed import Walk
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import CharacterMatch
 
 ENROLLED, PICTURES = 5, 10

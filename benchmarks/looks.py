@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from booru_export.dataset import Scene, read_scenes
-from booru_export.evaluate import POSTERS
-from booru_export.metrics import Detections, match
-from booru_export.splits import PARTS, split_scenes
+from booru_export.data.splits import PARTS, split_scenes
+from booru_export.data.tables import Scene, read_scenes
+from booru_export.evaluation.evaluate import POSTERS
+from booru_export.evaluation.metrics import Detections, match
 
 from booru_tagger.imaging import read_picture
 from booru_tagger.models.bundle import Bundle, DetectorSpec

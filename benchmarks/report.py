@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from booru_tagger.models.store import open_bundle
+from booru_tagger.models.store.local import open_bundle
 from booru_tagger.parallel import available_cores
 
 

@@ -26,7 +26,7 @@ from benchmarks.report import Report, Sizes
 from benchmarks.rival_loop import rate
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.parallel import available_cores, make_executor
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 
 TAGS = 10_861
 SIDE = 448

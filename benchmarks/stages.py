@@ -20,12 +20,11 @@ from benchmarks.report import Report, Sizes
 from booru_tagger.imaging import Floats, Picture, crop, letterbox, square_around
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
-from booru_tagger.policy import Policy
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult
 from booru_tagger.writers.base import Job
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import make_writer
 
 Item = TypeVar("Item")

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from booru_export.canon import read_canon
-from booru_export.checkpoint import read_checkpoint
-from booru_export.dataset import FaceItem, read_faces
-from booru_export.metrics import auroc
-from booru_export.nets import FaceNet
+from booru_export.data.canon import read_canon
+from booru_export.data.splits import split_faces
+from booru_export.data.tables import FaceItem, read_faces
+from booru_export.evaluation.metrics import auroc
 from booru_export.recogniser.samples import load_faces, whole
 from booru_export.recogniser.task import from_checkpoint
-from booru_export.splits import split_faces
+from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.nets import FaceNet
 from sklearn.cluster import KMeans
 
 Array = npt.NDArray[np.float64]

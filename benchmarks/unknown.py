@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from booru_export.calibrate import calibrate
-from booru_export.canon import read_canon
-from booru_export.checkpoint import read_checkpoint
-from booru_export.dataset import FaceItem, read_faces, read_scenes
+from booru_export.bundles.calibrate import calibrate
+from booru_export.bundles.to_onnx import Calibration, RecogniserGraph
+from booru_export.bundles.whitening import whitening
+from booru_export.data.canon import read_canon
+from booru_export.data.splits import split_faces, split_scenes
+from booru_export.data.tables import FaceItem, read_faces, read_scenes
 from booru_export.recogniser.samples import STORED_EXPAND, Faces, load_faces, load_heads, whole
 from booru_export.recogniser.task import from_checkpoint
-from booru_export.splits import split_faces, split_scenes
-from booru_export.to_onnx import Calibration, RecogniserGraph
-from booru_export.whitening import whitening
+from booru_export.training.checkpoint import read_checkpoint
 from torch import Tensor
 from torch.nn import functional
 

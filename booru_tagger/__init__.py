@@ -12,15 +12,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from booru_tagger.tagger import Tagger, tag_paths
+    from booru_tagger.tagging.tagger import Tagger, tag_paths
     from booru_tagger.types import TagResult
 
 __all__ = ["TagResult", "Tagger", "tag_paths"]
 
 _HOMES = {
     "TagResult": "booru_tagger.types",
-    "Tagger": "booru_tagger.tagger",
-    "tag_paths": "booru_tagger.tagger",
+    "Tagger": "booru_tagger.tagging.tagger",
+    "tag_paths": "booru_tagger.tagging.tagger",
 }
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from booru_export.dataset import Scene, write_scenes
+from booru_export.data.tables import Scene, write_scenes
 from booru_export.drawn import draw_scene
 
 PICTURES = Path(__file__).parent / "pictures"

@@ -27,7 +27,7 @@ def no_gallery_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Whoever runs the tests may have enrolled characters; they must not take part."""
     nowhere = tmp_path_factory.mktemp("nobody") / "gallery.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("booru_tagger.models.gallery.opening.default_path", lambda: nowhere)
+        patch.setattr("booru_tagger.models.gallery.stored.default_path", lambda: nowhere)
         yield
 
 

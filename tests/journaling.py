@@ -10,7 +10,7 @@ from pathlib import Path
 from booru_tagger.journal import Journal
 from booru_tagger.types import Tag, TagResult
 from booru_tagger.writers.base import Job, Written
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.registry import make_writer
 
 

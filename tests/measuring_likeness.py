@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from booru_tagger.likeness import ALIKE, groups
-from booru_tagger.tagger import Tagger
+from booru_tagger.review.similarity import ALIKE, groups
+from booru_tagger.tagging.tagger import Tagger
 
 THRESHOLDS = (0.55, 0.6, 0.65, ALIKE, 0.75)
 

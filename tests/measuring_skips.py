@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from sqlite3 import Connection
 
+from booru_tagger.files.stamps import sha256_of, stamp_of
 from booru_tagger.journal import Journal, ledger
-from booru_tagger.journal.places import Keys, sha256_of, stamp_of
+from booru_tagger.journal.paths import Keys
 from tests.bundles import Painted, make_bundle, paint
 from tests.e2e.command import Home, make_home
 

@@ -9,19 +9,19 @@ from typing import NoReturn
 
 import click
 
-from booru_tagger.cli.assembly import make_limits
+from booru_tagger.app import make_limits
+from booru_tagger.cli.printing import counted, printable
 from booru_tagger.cli.progress import looking
-from booru_tagger.cli.text import counted, printable
 from booru_tagger.colors import Part
 from booru_tagger.config import Settings, nearest
 from booru_tagger.enrol import Details, Enrolment, adding, edit, enrol, importing, read, refuse_taken
 from booru_tagger.enrol.enrolling import checked_name
 from booru_tagger.errors import EXIT_SOME_FAILED, ConfigError, DataError, OutputError
-from booru_tagger.implications import colour_tag
+from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
-from booru_tagger.sources import Walk, from_paths
-from booru_tagger.tagger import Tagger
-from booru_tagger.writers.atomic import replace_file
+from booru_tagger.sources.listed import Walk, from_paths
+from booru_tagger.tagging.implications import colour_tag
+from booru_tagger.tagging.tagger import Tagger
 
 NO_COLOUR = "none"
 

@@ -15,15 +15,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from booru_tagger.cli.text import counted, printable
+from booru_tagger.cli.printing import counted, printable
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.catalogue import CATALOGUE
-from booru_tagger.models.foreign import ForeignTagger
-from booru_tagger.models.places import pulled_folder
-from booru_tagger.models.store import DEFAULT, Stored, describe, locate, open_model, remove, stored, verify
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
+from booru_tagger.models.store.catalogue import CATALOGUE
+from booru_tagger.models.store.local import (
+    DEFAULT,
+    Stored,
+    describe,
+    locate,
+    open_model,
+    remove,
+    stored,
+    verify,
+)
+from booru_tagger.models.store.model_folders import pulled_folder
 
 if TYPE_CHECKING:
-    from booru_tagger.models.hub import Listener
+    from booru_tagger.models.store.hub import Listener
 
 _PIPE_WIDTH = 1_000
 
@@ -141,7 +150,7 @@ def _tagger_facts(tagger: ForeignTagger) -> dict[str, str]:
 
 def pull_models(names: Sequence[str]) -> None:
     """Get models from their hubs, one after the other."""
-    from booru_tagger.models.hub import Hub, hub_id
+    from booru_tagger.models.store.hub import Hub, hub_id
 
     ids = [(name, hub_id(name)) for name in names]  # a wrong name is said before anything is fetched
     hub = Hub()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from booru_tagger.config import Loaded, Setting, load, settings
-from booru_tagger.config.kinds import FileOrSwitch, Flag, Kind, Names, Shares, Texts
+from booru_tagger.config.setting_types import FileOrSwitch, Flag, Kind, Names, Shares, Texts
 
 F = TypeVar("F", bound=Callable[..., Any])
 

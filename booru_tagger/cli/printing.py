@@ -1,4 +1,7 @@
-"""What `tag` prints for each picture: a table, JSON lines, or nothing."""
+"""What commands print: names fit to be shown, a line for each picture, what a run says at its end.
+
+Nothing heavy is imported before it is needed: every command prints.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,29 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
-from booru_tagger.cli.text import printable
-from booru_tagger.runner import Outcome
-from booru_tagger.types import FaceResult, ScoredTag, TagResult
+if TYPE_CHECKING:
+    from booru_tagger.runner import Outcome, Report
+    from booru_tagger.types import TagResult
 
-_ROWS = 500
-"""Rows of a table that are held back until it is printed: columns are as wide as these need."""
 _PIPE_WIDTH = 1_000
+
+
+def printable(text: str) -> str:
+    r"""The text on one line, without what would steer a terminal: ``a\nb`` for a newline, and so on."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 picture``, ``2,000 pictures``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 class Printer(Protocol):
@@ -35,7 +48,13 @@ def make_printer(
     """The printer for a ``format`` setting. ``pause`` clears the terminal of what moves, while it lasts."""
     if format_name == "jsonl":
         return JsonLines(sys.stdout.buffer)
-    return FaceTable(Console(**_console_options()), pause) if format_name == "table" else Nothing()
+    if format_name != "table":
+        return Nothing()
+    from rich.console import Console
+
+    from booru_tagger.cli.face_table import FaceTable
+
+    return FaceTable(Console(**_console_options()), pause)
 
 
 def _console_options() -> dict[str, Any]:
@@ -81,58 +100,29 @@ def json_line(result: TagResult) -> bytes:
         return json.dumps(data).encode("ascii") + b"\n"
 
 
-class FaceTable:
-    """Who was found where: a row for each face."""
-
-    def __init__(self, console: Console, pause: Callable[[], AbstractContextManager[None]]) -> None:
-        self._console = console
-        self._pause = pause
-        self._table = _new_table()
-
-    def __call__(self, outcome: Outcome) -> None:
-        if outcome.result is None:
-            return
-        for row in _rows(outcome.result):
-            self._table.add_row(*row)
-        if self._table.row_count >= _ROWS:
-            self.close()
-
-    def close(self) -> None:
-        if self._table.row_count:
-            with self._pause():
-                self._console.print(self._table)
-                self._console.file.flush()
-            self._table = _new_table()
+def summarise(report: Report, changes: str) -> None:
+    """The failures, the count with what was changed, and what ended the run early."""
+    for failure in report.failures:
+        message, path = failure.error.message, failure.path
+        click.echo(printable(message if path in message else f"{path}: {message}"), err=True)
+    unlisted = report.failed - len(report.failures)
+    if unlisted:
+        click.echo(f"and {unlisted:,} failures more", err=True)
+    click.echo(_count_line(report, changes), err=True)
+    if report.uncertain:
+        faces = counted(report.uncertain, "face waits", "faces wait")
+        click.echo(f"{faces} for you to say who it is: booru-tagger review --queue", err=True)
+    if report.stopped is not None:
+        click.echo(f"booru-tagger: stopped early: {printable(str(report.stopped))}", err=True)
+    if report.signal is not None:
+        click.echo("booru-tagger: interrupted; run the same command again to do the rest", err=True)
 
 
-def _new_table() -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("picture", overflow="fold")
-    table.add_column("head", no_wrap=True)
-    for name in ("character", "hair", "eyes"):
-        table.add_column(name, overflow="fold")
-    return table
-
-
-def _rows(result: TagResult) -> list[tuple[Text, ...]]:
-    name = Text(printable(result.path))
-    if result.error is not None:
-        return [(name, Text(""), Text(f"failed: {result.error.kind}", "red"), Text(""), Text(""))]
-    if not result.faces:
-        return [(name, Text(""), Text("no face found", "dim"), Text(""), Text(""))]
-    return [(name, *_cells(face)) for face in result.faces]
-
-
-def _cells(face: FaceResult) -> tuple[Text, Text, Text, Text]:
-    x0, y0, x1, y1 = face.box.rounded()
-    who = face.character
-    return (
-        Text(f"{x0},{y0} {x1 - x0}x{y1 - y0}"),
-        Text(f"{who.tag} {who.score:.2f}", "green") if who else Text("unknown", "dim"),
-        _colour(face.hair_color),
-        _colour(face.eye_color),
-    )
-
-
-def _colour(found: ScoredTag | None) -> Text:
-    return Text(f"{found.tag} {found.score:.2f}") if found else Text("-", "dim")
+def _count_line(report: Report, changes: str) -> str:
+    if not report.seen and not report.not_done:
+        return "booru-tagger: no pictures found"
+    parts = [f"{counted(report.tagged, 'picture')} tagged"]
+    parts += [f"{report.skipped:,} unchanged since an earlier run (--force)"] if report.skipped else []
+    parts += [f"{report.failed:,} failed"] if report.failed else []
+    parts += [f"{report.not_done:,} not done"] if report.not_done else []
+    return f"{', '.join(parts)}; {changes}"

@@ -10,25 +10,23 @@ from pathlib import Path
 
 import click
 
+from booru_tagger.app import make_limits, make_policy, make_tagger, tagging_parts
 from booru_tagger.boorus import to_hydrus, to_szurubooru
 from booru_tagger.boorus.http import Server
 from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus
 from booru_tagger.boorus.szurubooru import Szurubooru, api_address, login
-from booru_tagger.cli.assembly import make_limits, make_policy, make_tagger, tagging_parts
-from booru_tagger.cli.keeping import open_journal
-from booru_tagger.cli.printing import make_printer
+from booru_tagger.cli.journal import open_journal
+from booru_tagger.cli.printing import counted, make_printer, printable, summarise
 from booru_tagger.cli.progress import show_progress
-from booru_tagger.cli.summary import summarise
 from booru_tagger.cli.tagging import wants_progress
-from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.errors import ConfigError, RemoteError
 from booru_tagger.journal import Journal, Pushes
 from booru_tagger.parallel import make_executor
-from booru_tagger.policy import Policy
 from booru_tagger.runner import Outcome, Report, Sink, run
-from booru_tagger.sources import Item, Walk, from_paths
-from booru_tagger.tagger import Tagger
+from booru_tagger.sources.listed import Item, Walk, from_paths
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
 
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.album import Album, default_path
-from booru_tagger.cli.assembly import make_limits, make_policy, make_reviewer, make_tagger
-from booru_tagger.cli.keeping import need_journal
+from booru_tagger.app import make_limits, make_policy, make_reviewer, make_tagger
+from booru_tagger.cli.journal import need_journal
+from booru_tagger.cli.printing import counted, printable
 from booru_tagger.cli.progress import looking
-from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
+from booru_tagger.files.replace import replace_file
 from booru_tagger.journal.reviews import Tagged
 from booru_tagger.reporting import gather, page
 from booru_tagger.reporting.page import is_report
-from booru_tagger.sources import Walk
-from booru_tagger.writers.atomic import replace_file
+from booru_tagger.review.face_cache import Album, default_path
+from booru_tagger.sources.listed import Walk
 
 
 def write_report(folder: Path, target: Path, settings: Settings) -> int:

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.album import Album, default_path
-from booru_tagger.cli.assembly import make_policy, make_reviewer, make_tagger
-from booru_tagger.cli.keeping import need_journal, writer_options
+from booru_tagger.app import make_policy, make_reviewer, make_tagger, writer_options
+from booru_tagger.cli.journal import need_journal
 from booru_tagger.cli.listening import listen
-from booru_tagger.cli.text import counted, printable
+from booru_tagger.cli.printing import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.errors import EXIT_NOTHING_DONE, MissingExtraError
+from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import Tagged
 from booru_tagger.models import gallery
+from booru_tagger.review.face_cache import Album, default_path
 from booru_tagger.types import Verdict
-from booru_tagger.writers.atomic import replace_file
 from booru_tagger.writers.registry import check_writers, make_writer
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import ipaddress
 
 import click
 
-from booru_tagger.cli.assembly import make_policy, make_tagger
+from booru_tagger.app import make_policy, make_tagger
 from booru_tagger.cli.listening import listen
 from booru_tagger.config import Settings
 from booru_tagger.errors import ConfigError, MissingExtraError

@@ -14,15 +14,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from booru_tagger.cli.keeping import need_journal, writer_options
-from booru_tagger.cli.text import printable
+from booru_tagger.app import writer_options
+from booru_tagger.cli.journal import need_journal
+from booru_tagger.cli.printing import printable
 from booru_tagger.config import Settings
-from booru_tagger.draw import LONGEST, draw_faces, is_drawing, png
+from booru_tagger.drawing.boxes import LONGEST, draw_faces, is_drawing, png
 from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
+from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits, read_picture
-from booru_tagger.provenance import DELETED, PERSON, FileState, Origin, Provenance, provenance
+from booru_tagger.runner.provenance import DELETED, PERSON, FileState, Origin, Provenance, provenance
 from booru_tagger.types import FaceResult, ScoredTag, TagResult
-from booru_tagger.writers.atomic import replace_file
 from booru_tagger.writers.registry import make_writer
 
 _PIPE_WIDTH = 1_000

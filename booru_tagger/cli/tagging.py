@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.assembly import (
+from booru_tagger.app import (
     Desk,
     make_limits,
     make_policy,
@@ -22,19 +22,21 @@ from booru_tagger.cli.assembly import (
     running_on,
     tagging_parts,
 )
-from booru_tagger.cli.printing import make_printer
+from booru_tagger.cli.journal import tell
+from booru_tagger.cli.printing import counted, make_printer, printable, summarise
 from booru_tagger.cli.progress import show_progress
-from booru_tagger.cli.sheet import SheetFile
-from booru_tagger.cli.summary import summarise
-from booru_tagger.cli.text import counted, printable
 from booru_tagger.config import Settings
-from booru_tagger.policy import Policy
-from booru_tagger.remote import Remote, is_url, path_of
-from booru_tagger.remote import pictures as remote_pictures
+from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
+from booru_tagger.errors import OutputError
+from booru_tagger.files.replace import replace_file
+from booru_tagger.imaging import Limits
 from booru_tagger.runner import Outcome, run
 from booru_tagger.runner.records import Records
-from booru_tagger.sources import Elsewhere, Item, Walk, failure, from_list, from_manifest, from_pattern
-from booru_tagger.tagger import Tagger
+from booru_tagger.sources.listed import Elsewhere, Item, Walk, failure, from_list, from_manifest, from_pattern
+from booru_tagger.sources.storage import Remote, is_url, path_of
+from booru_tagger.sources.storage import pictures as remote_pictures
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
 
 STDIN = "-"
@@ -103,7 +105,7 @@ def _desk(
 ) -> AbstractContextManager[Desk | None]:
     if request.dry_run or request.records is not None:
         return nullcontext()
-    return open_desk(settings, tagger, policy, _roots(request), force=request.force)
+    return open_desk(settings, tagger, policy, _roots(request), force=request.force, tell=tell)
 
 
 def _records(request: Request, tagger: Tagger, policy: Policy) -> AbstractContextManager[Records | None]:
@@ -195,3 +197,34 @@ def _counter(request: Request, settings: Settings) -> Callable[[], int] | None:
     if STDIN in request.paths or any(map(is_url, request.paths)):  # storage is not listed twice
         return None
     return lambda: sum(1 for _ in _items(request, settings))
+
+
+class SheetFile:
+    """Collects the faces of a run and draws them into ``path`` at its end.
+
+    Raises UsageError for a name that is not a PNG file's, and :class:`OutputError` where something else than
+    an older sheet has that name.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        if path.suffix.lower() != ".png":
+            raise click.UsageError(f"--contact-sheet {path}: the file's name must end in .png")
+        if path.exists() and not is_sheet(path):
+            raise OutputError(
+                f"{path}: exists and is no contact sheet; it is left alone, choose another name"
+            )
+        self.path = path
+        self._limits = limits
+        self._sheet = ContactSheet()
+
+    def add(self, outcome: Outcome, recall: Callable[[Path], TagResult | None]) -> None:
+        """Take a picture's faces; ``recall`` knows those of a picture that was tagged in an earlier run."""
+        result = outcome.result
+        if result is None and not self._sheet.full:
+            result = recall(Path(outcome.path))
+        if result is not None:
+            self._sheet.add(result, self._limits)
+
+    def save(self) -> None:
+        """Raises :class:`OutputError`."""
+        replace_file(self.path, self._sheet.png())

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.keeping import need_journal, writer_options
-from booru_tagger.cli.text import counted, printable
+from booru_tagger.app import writer_options
+from booru_tagger.cli.journal import need_journal
+from booru_tagger.cli.printing import counted, printable
 from booru_tagger.config import Settings
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.sources import Walk
-from booru_tagger.undo import Fate, Undoing, untag, written_for
+from booru_tagger.runner.undo import Fate, Undoing, untag, written_for
+from booru_tagger.sources.listed import Walk
 
 _SAID: dict[Fate, str] = {
     "restored": "as it was before",

@@ -13,15 +13,16 @@ from pathlib import Path
 import click
 import platformdirs
 
-from booru_tagger.cli.assembly import make_policy, make_tagger, make_workers, open_desk, running_on
-from booru_tagger.cli.text import printable
+from booru_tagger.app import make_policy, make_tagger, make_workers, open_desk, running_on
+from booru_tagger.cli.journal import tell
+from booru_tagger.cli.printing import printable
 from booru_tagger.cli.watchlog import LOGGER, Stats, log_tagged, log_to_stderr
 from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
+from booru_tagger.files.locking import locked
 from booru_tagger.runner import Outcome, Report, run
-from booru_tagger.sources import Item, Walk, is_picture_name
+from booru_tagger.sources.listed import Item, Walk, is_picture_name
 from booru_tagger.watch import Names, Watch
-from booru_tagger.writers.locking import locked
 
 _STATS_SECONDS = 60.0
 _STOPPED_SECONDS = 60.0
@@ -61,7 +62,7 @@ def watch_folders(request: Request, settings: Settings) -> int:
             LOGGER.info("%s", line, extra={"event": "running", "reason": line})
         for folder in folders:
             stack.enter_context(_only_one(folder))
-        desk = stack.enter_context(open_desk(settings, tagger, policy, folders))
+        desk = stack.enter_context(open_desk(settings, tagger, policy, folders, tell=tell))
         items = stack.enter_context(closing(iter(watch)))
         if request.stats:
             stack.enter_context(stats.logged_every(_STATS_SECONDS))

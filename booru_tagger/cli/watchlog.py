@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from booru_tagger.cli.text import counted, printable
+from booru_tagger.cli.printing import counted, printable
 from booru_tagger.runner import Outcome
 
 LOGGER = logging.getLogger("booru_tagger.watch")

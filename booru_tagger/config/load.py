@@ -12,7 +12,7 @@ from typing import Any
 
 import platformdirs
 
-from booru_tagger.config.kinds import nearest
+from booru_tagger.config.setting_types import nearest
 from booru_tagger.config.settings import Setting, Settings, settings
 from booru_tagger.errors import ConfigError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
-from booru_tagger.config.kinds import (
+from booru_tagger.config.setting_types import (
     Choice,
     Count,
     File,

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from booru_tagger.config.kinds import Hidden
 from booru_tagger.config.load import DEFAULT, Loaded
+from booru_tagger.config.setting_types import Hidden
 from booru_tagger.config.settings import settings
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")

@@ -1,7 +1,7 @@
 """New characters without training: from pictures to a gallery, and galleries as files and packs."""
 
 from booru_tagger.enrol.enrolling import Details, Enrolment, enrol
-from booru_tagger.enrol.keeping import adding, edit, importing, read, refuse_taken
+from booru_tagger.enrol.gallery_file import adding, edit, importing, read, refuse_taken
 from booru_tagger.enrol.reviewed import Seen, learning
 
 __all__ = [

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from booru_tagger.colors import Part
-from booru_tagger.derive import Rules
 from booru_tagger.enrol.majority import Majority, find_majority
 from booru_tagger.enrol.names import near_names
 from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError, ModelError
@@ -20,7 +19,8 @@ from booru_tagger.imaging import Floats, read_file
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.gallery.matching import anchor_for, prototype
-from booru_tagger.tagger import Look, Tagger
+from booru_tagger.tagging.rules import Rules
+from booru_tagger.tagging.tagger import Look, Tagger
 from booru_tagger.types import FaceResult
 from booru_tagger.vocab import normalise, problem
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from booru_tagger.colors import Part
 from booru_tagger.enrol.enrolling import common_colour
-from booru_tagger.enrol.keeping import fitting
+from booru_tagger.enrol.gallery_file import fitting
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zlib
 from collections.abc import Collection, Iterator
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
+from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of_bytes
 from booru_tagger.journal.database import DamagedError
-from booru_tagger.journal.places import NO_STAMP, Stamp, path_of
+from booru_tagger.journal.paths import path_of
 from booru_tagger.journal.values import Change, Entry, Mark, Original, Ownership, Report
 from booru_tagger.types import TagResult
 
@@ -92,7 +92,7 @@ def ownership(connection: Connection, target: bytes, picture: bytes) -> Ownershi
 
 def change_of(connection: Connection, picture: bytes, target: bytes, writer: str, report: Report) -> Change:
     """What the journal is to say once the write that ``report`` describes is done."""
-    before = "" if report.before is None else hashlib.sha256(report.before).hexdigest()
+    before = sha256_of_bytes(report.before)
     original, content = _original(connection, picture, target, before, report)
     return Change(
         writer,

@@ -6,9 +6,10 @@ import os
 import sqlite3
 from typing import NamedTuple
 
+from booru_tagger.files.stamps import Stamp, sha256_of
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.ledger import UNTAGGED
-from booru_tagger.journal.places import Stamp, path_of, sha256_of
+from booru_tagger.journal.paths import path_of
 
 
 class _Mark(NamedTuple):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from booru_tagger.journal import ledger
 from booru_tagger.journal.database import DamagedError, Database
-from booru_tagger.journal.places import Keys, path_of, prefix_of
+from booru_tagger.journal.paths import Keys, path_of, prefix_of
 from booru_tagger.types import TagResult, Verdict
 
 _PAGE = 256

@@ -14,20 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from booru_tagger.errors import OutputError
+from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.moves import inherit
-from booru_tagger.journal.places import (
-    NO_STAMP,
-    SEPARATOR,
-    Keys,
-    Stamp,
-    path_of,
-    prefix_of,
-    sha256_of,
-    stamp_of,
-)
+from booru_tagger.journal.paths import SEPARATOR, Keys, path_of, prefix_of
 from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
 from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report

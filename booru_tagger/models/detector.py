@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Picture, letterbox
 from booru_tagger.models.bundle import DetectorSpec
-from booru_tagger.models.nms import suppress
 from booru_tagger.models.session import Array, Session
 from booru_tagger.types import Box, Face
 
@@ -96,3 +96,22 @@ def _first(output: Array, dimensions: int) -> Floats:
         raise ModelError(f"the detector's output has the shape {output.shape}; see the contract of bundles")
     first: Floats = output[0].astype(np.float32, copy=False)
     return first
+
+
+def suppress(boxes: Floats, scores: Floats, iou: float, most: int | None = None) -> npt.NDArray[np.intp]:
+    """Indices of the boxes that stay, best first.
+
+    ``boxes`` is ``(N, 4)`` as x0, y0, x1, y1; a box goes where a better one overlaps it by more than ``iou``.
+    """
+    order = np.argsort(-scores, kind="stable")
+    area = np.maximum(0, boxes[:, 2] - boxes[:, 0]) * np.maximum(0, boxes[:, 3] - boxes[:, 1])
+    kept: list[int] = []
+    while order.size and (most is None or len(kept) < most):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        width = np.minimum(boxes[best, 2], boxes[rest, 2]) - np.maximum(boxes[best, 0], boxes[rest, 0])
+        height = np.minimum(boxes[best, 3], boxes[rest, 3]) - np.maximum(boxes[best, 1], boxes[rest, 1])
+        shared = np.maximum(0, width) * np.maximum(0, height)
+        union = area[best] + area[rest] - shared
+        order = rest[shared <= iou * np.maximum(union, 1e-9)]
+    return np.asarray(kept, dtype=np.intp)

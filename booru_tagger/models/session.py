@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
-from booru_tagger.models import saturation
+from booru_tagger.models import int8_check
 from booru_tagger.models.providers import PROVIDERS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -103,7 +103,7 @@ class Session:
         options.inter_op_num_threads = 1
         source = self._model()
         try:
-            if saturation.is_quantised(source) and saturation.overflows(onnxruntime):
+            if int8_check.is_quantised(source) and int8_check.overflows(onnxruntime):
                 options.add_session_config_entry("session.x64quantprecision", "1")
             session = onnxruntime.InferenceSession(source, options, providers=[wanted])
         except Exception as error:  # as above

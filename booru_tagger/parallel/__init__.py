@@ -9,8 +9,7 @@ from pathlib import Path
 
 from booru_tagger.errors import ConfigError
 from booru_tagger.parallel.base import Executor
-from booru_tagger.parallel.serial import SerialExecutor
-from booru_tagger.parallel.threads import ThreadExecutor
+from booru_tagger.parallel.threads import SerialExecutor, ThreadExecutor
 
 __all__ = ["Executor", "SerialExecutor", "ThreadExecutor", "available_cores", "make_executor"]
 

@@ -1,4 +1,6 @@
-"""Several items at once in threads: decoding and inference release Python's lock."""
+"""Items in this process: one after the other, or several at once in threads, since decoding and inference
+release Python's lock.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from booru_tagger.parallel.base import I, R, stream
+
+
+class SerialExecutor:
+    """One item after the other, in the caller's thread. See :class:`booru_tagger.parallel.base.Executor`."""
+
+    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
+        for item in items:
+            if item is not None:
+                yield function(item)
 
 
 class ThreadExecutor:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from booru_tagger.album import Album, Cutout
 from booru_tagger.errors import BooruTaggerError, ImageError
 from booru_tagger.imaging import Limits, read_picture
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import Tagged
-from booru_tagger.likeness import groups
 from booru_tagger.reporting.values import Found, Portrait, Report, Strangers, Tally
-from booru_tagger.reviews import SOURCE
-from booru_tagger.sources import Walk
+from booru_tagger.review.face_cache import Album, Cutout
+from booru_tagger.review.similarity import groups
+from booru_tagger.review.verdicts import SOURCE
+from booru_tagger.sources.listed import Walk
 from booru_tagger.types import FaceResult, TagResult
 from booru_tagger.vocab import COPYRIGHT
 

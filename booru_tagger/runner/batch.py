@@ -18,11 +18,11 @@ from booru_tagger.errors import (
     TooLargeImageError,
 )
 from booru_tagger.parallel import Executor
-from booru_tagger.policy import Policy
+from booru_tagger.runner.files_sink import Kept, Sink
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.output import Kept, Sink
 from booru_tagger.runner.report import Listener, Outcome, Report, Reviewer
-from booru_tagger.tagger import failed
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import failed
 from booru_tagger.types import PictureError, TagResult
 
 Item: TypeAlias = Path | TagResult

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import TracebackType
 
 from booru_tagger.errors import OutputError
-from booru_tagger.remote import url_of
-from booru_tagger.runner.output import Kept
+from booru_tagger.runner.files_sink import Kept
+from booru_tagger.sources.storage import url_of
 from booru_tagger.types import TagResult
 
 
 class Records:
-    """A :class:`~booru_tagger.runner.output.Sink` that adds a line to a JSON Lines file for each picture.
+    """A :class:`~booru_tagger.runner.files_sink.Sink` that adds a line to a JSON Lines file for each picture.
 
     A line is the stable JSON of a result and the ``fingerprint`` of the model and settings that gave it. A
     picture that has a line with the same fingerprint is done; under another one it gets a further line, and

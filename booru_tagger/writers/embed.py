@@ -15,7 +15,7 @@ from booru_tagger.writers.atomic import Change, read_target, revise
 from booru_tagger.writers.base import Job, Written
 from booru_tagger.writers.exiv2_file import EmbedError, Metadata, load, read_metadata, write_metadata
 from booru_tagger.writers.keywords import IPTC, SUBJECT, WINDOWS
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.xml_text import XmlError
 from booru_tagger.writers.xmp import PacketChange, merge_packet, read_fields, strip_packet
 from booru_tagger.writers.xmp_packet import EMPTY, is_empty

@@ -17,7 +17,7 @@ from booru_tagger.writers.atomic import Change, read_target, revise
 from booru_tagger.writers.base import CREATED, Job, Written, plain
 from booru_tagger.writers.json_text import decoded, dumps, loads, object_layout
 from booru_tagger.writers.merge import Merged, merge, take_out
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 
 GUEST_KEY = "booru_tagger"
 """The member that holds our result in a JSON file that somebody else made."""

@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
-from booru_tagger.writers.atomic import PREFIX, Change, output_error, read_target, revise
+from booru_tagger.files.locking import locked
+from booru_tagger.files.replace import PREFIX, output_error
+from booru_tagger.writers.atomic import Change, read_target, revise
 from booru_tagger.writers.base import MARK, Job, Written, plain
 from booru_tagger.writers.json_text import JsonObject, array_layout, dumps, object_layout
 from booru_tagger.writers.layout import Layout
-from booru_tagger.writers.locking import locked
 from booru_tagger.writers.merge import Merged, merge, take_out
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 
 NAME = "metadata.jsonl"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from booru_tagger.types import Tag
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.merge import Merged, meaning, merge, take_out
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 
 SUBJECT, DIGIKAM, LIGHTROOM = "subject", "digikam", "lightroom"
 """The fields of an XMP packet: flat names, and the two usual trees."""

@@ -1,4 +1,4 @@
-"""Where the sidecars of a picture lie, and which pictures would share one.
+"""Where the sidecars of a picture lie, which pictures would share one, and what else a user can choose.
 
 ``full`` keeps the picture's whole name (``a.png.txt``: hydrus, gallery-dl, digiKam), ``stem`` drops its
 extension (``a.txt``: trainers), and ``stem-or-full`` does that where no other picture has the same stem. With
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import OutputError
+from booru_tagger.vocab import escape, to_spaces
 
 Scheme = Literal["full", "stem", "stem-or-full"]
 
@@ -112,3 +113,28 @@ def _collision(first: Path, second: Path, place: Path, naming: Naming) -> Output
     else:
         message += "write them to different --output folders, one run each"
     return OutputError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class WriterOptions:
+    """Choices of all writers together; each takes what concerns it.
+
+    ``spaces`` writes ``blonde hair`` for ``blonde_hair`` in captions, lists and metadata (hydrus always does,
+    the json sidecar never); ``escape_brackets`` writes ``\\(`` and ``\\)`` in captions, for prompts.
+    ``keep_mtime`` leaves a picture's modification time as it was when metadata are embedded.
+    ``lock_timeout`` is how many seconds to wait for another process at a list that many pictures share.
+    """
+
+    naming: Naming = field(default_factory=Naming)
+    spaces: bool = False
+    escape_brackets: bool = False
+    keep_mtime: bool = False
+    lock_timeout: float = 30.0
+
+    def spell(self, tag: str) -> str:
+        """A tag in Danbooru's spelling as metadata shall show it."""
+        return to_spaces(tag) if self.spaces else tag
+
+    def caption(self, tag: str) -> str:
+        """A tag in Danbooru's spelling as captions shall have it."""
+        return escape(self.spell(tag)) if self.escape_brackets else self.spell(tag)

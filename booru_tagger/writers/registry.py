@@ -14,8 +14,7 @@ from typing import cast
 
 from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.writers.base import Writer
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 
 GROUP = "booru_tagger.writers"
 """The entry point group by which packages add writers."""

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from booru_tagger.errors import OutputError
 from booru_tagger.writers.base import Writer
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import make_writer
 
 

@@ -13,7 +13,7 @@ from booru_tagger.writers.atomic import Change, read_target, revise
 from booru_tagger.writers.base import CREATED, Job, Written, plain
 from booru_tagger.writers.layout import Layout
 from booru_tagger.writers.merge import Merged, merge, take_out
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 
 _BOM = "\ufeff"
 

@@ -24,7 +24,7 @@ from booru_tagger.writers.keywords import (
     take_out_fields,
 )
 from booru_tagger.writers.merge import Merged
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.regions import (
     ANY_REGIONS,
     found_regions,

@@ -11,7 +11,7 @@ from pathlib import Path
 from booru_tagger.writers.atomic import Change, read_target, revise
 from booru_tagger.writers.base import CREATED, Job, Written, plain
 from booru_tagger.writers.merge import merge, take_out
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 
 
 class CsvWriter:

@@ -16,9 +16,9 @@ import pytest
 
 from booru_tagger.errors import ClusterError
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor, make_executor
-from booru_tagger.policy import Policy
 from booru_tagger.runner import Outcome, run
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
 from tests.bundles import Painted, make_bundle, paint
 
 WAIT = 20.0

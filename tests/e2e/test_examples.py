@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from booru_export.dataset import Scene, read_scenes
+from booru_export.data.tables import Scene, read_scenes
 
 from booru_tagger import Tagger
-from booru_tagger.models.store import SHIPPED
+from booru_tagger.models.store.local import SHIPPED
 from booru_tagger.types import FaceResult
 
 PICTURES = Path(__file__).parents[2] / "examples" / "pictures"

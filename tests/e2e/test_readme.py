@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from booru_tagger.cli import cli
-from booru_tagger.models.store import SHIPPED
+from booru_tagger.models.store.local import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 
 import torch
-from booru_export import augment
 from booru_export.drawn import draw_scene
+from booru_export.training import augment
 
 from booru_tagger.imaging import Pixels
 

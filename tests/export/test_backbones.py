@@ -15,16 +15,16 @@ from tests.export.extras import need
 need("torch", "torchvision", "onnxscript")
 
 import torch
-from booru_export import methods_cli
-from booru_export.backbones import BACKBONES, BackboneNet, read_state, start_from
-from booru_export.exporting import export_checkpoint
-from booru_export.recipe import RecogniserRecipe, read_recipe
+from booru_export.bundles.exporting import export_checkpoint
+from booru_export.cli import compare
 from booru_export.recogniser.task import RecogniserTask
-from booru_export.torch_setup import load_torchvision
+from booru_export.training.backbones import BACKBONES, BackboneNet, read_state, start_from
+from booru_export.training.recipe import RecogniserRecipe, read_recipe
+from booru_export.training.torch_setup import load_torchvision
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, MissingExtraError
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from tests.export.drawn_faces import BACKBONE_RECIPE, NETWORK_RECIPE, make_folders
 
 SMALL = "mobilenet_v3_small"
@@ -55,7 +55,7 @@ def test_a_missing_torchvision_says_what_to_install(monkeypatch: pytest.MonkeyPa
     with pytest.raises(MissingExtraError, match="pip install"):
         load_torchvision.__wrapped__()
     with pytest.raises(MissingExtraError, match="booru-tagger\\[export\\]"):
-        methods_cli.need("torchvision")
+        compare.need("torchvision")
 
 
 @pytest.mark.parametrize("arch", BACKBONES)
@@ -149,7 +149,7 @@ def data(tmp_path: Path) -> Path:
 def train(data: Path, *arguments: object) -> Result:
     out = ("--faces", data / "faces", "--out", data / "run", "--recipe", data / "backbone.toml")
     given = ["--threads", "1", *map(str, (*out, *arguments))]
-    return CliRunner().invoke(methods_cli.backbone, given, catch_exceptions=False)
+    return CliRunner().invoke(compare.backbone, given, catch_exceptions=False)
 
 
 def test_a_backbone_trains_exports_and_tags(data: Path) -> None:

@@ -16,19 +16,19 @@ from tests.export.extras import need
 need("sklearn", "skl2onnx")
 
 
-from booru_export import classic_export
-from booru_export.canon import read_canon
-from booru_export.classic import METHODS, STRENGTHS, ClassicRecipe, Trained, train_classic
-from booru_export.classic_export import export_classic, to_onnx
-from booru_export.dataset import FaceItem, read_faces
-from booru_export.methods_cli import classic
-from booru_export.splits import split_faces
+from booru_export.cli.compare import classic
+from booru_export.comparison import classic_export
+from booru_export.comparison.classic import METHODS, STRENGTHS, ClassicRecipe, Trained, train_classic
+from booru_export.comparison.classic_export import export_classic, to_onnx
+from booru_export.data.canon import read_canon
+from booru_export.data.splits import split_faces
+from booru_export.data.tables import FaceItem, read_faces
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from tests.bundles import Painted, paint
 from tests.export.drawn_faces import make_folders
 

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from booru_export.collecting import TABLE, find_gaps
-from booru_export.data_cli import dataset
-from booru_export.dataset import FaceItem, add_faces, read_faces
+from booru_export.cli.dataset import dataset
+from booru_export.data.collecting import TABLE, find_gaps
+from booru_export.data.tables import FaceItem, add_faces, read_faces
 from click.testing import CliRunner, Result
 from PIL import Image
 

@@ -18,11 +18,11 @@ from tests.export.extras import need
 need("torch", "torchvision", "onnxscript", "sklearn", "skl2onnx")
 
 
-from booru_export.comparing import ALL, USUAL, Answer, Contest, Entry, compare_methods
-from booru_export.comparison_page import title
-from booru_export.dataset import FaceItem, add_faces, read_faces
-from booru_export.methods_cli import compare
-from booru_export.splits import divide
+from booru_export.cli.compare import compare
+from booru_export.comparison.comparing import ALL, USUAL, Answer, Contest, Entry, compare_methods
+from booru_export.comparison.page import title
+from booru_export.data.splits import divide
+from booru_export.data.tables import FaceItem, add_faces, read_faces
 from click.testing import CliRunner, Result
 from PIL import Image
 

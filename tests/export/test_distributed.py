@@ -14,20 +14,20 @@ import pytest
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
-from booru_export.checkpoint import read_checkpoint
+from booru_export.training.checkpoint import read_checkpoint
 
 from tests.export.toy_data import RECOGNISER_RECIPE, make_faces
 
 PROGRAM = """
 import hashlib, sys
-from booru_export import train
+from booru_export.training import loop
 from booru_tagger.cli import main
 nets = []
-step = train._step
+step = loop._step
 def spied(task, *rest):
     nets[:] = [task.net]
     return step(task, *rest)
-train._step = spied
+loop._step = spied
 try:
     main()
 finally:

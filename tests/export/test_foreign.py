@@ -13,14 +13,14 @@ from tests.export.extras import need
 need("torch", "torchvision", "onnxscript")
 
 import torch
-from booru_export.canon import read_canon
-from booru_export.foreign import Foreign, describe, export_foreign, read_labels
-from booru_export.torch_setup import load_torchvision
+from booru_export.bundles.foreign import Foreign, describe, export_foreign, read_labels
+from booru_export.data.canon import read_canon
+from booru_export.training.torch_setup import load_torchvision
 from torch import Tensor, nn
 
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Normalisation
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from tests.export.drawn_faces import draw_face
 
 LABELS = ("hatsune_miku", "shana", "akiyama_mio")

@@ -11,11 +11,11 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 import torch
-from booru_export.calibrate import calibrate
-from booru_export.nets import ColourHead, FaceNet
+from booru_export.bundles.calibrate import calibrate
+from booru_export.bundles.to_onnx import Calibration, RecogniserGraph, likeness_of
 from booru_export.recogniser.loss import teaching_loss
 from booru_export.recogniser.samples import Faces
-from booru_export.to_onnx import Calibration, RecogniserGraph, likeness_of
+from booru_export.training.nets import ColourHead, FaceNet
 from torch.nn import functional
 
 CHARACTERS, DIMENSIONS = 3, 8

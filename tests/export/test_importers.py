@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from booru_export.danbooru import characters
-from booru_export.data_cli import PRESETS, dataset
-from booru_export.dataset import read_faces
-from booru_export.importers import FaceColours, Layout, guess_layout, read_colours, read_moeimouto
+from booru_export.cli.dataset import PRESETS, dataset
+from booru_export.data.danbooru import characters
+from booru_export.data.layouts import FaceColours, Layout, guess_layout, read_colours, read_moeimouto
+from booru_export.data.tables import read_faces
 from click.testing import CliRunner, Result
 from PIL import Image
 

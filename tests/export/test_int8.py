@@ -14,10 +14,12 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 
 import onnx
 import torch
-from booru_export import cli, int8
-from booru_export.nets import HeadDetector
-from booru_export.quantise import nodes_to_quantise, quantise, widen_weights
-from booru_export.to_onnx import DetectorGraph, export_graph
+from booru_export.bundles import int8
+from booru_export.bundles.quantise import nodes_to_quantise, quantise
+from booru_export.bundles.to_onnx import DetectorGraph, export_graph
+from booru_export.cli import train as cli
+from booru_export.onnx_weights import widen_weights
+from booru_export.training.nets import HeadDetector
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from booru_export.metrics import Detections, auroc, calibration_error, macro, match
+from booru_export.evaluation.metrics import Detections, auroc, calibration_error, macro, match
 
 from booru_tagger.types import Box, Face
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from booru_export.data_cli import dataset
-from booru_export.dataset import FaceItem, add_faces, read_faces
-from booru_export.split_report import judge_splits, moved
-from booru_export.splits import MODES, divide, split_faces
+from booru_export.cli.dataset import dataset
+from booru_export.data.split_report import judge_splits, moved
+from booru_export.data.splits import MODES, divide, split_faces
+from booru_export.data.tables import FaceItem, add_faces, read_faces
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -11,16 +11,16 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 import torch
-from booru_export import cli
-from booru_export.checkpoint import read_checkpoint
+from booru_export.bundles.exporting import export_checkpoint
+from booru_export.bundles.int8 import to_int8
+from booru_export.cli import train as cli
 from booru_export.detector import task as detector_task
-from booru_export.exporting import export_checkpoint
-from booru_export.int8 import to_int8
-from booru_export.nets import FaceNet, HeadDetector
-from booru_export.recipe import DetectorRecipe, RecogniserRecipe, read_recipe
 from booru_export.recogniser import task as recogniser_task
-from booru_export.starting import blend, start_from
-from booru_export.train import run
+from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.loop import run
+from booru_export.training.nets import FaceNet, HeadDetector
+from booru_export.training.recipe import DetectorRecipe, RecogniserRecipe, read_recipe
+from booru_export.training.starting import blend, start_from
 from click.testing import CliRunner
 from torch import Tensor
 

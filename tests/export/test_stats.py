@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from booru_export.charts import BAD, GOOD, bar_chart, matrix
-from booru_export.data_cli import dataset
-from booru_export.dataset import FaceItem, read_faces
-from booru_export.duplicates import Pair, exact_copies, families, near_pairs, take_prints
-from booru_export.spellings import similar_labels
-from booru_export.stats import collect_stats, describe
+from booru_export.cli.dataset import dataset
+from booru_export.data.duplicates import Pair, exact_copies, families, near_pairs, take_prints
+from booru_export.data.spellings import similar_labels
+from booru_export.data.stats import collect_stats, describe
+from booru_export.data.tables import FaceItem, read_faces
+from booru_export.evaluation.charts import BAD, GOOD, bar_chart, matrix
 from click.testing import CliRunner
 from PIL import Image
 
@@ -68,7 +68,7 @@ def test_pairs_are_the_same_whatever_the_block(tmp_path: Path, monkeypatch: pyte
         save(tmp_path, **{f"p{i}": face for i, face in enumerate([*faces, *map(jpeg_again, faces)])})
     )
     whole = near_pairs(prints)
-    monkeypatch.setattr("booru_export.duplicates.BLOCK", 5)
+    monkeypatch.setattr("booru_export.data.duplicates.BLOCK", 5)
     assert near_pairs(prints) == whole
     assert [(pair.first, pair.second) for pair in whole] == [(i, i + 12) for i in range(12)]
 

@@ -14,17 +14,17 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 import torch
-from booru_export import cli
-from booru_export.checkpoint import read_checkpoint
-from booru_export.dataset import read_scenes
-from booru_export.device import CPU, device_named
-from booru_export.recipe import RecogniserRecipe, read_recipe
+from booru_export.cli import train as cli
+from booru_export.data.tables import read_scenes
 from booru_export.recogniser.task import RecogniserTask
+from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.device import CPU, device_named
+from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from tests.export.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
 
 

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 
 import torch
-from booru_export.whitening import whitening
+from booru_export.bundles.whitening import whitening
 from torch import Tensor
 from torch.nn import functional
 

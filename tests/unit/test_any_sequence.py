@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booru_tagger.journal import Journal
-from booru_tagger.undo import untag
+from booru_tagger.runner.undo import untag
 from booru_tagger.writers.registry import make_writer
 from tests.hands import HANDS
 from tests.journaling import KilledError, write_tags

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
-from booru_tagger.models import store
 from booru_tagger.models.bundle import Bundle, View
 from booru_tagger.models.session import Session
+from booru_tagger.models.store import local
 from tests.bundles import Graph, make_bundle, read_manifest, write_manifest
 
 MANIFEST = "manifest.json"
@@ -179,35 +179,35 @@ def test_the_fingerprint_follows_what_decides_results(bundle: Path) -> None:
 def test_a_model_is_found_by_folder_manifest_and_zip(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(local, "cache_folder", lambda: tmp_path / "cache")
     expected = Bundle.load(bundle).fingerprint
     archive = zipped(bundle, tmp_path / "tiny.zip")
     for model in (bundle, str(bundle), bundle / MANIFEST, archive, str(archive)):
-        assert store.open_bundle(model).fingerprint == expected
+        assert local.open_bundle(model).fingerprint == expected
 
 
 def test_what_is_not_found_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model 'nowhere': give 'default', a folder .* or a zip file"):
-        store.open_bundle("nowhere")
+        local.open_bundle("nowhere")
     (tmp_path / "a.zip").write_text("no zip")
     with pytest.raises(ModelError, match=r"a\.zip: not a zip file"):
-        store.open_bundle(tmp_path / "a.zip")
+        local.open_bundle(tmp_path / "a.zip")
 
 
 def test_a_missing_shipped_model_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "SHIPPED", tmp_path)
+    monkeypatch.setattr(local, "SHIPPED", tmp_path)
     with pytest.raises(ModelError, match="reinstall booru-tagger, or name a model"):
-        store.open_bundle("default")
+        local.open_bundle("default")
 
 
 def test_the_default_is_the_shipped_model(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "SHIPPED", tiny_bundle)
-    assert store.open_bundle("default").name == "tiny"
+    monkeypatch.setattr(local, "SHIPPED", tiny_bundle)
+    assert local.open_bundle("default").name == "tiny"
 
 
 def test_the_cache_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert "booru-tagger" in store.cache_folder().parts
+    assert "booru-tagger" in local.cache_folder().parts
 
 
 def zipped(
@@ -223,25 +223,25 @@ def zipped(
 
 def test_unpacking_is_done_once_and_repairs_itself(bundle: Path, tmp_path: Path) -> None:
     archive, cache = zipped(bundle, tmp_path / "tiny.zip"), tmp_path / "cache"
-    folder = store.unpack(archive, cache)
+    folder = local.unpack(archive, cache)
     before = (folder / "detector.onnx").stat().st_mtime_ns
-    assert store.unpack(archive, cache) == folder
+    assert local.unpack(archive, cache) == folder
     assert (folder / "detector.onnx").stat().st_mtime_ns == before
     (folder / "detector.onnx").write_bytes(b"rubbish")
-    Bundle.load(store.unpack(archive, cache)).verify()
+    Bundle.load(local.unpack(archive, cache)).verify()
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
 def test_unpacking_in_several_threads_at_once(bundle: Path, tmp_path: Path) -> None:
     archive, cache = zipped(bundle, tmp_path / "tiny.zip"), tmp_path / "cache"
     with ThreadPoolExecutor(4) as pool:
-        folders = set(pool.map(lambda _: store.unpack(archive, cache), range(8)))
+        folders = set(pool.map(lambda _: local.unpack(archive, cache), range(8)))
     assert len(folders) == 1 and list(cache.iterdir()) == list(folders)
 
 
 def test_a_zip_with_a_top_folder(bundle: Path, tmp_path: Path) -> None:
     archive = zipped(bundle, tmp_path / "tiny.zip", lambda name: f"tiny/{name}")
-    Bundle.load(store.unpack(archive, tmp_path / "cache")).verify()
+    Bundle.load(local.unpack(archive, tmp_path / "cache")).verify()
 
 
 def test_path_tricks_write_nothing(bundle: Path, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_path_tricks_write_nothing(bundle: Path, tmp_path: Path) -> None:
     archive = zipped(bundle, tmp_path / "tiny.zip", extra=extra)
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr(link, "/etc/passwd")
-    folder = store.unpack(archive, tmp_path / "cache" / "deep")
+    folder = local.unpack(archive, tmp_path / "cache" / "deep")
     assert sorted(path.name for path in folder.iterdir()) == [
         "detector.onnx",
         MANIFEST,
@@ -285,7 +285,7 @@ def test_a_bad_zip_leaves_nothing_behind(bundle: Path, tmp_path: Path, damage: s
     if damage == "cut":
         archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(ModelError, match=message):
-        store.unpack(archive, tmp_path / "cache")
+        local.unpack(archive, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*")) and not list((tmp_path / "cache").glob(".*"))
 
 

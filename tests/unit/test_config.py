@@ -13,7 +13,7 @@ from booru_tagger.config.settings import CATEGORIES, THRESHOLDS
 from booru_tagger.config.toml import literal, show, template
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Limits
-from booru_tagger.tagger import THRESHOLDS as TAGGER_THRESHOLDS
+from booru_tagger.tagging.tagger import THRESHOLDS as TAGGER_THRESHOLDS
 from booru_tagger.vocab import CATEGORIES as VOCAB_CATEGORIES
 
 

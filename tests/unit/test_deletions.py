@@ -9,7 +9,7 @@ import pytest
 
 from booru_tagger.journal import Journal
 from booru_tagger.runner import Output
-from booru_tagger.undo import untag
+from booru_tagger.runner.undo import untag
 from booru_tagger.writers.base import TagReader, Written
 from booru_tagger.writers.naming import Naming
 from booru_tagger.writers.registry import make_writer

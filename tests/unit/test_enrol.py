@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from booru_tagger.enrol import Details, adding, edit, enrol, importing, read
-from booru_tagger.enrol import keeping as keeping_module
+from booru_tagger.enrol import Details, adding, edit, enrol, gallery_file, importing, read
 from booru_tagger.enrol.majority import find_majority
 from booru_tagger.enrol.names import near_names
 from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from tests.bundles import RGB, Painted, make_bundle, paint
 
 RED: RGB = (235, 20, 30)
@@ -335,7 +334,7 @@ def test_nothing_is_dropped_where_no_copy_can_be_kept(
     def full(target: Path, data: bytes) -> None:
         raise OutputError(f"{target}: no space left")
 
-    monkeypatch.setattr(keeping_module, "replace_file", full)
+    monkeypatch.setattr(gallery_file, "replace_file", full)
     with pytest.raises(OutputError, match=r"g\.json\.bak: no space left"):
         edit(path, lambda gallery: (gallery or EMPTY).without({"a"}))
     assert path.read_bytes() == before

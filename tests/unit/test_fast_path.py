@@ -15,7 +15,7 @@ from PIL import Image
 
 from booru_tagger.imaging import Picture, decode_picture
 from booru_tagger.parallel import ThreadExecutor
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
 from tests.bundles import Painted, paint
 from tests.pictures import encoded

@@ -14,8 +14,8 @@ from PIL import Image
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import decode_picture
-from booru_tagger.models.foreign import ForeignTagger
 from booru_tagger.models.formats import FORMATS, find_format, prepare
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.labels import label
 from booru_tagger.models.formats.prepare import prepare as prepared
 from tests import taggers

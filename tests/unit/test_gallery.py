@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from booru_tagger.derive import Rules
 from booru_tagger.errors import ModelError
 from booru_tagger.models.bundle import Bundle, Label
 from booru_tagger.models.gallery import Enrolled, Gallery, Matching, dump, load, open_gallery, parse
-from booru_tagger.models.gallery import opening as opening_module
+from booru_tagger.models.gallery import stored as stored_module
 from booru_tagger.models.gallery.matching import leave_one_out
 from booru_tagger.models.recogniser import Recognition
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.rules import Rules
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 from tests.bundles import make_bundle
 
@@ -350,7 +350,7 @@ def test_the_users_own_gallery_is_used_where_there_is_one(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "own.json"
-    monkeypatch.setattr(opening_module, "default_path", lambda: path)
+    monkeypatch.setattr(stored_module, "default_path", lambda: path)
     assert Tagger(tiny_bundle).gallery is None
     path.write_bytes(dump(fitting(tiny_bundle, person("mine", around(0, 3, 0.1, dimension=9)))))
     tagger = Tagger(tiny_bundle)

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import MissingExtraError, ModelError
-from booru_tagger.models import hub as hub_module
-from booru_tagger.models import places, store
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.catalogue import CATALOGUE
-from booru_tagger.models.foreign import ForeignTagger
-from booru_tagger.models.hub import Hub, hub_id
-from booru_tagger.models.places import HubId
-from booru_tagger.models.records import FILE_RECORD, read_record
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
+from booru_tagger.models.model_record import FILE_RECORD, read_record
+from booru_tagger.models.store import hub as hub_module
+from booru_tagger.models.store import local, model_folders
+from booru_tagger.models.store.catalogue import CATALOGUE
+from booru_tagger.models.store.hub import Hub, hub_id
+from booru_tagger.models.store.model_folders import HubId
 from tests import taggers
 from tests.bundles import make_bundle
 from tests.hub import COMMIT, FakeHub, Repository, running
@@ -42,7 +42,7 @@ def fake(wd_files: dict[str, bytes]) -> Iterator[FakeHub]:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(places, "_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr(model_folders, "_root", lambda: tmp_path / "cache")
     return tmp_path / "cache" / "models"
 
 
@@ -58,10 +58,10 @@ def test_a_pulled_tagger_is_ready_to_use(fake: FakeHub, cache: Path, wd_files: d
     record = read_record(pulled.folder)
     assert record and record.source == f"hf:{NAME}@{COMMIT}" and record.licence == "apache-2.0"
     assert record.files["model.onnx"].bytes == len(wd_files["model.onnx"])
-    tagger = store.open_model("wd-vit-tagger-v3")
+    tagger = local.open_model("wd-vit-tagger-v3")
     assert isinstance(tagger, ForeignTagger) and tagger.name == "wd-vit-tagger-v3"
-    assert store.open_model(f"hf:{NAME}").folder == pulled.folder  # type: ignore[union-attr]
-    store.verify("wd-vit-tagger-v3")
+    assert local.open_model(f"hf:{NAME}").folder == pulled.folder  # type: ignore[union-attr]
+    local.verify("wd-vit-tagger-v3")
     size = len(wd_files["model.onnx"])
     assert seen[-2][0] == "model.onnx" or ("model.onnx", size, size) in seen
     assert {name for name, _ in fake.downloads()} == {"model.onnx", "selected_tags.csv"}
@@ -95,10 +95,10 @@ def test_a_newer_commit_takes_the_place_of_the_older(fake: FakeHub, cache: Path)
 def test_a_revision_has_a_place_of_its_own(fake: FakeHub, cache: Path) -> None:
     pulled = Hub(fake.address).pull(HubId(NAME, "", "v1.0"))
     assert pulled.folder.name == "SmilingWolf--wd-vit-tagger-v3@v1.0"
-    assert store.locate(f"hf:{NAME}@v1.0") == pulled.folder
+    assert local.locate(f"hf:{NAME}@v1.0") == pulled.folder
     with pytest.raises(ModelError, match="not on this machine"):
-        store.locate(f"hf:{NAME}")
-    assert [model.name for model in store.stored()] == [f"hf:{NAME}@v1.0"]
+        local.locate(f"hf:{NAME}")
+    assert [model.name for model in local.stored()] == [f"hf:{NAME}@v1.0"]
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -108,11 +108,11 @@ def test_a_broken_download_goes_on_where_it_stopped(fake: FakeHub, cache: Path, 
         Hub(fake.address).pull(WD)
     assert not (cache / "SmilingWolf--wd-vit-tagger-v3@main").exists()
     with pytest.raises(ModelError, match="not on this machine"):
-        store.open_model("wd-vit-tagger-v3")
+        local.open_model("wd-vit-tagger-v3")
     assert Hub(fake.address).pull(WD).fresh
     spans = [span for name, span in fake.downloads() if name == "model.onnx"]
     assert spans == ["", "bytes=1000-"]
-    store.verify("wd-vit-tagger-v3")
+    local.verify("wd-vit-tagger-v3")
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "selected_tags.csv"])
@@ -139,7 +139,7 @@ def test_a_folder_of_a_repository(wd_files: dict[str, bytes], tmp_path: Path) ->
     with running({"cella110n/cl_tagger": Repository({**files, "README.md": b""})}) as fake:
         pulled = Hub(fake.address).pull(hub_id("cl_tagger_1_02"))
         assert pulled.record.name == "cl_tagger_1_02"
-        assert ForeignTagger(store.locate("cl_tagger_1_02")).format.name == "cl"
+        assert ForeignTagger(local.locate("cl_tagger_1_02")).format.name == "cl"
         with pytest.raises(ModelError, match=r"its top folder holds README\.md\. A folder of a repository"):
             Hub(fake.address).pull(HubId("cella110n/cl_tagger"))
 
@@ -149,7 +149,7 @@ def test_a_bundle_on_a_hub(tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     with running({"someone/tiny": Repository(files, licence=None)}) as fake:
         Hub(fake.address).pull(HubId("someone/tiny"))
-        opened = store.open_bundle("hf:someone/tiny")
+        opened = local.open_bundle("hf:someone/tiny")
         assert isinstance(opened, Bundle) and opened.name == "tiny"
         del fake.repositories["someone/tiny"].files["detector.onnx"]
         fake.repositories["someone/tiny"].commit = "e" * 40
@@ -220,7 +220,7 @@ def test_ids_are_read_and_written(text: str, hub: HubId) -> None:
 )
 def test_what_is_no_id(text: str) -> None:
     with pytest.raises(ModelError, match="is not a model on a hub"):
-        store.open_model(text)
+        local.open_model(text)
 
 
 def test_the_catalogue_s_ids_and_names_are_of_one_kind() -> None:
@@ -241,7 +241,7 @@ def test_a_record_is_checked(fake: FakeHub) -> None:
     path.write_text(json.dumps({**data, "schema": 9}))
     with pytest.raises(ModelError, match="reads schema 1"):
         read_record(folder)
-    assert next(iter(store.stored())).problem
+    assert next(iter(local.stored())).problem
     path.write_text("{")
     with pytest.raises(ModelError, match="not valid JSON"):
         read_record(folder)

@@ -8,9 +8,9 @@ import pytest
 
 from booru_tagger.colors import Part
 from booru_tagger.errors import ConfigError
-from booru_tagger.implications import Implication, colour_tag, extended, read_implications
 from booru_tagger.models.bundle import Label
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.implications import Implication, colour_tag, extended, read_implications
+from booru_tagger.tagging.tagger import Tagger
 from tests.bundles import Painted, paint
 
 HEADER = "tag,series,hair,eyes,implied\n"

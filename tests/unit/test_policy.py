@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.policy import Policy
+from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import Tag
 
 MIKU = Tag("hatsune_miku", "character", 0.97, "recogniser")

@@ -22,13 +22,12 @@ from booru_tagger.errors import (
 )
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor
-from booru_tagger.policy import Policy
 from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, Report, attempt, run
 from booru_tagger.runner.report import MOST_FAILURES
+from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import PictureError, Tag, TagResult
 from booru_tagger.writers.base import Job, Written
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.txt import TxtWriter
 
 TAGS = (Tag("aqua_hair", "general", 0.9, "measured"), Tag("hatsune_miku", "character", 0.9, "recogniser"))

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from booru_tagger import sources
-from booru_tagger.sources import (
+from booru_tagger.sources.listed import (
     Walk,
+    failure,
     from_list,
     from_manifest,
     from_paths,
@@ -222,7 +222,7 @@ def test_a_list_says_when_it_is_about_to_wait() -> None:
 
 
 def test_a_failure_names_its_path() -> None:
-    result = sources.failure(Path("x/y"), "kind", "reason")
+    result = failure(Path("x/y"), "kind", "reason")
     assert result.error is not None
     assert (result.path, result.error.message) == (os.path.join("x", "y"), f"{Path('x/y')}: reason")  # noqa: PTH118
 

@@ -16,7 +16,6 @@ from PIL import Image
 
 import booru_tagger
 from booru_tagger import TagResult, imaging, tag_paths
-from booru_tagger import tagger as tagger_module
 from booru_tagger.errors import (
     BooruTaggerError,
     ConfigError,
@@ -25,7 +24,8 @@ from booru_tagger.errors import (
     UnreadableImageError,
 )
 from booru_tagger.imaging import Limits, Picture
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging import tagger as tagger_module
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, ScoredTag
 from tests.bundles import WHO, Painted, make_bundle, paint
 from tests.pictures import turned
@@ -301,7 +301,7 @@ def test_a_damaged_model_is_said_before_the_first_picture(tmp_path: Path) -> Non
 def test_the_default_model_is_used_without_a_tagger(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("booru_tagger.models.store.SHIPPED", tiny_bundle)
+    monkeypatch.setattr("booru_tagger.models.store.local.SHIPPED", tiny_bundle)
     (result,) = tag_paths([saved(tmp_path / "a.png")])
     assert result.model == "tiny 1" and len(result.faces) == 2
 
@@ -357,7 +357,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_the_example_runs(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import runpy
 
-    monkeypatch.setattr("booru_tagger.models.store.SHIPPED", tiny_bundle)
+    monkeypatch.setattr("booru_tagger.models.store.local.SHIPPED", tiny_bundle)
     example = Path(__file__).parents[2] / "examples" / "library_use.py"
     monkeypatch.setattr(sys, "argv", [str(example), str(saved(tmp_path / "a.png")), "missing.png"])
     runpy.run_path(str(example), run_name="__main__")

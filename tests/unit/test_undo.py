@@ -10,10 +10,9 @@ import pytest
 
 from booru_tagger.errors import OutputError
 from booru_tagger.journal import Journal
-from booru_tagger.sources import Walk
-from booru_tagger.undo import Undoing, untag, written_for
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.runner.undo import Undoing, untag, written_for
+from booru_tagger.sources.listed import Walk
+from booru_tagger.writers.naming import Naming, WriterOptions
 from tests.journaling import KilledError, write_tags
 
 

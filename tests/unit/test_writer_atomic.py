@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import OutputError
-from booru_tagger.writers import atomic
-from booru_tagger.writers.atomic import Change, ChangedMeanwhileError, replace_file, revise, sweep
-from booru_tagger.writers.locking import locked
+from booru_tagger.files import replace
+from booru_tagger.files.locking import locked
+from booru_tagger.files.replace import output_error, replace_file, sweep
+from booru_tagger.writers.atomic import Change, ChangedMeanwhileError, revise
 from tests.writing import leftovers
 
 
@@ -151,13 +152,13 @@ def test_kill_in_the_middle_leaves_the_old_content(tmp_path: Path) -> None:
     target.write_bytes(b"old")
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from booru_tagger.writers.atomic import replace_file\n"
+        "from booru_tagger.files.replace import replace_file\n"
         "replace_file(Path(sys.argv[1]), b'new', last_look=lambda: os.kill(os.getpid(), signal.SIGKILL))"
     )
     assert subprocess.run([sys.executable, "-c", script, target], check=False).returncode == -9
     assert target.read_bytes() == b"old"
     assert len(leftovers(tmp_path)) == 1
-    atomic._swept.discard(tmp_path)
+    replace._swept.discard(tmp_path)
     replace_file(target, b"new")
     assert leftovers(tmp_path) == []
 
@@ -200,5 +201,5 @@ def test_lock_keeps_threads_apart(tmp_path: Path) -> None:
 
 
 def test_unknown_errors_speak_for_themselves() -> None:
-    error = atomic.output_error(Path("a"), OSError(errno.EIO, "Input/output error"))
+    error = output_error(Path("a"), OSError(errno.EIO, "Input/output error"))
     assert str(error) == "a: cannot be written: Input/output error"

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence, PngImagePlugin
 
 from booru_tagger.errors import MissingExtraError, OutputError
 from booru_tagger.types import Box
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.registry import make_writer
 from tests.pictures import turned
 from tests.writing import draw, job, leftovers, needs_exiv2, tags

@@ -14,8 +14,7 @@ from booru_tagger.errors import OutputError
 from booru_tagger.types import TagResult
 from booru_tagger.writers.json_sidecar import JsonWriter
 from booru_tagger.writers.json_text import array_layout, dumps, object_layout
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from tests.writing import job
 
 VALUES = st.recursive(

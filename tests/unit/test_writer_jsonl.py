@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from booru_tagger.errors import OutputError
+from booru_tagger.files.locking import locked
 from booru_tagger.writers.jsonl import JsonlWriter
-from booru_tagger.writers.locking import locked
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from tests.writing import job, leftovers
 
 

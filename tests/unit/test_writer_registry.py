@@ -14,8 +14,7 @@ import pytest
 from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.writers import registry
 from booru_tagger.writers.base import TagReader, Writer
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import GROUP, check_writers, make_writer, writer_names
 from tests.writing import job
 

@@ -13,8 +13,7 @@ from booru_tagger.errors import OutputError
 from booru_tagger.types import Tag, TagResult
 from booru_tagger.writers.base import CREATED, Job
 from booru_tagger.writers.hydrus import HydrusWriter
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.txt import TxtWriter
 from tests.writing import job, tags
 

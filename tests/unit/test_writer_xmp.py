@@ -20,7 +20,7 @@ from PIL import Image
 from booru_tagger.errors import OutputError
 from booru_tagger.types import Box, CharacterMatch, FaceResult, TagResult
 from booru_tagger.writers.base import MARK, Job, plain
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.regions import Region, orientation, stored
 from booru_tagger.writers.xml_text import XmlError, parse
 from booru_tagger.writers.xmp import XmpWriter

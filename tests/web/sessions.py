@@ -7,16 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from booru_tagger.album import Album
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import SerialExecutor
-from booru_tagger.policy import Policy
-from booru_tagger.reviews import Band, Reviewer
+from booru_tagger.review.face_cache import Album
+from booru_tagger.review.verdicts import Band, Reviewer
 from booru_tagger.runner import Output, run
 from booru_tagger.server.review import Session, Tools
-from booru_tagger.tagger import Tagger
-from booru_tagger.writers.naming import Naming
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import make_writer
 from tests.bundles import RGB, Painted, paint
 

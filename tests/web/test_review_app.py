@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from booru_tagger.journal import Journal
 from booru_tagger.models.gallery import load
 from booru_tagger.server.review import make_app
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.tagger import Tagger
 from tests.bundles import Painted
 from tests.web.sessions import Desk, open_desk, paint_all, unsure
 

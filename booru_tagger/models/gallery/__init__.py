@@ -1,8 +1,7 @@
 """Characters that a user enrolled: what is known of each, and how a new face is compared with them."""
 
 from booru_tagger.models.gallery.matching import Matching
-from booru_tagger.models.gallery.opening import open_gallery, require
-from booru_tagger.models.gallery.stored import default_path, dump, load, parse
+from booru_tagger.models.gallery.stored import default_path, dump, load, open_gallery, parse, require
 from booru_tagger.models.gallery.values import Enrolled, Gallery, Match
 
 __all__ = [

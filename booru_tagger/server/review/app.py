@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from booru_tagger.album import Album
 from booru_tagger.errors import BooruTaggerError, DataError
+from booru_tagger.review.face_cache import Album
 from booru_tagger.server.review.details import details
 from booru_tagger.server.review.guard import Guard
 from booru_tagger.server.review.images import Images, Warming

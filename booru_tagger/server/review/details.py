@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from booru_tagger.derive import CANDIDATES
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.provenance import provenance
-from booru_tagger.reviews import SOURCE
+from booru_tagger.review.verdicts import SOURCE
+from booru_tagger.runner.provenance import provenance
 from booru_tagger.server.review.session import Session
 from booru_tagger.server.review.values import Head, Shot
+from booru_tagger.tagging.rules import CANDIDATES
 from booru_tagger.types import ScoredTag
 
 SAMPLES = 4

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from booru_tagger.album import EXPAND, Album, Cutout, jpeg_of
-from booru_tagger.contact import cut_face, longest_needed
+from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import read_picture
+from booru_tagger.review.face_cache import EXPAND, Album, Cutout, jpeg_of
 from booru_tagger.server.review.session import Session
 from booru_tagger.server.review.values import Head, Shot
 

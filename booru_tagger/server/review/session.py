@@ -14,16 +14,16 @@ from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.imaging import Floats, read_picture
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import Tagged
-from booru_tagger.likeness import Shelf
-from booru_tagger.policy import Policy
-from booru_tagger.reviews import SAME_FACE, Reviewer, matching, tell, untold
+from booru_tagger.review.similarity import Shelf
+from booru_tagger.review.verdicts import SAME_FACE, Reviewer, matching, tell, untold
 from booru_tagger.runner import rewrite
 from booru_tagger.server.review.values import Head, Shot
-from booru_tagger.tagger import Tagger
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult, Verdict, VerdictKind
 from booru_tagger.vocab import normalise, problem
 from booru_tagger.writers.base import Writer
-from booru_tagger.writers.options import WriterOptions
+from booru_tagger.writers.naming import WriterOptions
 
 MOST_UNDO = 1_000
 LEAST_BOX = 4.0

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from booru_tagger.policy import Policy
 from booru_tagger.server.tagging.forms import Wishes
+from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import TagResult
 from booru_tagger.vocab import RATING
 

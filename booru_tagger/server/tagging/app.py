@@ -19,12 +19,11 @@ from starlette.routing import Route
 
 from booru_tagger.errors import BooruTaggerError, ImageError, TooLargeImageError
 from booru_tagger.server.tagging.answers import caption, evaluation, table
-from booru_tagger.server.tagging.bounds import Bounds
 from booru_tagger.server.tagging.forms import Upload, read_encoded, read_form, read_json
 from booru_tagger.server.tagging.gate import Gate
 from booru_tagger.server.tagging.metrics import CONTENT_TYPE, Metrics
 from booru_tagger.server.tagging.openapi import document
-from booru_tagger.server.tagging.pool import BusyError, LateError, Pool
+from booru_tagger.server.tagging.pool import Bounds, BusyError, LateError, Pool
 from booru_tagger.types import PictureError, TagResult
 
 RETRY_SECONDS = 2

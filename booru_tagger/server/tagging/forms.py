@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from booru_tagger.server.tagging.bounds import Bounds
+from booru_tagger.server.tagging.pool import Bounds
 
 THRESHOLD, LIMIT = 0.1, 50
 """What danbooru/autotagger does unless it is told otherwise."""

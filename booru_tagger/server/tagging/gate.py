@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from booru_tagger.server.tagging.bounds import Bounds
 from booru_tagger.server.tagging.metrics import Metrics
+from booru_tagger.server.tagging.pool import Bounds
 
 OPEN = frozenset({"/healthz"})
 """Addresses that need no token: whoever watches over the server need not know it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from booru_tagger.server.tagging.bounds import Bounds
+from booru_tagger.server.tagging.pool import Bounds
 
 _ERROR = {
     "type": "object",

@@ -1,14 +1,29 @@
-"""Pictures of all requests in one short queue, before as many threads as there are cores."""
+"""Pictures of all requests in one short queue, before as many threads as there are cores, and its bounds."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.server.tagging.bounds import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """``body``: bytes of one request. ``files``: pictures in it. ``jobs``: pictures tagged at once.
+    ``waiting``: pictures that may wait for that; with more, the server says that it is busy. ``seconds``: for
+    a request to arrive, and for its answer to be found.
+    """
+
+    body: int = 50_000_000
+    files: int = 32
+    jobs: int = 1
+    waiting: int = 64
+    seconds: float = 60.0
+
 
 T = TypeVar("T")
 

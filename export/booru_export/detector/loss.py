@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from booru_export.nets import STRIDE
+from booru_export.training.nets import STRIDE
 
 SPREAD = 0.16
 """Standard deviation of a head's blob on the heat map, as a share of the head's mean side."""

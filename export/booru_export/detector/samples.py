@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from booru_export.augment import photometric
-from booru_export.dataset import Scene
+from booru_export.data.tables import Scene
+from booru_export.training.augment import photometric
 from booru_tagger.imaging import PAD_VALUE, Pixels, read_picture
 from booru_tagger.types import Box
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from booru_export.dataset import Scene
+from booru_export.data.tables import Scene
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Picture, read_picture
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.detector import Detector
-from booru_tagger.models.nms import suppress
+from booru_tagger.models.detector import Detector, suppress
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box, Face
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from booru_export.detector.loss import targets
 from booru_export.detector.samples import LoadedScene, Sampler
-from booru_export.recipe import DetectorRecipe
+from booru_export.training.recipe import DetectorRecipe
 
 Batch: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """Pictures as bytes ``(N, S, S, 3)``, and what :func:`booru_export.detector.loss.targets` makes of them."""

@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from booru_export.dataset import read_scenes
+from booru_export.data.splits import split_scenes
+from booru_export.data.tables import read_scenes
 from booru_export.detector.loss import detector_loss
 from booru_export.detector.samples import LoadedScene, from_image, load_scene
 from booru_export.detector.stream import Stream
-from booru_export.device import CPU, Device
 from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
-from booru_export.metrics import Detections, match
-from booru_export.nets import STRIDE, HeadDetector
-from booru_export.recipe import DetectorRecipe, from_table
-from booru_export.splits import split_scenes
+from booru_export.evaluation.metrics import Detections, match
+from booru_export.training.device import CPU, Device
+from booru_export.training.nets import STRIDE, HeadDetector
+from booru_export.training.recipe import DetectorRecipe, from_table
 from booru_tagger.imaging import Normalisation, Pixels, letterbox, read_picture
-from booru_tagger.models.nms import suppress
+from booru_tagger.models.detector import suppress
 from booru_tagger.types import Box, Face
 
 NORMALISATION = Normalisation()
@@ -76,7 +76,7 @@ def drawn_scenes(count: int) -> list[LoadedScene]:
 
 
 class DetectorTask:
-    """Feeds, scores and evaluates a detector; see :class:`booru_export.train.Task`."""
+    """Feeds, scores and evaluates a detector; see :class:`booru_export.training.loop.Task`."""
 
     def __init__(
         self,

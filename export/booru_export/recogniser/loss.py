@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from booru_export.nets import FaceNet
 from booru_export.recogniser.samples import UNLABELLED, Batch
+from booru_export.training.nets import FaceNet
 
 Answer: TypeAlias = tuple[Tensor, Tensor, Tensor]
 """Embeddings, logits of hair, logits of eyes: what a :class:`FaceNet` says of a batch."""

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from booru_export import augment
-from booru_export.canon import EYES, HAIR, SHADES, Canon
-from booru_export.dataset import FaceItem, Scene
+from booru_export.data.canon import EYES, HAIR, SHADES, Canon
+from booru_export.data.tables import FaceItem, Scene
 from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
-from booru_export.recipe import RecogniserRecipe
+from booru_export.training import augment
+from booru_export.training.recipe import RecogniserRecipe
 from booru_tagger.imaging import Pixels, crop, fit, read_picture, square_around
 from booru_tagger.types import Box
 

@@ -11,14 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from booru_export.augment import TURNS
-from booru_export.canon import EYES, HAIR, read_canon
-from booru_export.checkpoint import read_checkpoint
-from booru_export.dataset import read_faces, read_scenes
-from booru_export.device import CPU, Device
-from booru_export.metrics import auroc, macro
-from booru_export.nets import FaceNet
-from booru_export.recipe import RecogniserRecipe, from_table
+from booru_export.data.canon import EYES, HAIR, read_canon
+from booru_export.data.splits import split_faces, split_scenes
+from booru_export.data.tables import read_faces, read_scenes
+from booru_export.evaluation.metrics import auroc, macro
 from booru_export.recogniser.loss import identity_logits, recogniser_loss, teaching_loss
 from booru_export.recogniser.samples import (
     STORED_EXPAND,
@@ -31,7 +27,11 @@ from booru_export.recogniser.samples import (
     load_heads,
     whole,
 )
-from booru_export.splits import split_faces, split_scenes
+from booru_export.training.augment import TURNS
+from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.device import CPU, Device
+from booru_export.training.nets import FaceNet
+from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
 
 MARGIN_STEPS = 500
@@ -49,7 +49,7 @@ def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
         "dropout": recipe.dropout,
     }
     if recipe.backbone:
-        from booru_export.backbones import BackboneNet  # torchvision takes a second to import
+        from booru_export.training.backbones import BackboneNet  # torchvision takes a second to import
 
         return BackboneNet(recipe.backbone, **sizes)
     return FaceNet(recipe.widths, recipe.blocks, **sizes)
@@ -58,7 +58,7 @@ def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
 def _start(net: FaceNet, recipe: RecogniserRecipe) -> FaceNet:
     """Give a fresh net the weights that its recipe names."""
     if recipe.initial:
-        from booru_export.backbones import BackboneNet, start_from
+        from booru_export.training.backbones import BackboneNet, start_from
 
         if not isinstance(net, BackboneNet):
             raise DataError("'initial' weights are for a backbone: name one in the recipe")
@@ -75,7 +75,7 @@ def from_checkpoint(state: dict[str, Any]) -> FaceNet:
 
 
 class RecogniserTask:
-    """Feeds, scores and evaluates a recogniser; see :class:`booru_export.train.Task`."""
+    """Feeds, scores and evaluates a recogniser; see :class:`booru_export.training.loop.Task`."""
 
     def __init__(
         self,

@@ -1,0 +1,55 @@
+"""Where the journal lives, and how it names files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_MANY = 65_536
+SEPARATOR = os.sep.encode()
+
+
+def default_path() -> Path:
+    """The journal in the user's state folder."""
+    return platformdirs.user_state_path("booru-tagger", appauthor=False) / "journal.sqlite3"
+
+
+def path_of(key: bytes) -> Path:
+    return Path(os.fsdecode(key))
+
+
+def prefix_of(folder: Path) -> bytes:
+    """What the keys of all files below ``folder`` begin with."""
+    return os.fsencode(os.path.realpath(folder)).rstrip(SEPARATOR) + SEPARATOR
+
+
+class Keys:
+    """Turns paths into the names under which the journal knows files.
+
+    A key is absolute, with the links in its folder resolved, so that a file has one key however it is
+    reached; the file's own link is kept, for a sidecar stands beside the link. It is bytes, because a name on
+    disk need not be valid UTF-8.
+    """
+
+    def __init__(self) -> None:
+        self._folders: dict[str, tuple[int, int, str]] = {}
+
+    def __call__(self, path: Path) -> bytes:
+        folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the file
+        return os.fsencode(os.path.join(self._real(folder), name))  # noqa: PTH118
+
+    def _real(self, folder: str) -> str:
+        try:
+            status = os.stat(folder)  # noqa: PTH116
+        except OSError:
+            return os.path.realpath(folder)
+        known = self._folders.get(folder)
+        # A link that was bent elsewhere leads to another inode.
+        if known is None or known[:2] != (status.st_dev, status.st_ino):
+            if len(self._folders) >= _MANY:
+                self._folders.clear()
+            known = (status.st_dev, status.st_ino, os.path.realpath(folder))
+            self._folders[folder] = known
+        return known[2]

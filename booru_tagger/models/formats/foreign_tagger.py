@@ -1,0 +1,163 @@
+"""A tagger that other people trained: its folder, checked, and its scores for whole pictures."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from booru_tagger.errors import ModelError
+from booru_tagger.imaging import Floats, Pixels
+from booru_tagger.models.formats import Answer, Found, find_format
+from booru_tagger.models.formats.extras import refined
+from booru_tagger.models.formats.labels import read_labels
+from booru_tagger.models.formats.prepare import prepare
+from booru_tagger.models.formats.thresholds import Columns
+from booru_tagger.models.model_record import FILE_RECORD, ModelRecord, digest, read_record
+from booru_tagger.models.session import Session
+
+BATCH = 8
+"""Pictures in one run at most, where the model takes several."""
+_SLACK = 1e-3
+"""How far a probability may be off 0 to 1, for want of precision."""
+
+
+class ForeignTagger:
+    """A folder in one of the layouts of :mod:`booru_tagger.models.formats`. May be shared between threads.
+
+    Reading it takes the labels and the settings beside them, not the network, which is loaded on first use
+    or by :meth:`check`. A folder that came from a hub or an archive has a record of hashes, and its files
+    must be as recorded. Raises :class:`ModelError`.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 1, provider: str = "cpu") -> None:
+        found = found_in(folder)
+        if found is None:
+            raise ModelError(f"{folder}: no files of any tagger that is known; docs/models.md lists them")
+        self.folder = folder
+        self.record: ModelRecord | None = read_record(folder)
+        self.found: Found = found
+        self.format = refined(found.format, folder, folder / found.labels)
+        self.columns = Columns(read_labels(folder / found.labels, self.format, folder))
+        path = folder / found.model
+        self.session = Session(path, name=str(path), threads=threads, provider=provider)
+        self._answer: Answer | None = None
+        self._side = self.format.preparation.side
+        self._single = True
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return (
+            self.record.name if self.record is not None and self.record.name else self.folder.resolve().name
+        )
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The customary thresholds by category."""
+        return self.format.thresholds
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Changes with the network, the labels and all that is read beside them; 16 hexadecimal digits.
+
+        Every file is read for it, and compared with the record where there is one.
+        """
+        hashes = {name: digest(self.folder / name) for name in self.found.files}
+        if self.record is not None:
+            self.record.compare(self.folder, hashes)
+        decisive = {"files": hashes, "format": asdict(self.format)}
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+    def check(self) -> None:
+        """Load the network and compare its signature with the layout. Raises :class:`ModelError`."""
+        if self._answer is not None:
+            return
+        if self.record is not None:
+            _ = self.fingerprint
+        inputs, outputs = self.session.inputs, list(self.session.outputs)
+        shape = next(iter(inputs.values()), ())
+        if len(inputs) != 1 or len(shape) != 4:
+            self._fail(f"a {self.format.title} has one input with four dimensions", inputs)
+        nchw = self.format.preparation.layout == "nchw"
+        channels, sides = (shape[1], shape[2:]) if nchw else (shape[3], shape[1:3])
+        if isinstance(channels, int) and channels != 3:
+            place = "second" if nchw else "last"
+            self._fail(f"the three colours are the {place} dimension in a {self.format.title}", inputs)
+        fixed = {side for side in sides if isinstance(side, int)}
+        if len(fixed) > 1:
+            self._fail("the input is not square", inputs)
+        self._side = fixed.pop() if fixed else self.format.preparation.side
+        self._single = isinstance(shape[0], int)
+        self._answer = self._choose(outputs)
+
+    @property
+    def side(self) -> int:
+        """Side of the input in pixels. Loads the network."""
+        self.check()
+        return self._side
+
+    def scores(self, pictures: Sequence[Pixels]) -> list[Floats]:
+        """The probability of each column, for each upright RGB picture. Raises :class:`ModelError`."""
+        self.check()
+        how, step = self.format.preparation, 1 if self._single else BATCH
+        answers: list[Floats] = []
+        for start in range(0, len(pictures), step):
+            part = [prepare(pixels, self._side, how) for pixels in pictures[start : start + step]]
+            answers += list(self._run(np.stack(part)))
+        return answers
+
+    def _choose(self, outputs: Sequence[str]) -> Answer:
+        for answer in self.format.answers:
+            if answer.name in outputs or (not answer.name and answer.place < len(outputs)):
+                return answer
+        wanted = ", ".join(answer.name for answer in self.format.answers)
+        raise ModelError(
+            f"{self.session.name}: a {self.format.title} has an output called one of {wanted}; "
+            f"found {', '.join(outputs)}"
+        )
+
+    def _run(self, batch: Floats) -> Floats:
+        answer = self._answer
+        assert answer is not None  # check() chose it
+        outputs = self.session.run({next(iter(self.session.inputs)): batch})
+        values = outputs[answer.name] if answer.name else list(outputs.values())[answer.place]
+        expected = (len(batch), len(self.columns.labels))
+        if values.shape != expected:
+            raise ModelError(
+                f"{self.session.name}: the answer has the shape {values.shape}, but {self.found.labels} "
+                f"lists {expected[1]:,} labels; the two files are not of one model"
+            )
+        # A number that is none is no tag, before the sigmoid and after it.
+        scores = np.nan_to_num(values.astype(np.float32, copy=False), nan=-1e9 if answer.logits else 0.0)
+        if answer.logits:
+            return _sigmoid(scores)
+        if scores.min(initial=0) < -_SLACK or scores.max(initial=0) > 1 + _SLACK:
+            raise ModelError(
+                f"{self.session.name}: the answers of a {self.format.title} are probabilities, but these go "
+                f"from {scores.min():.3g} to {scores.max():.3g}; export the model with its sigmoid"
+            )
+        return np.clip(scores, 0, 1)
+
+    def _fail(self, expected: str, inputs: Mapping[str, tuple[int | str | None, ...]]) -> None:
+        found = ", ".join(f"{name} {list(shape)}" for name, shape in inputs.items())
+        raise ModelError(f"{self.session.name}: {expected}; found {found}")
+
+
+def found_in(folder: Path) -> Found | None:
+    """The layout of the files in a folder. Raises :class:`ModelError` where it cannot be listed."""
+    try:
+        names = [path.name for path in folder.iterdir() if path.is_file() and path.name != FILE_RECORD]
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be listed: {error.strerror or error}") from error
+    return find_format(names)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    """Without overflow at either end."""
+    return (0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))).astype(np.float32)

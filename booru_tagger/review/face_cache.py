@@ -1,0 +1,181 @@
+"""Faces cut out of their pictures, each with its embedding: made once, kept in the user's cache folder.
+
+The album can be lost or deleted at any time: it is then made again from the pictures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from PIL import Image
+
+from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
+from booru_tagger.imaging import Floats, read_picture, square_around
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import Box, FaceResult, TagResult
+
+SIDE = 160
+"""Side of a cut-out in pixels: sharp at 80 on a screen of double density."""
+EXPAND = 1.35
+"""Side of what is shown, in longer sides of the head box: the hair belongs to who it is."""
+MOST_BYTES = 1 << 30
+_QUALITY = 82
+_FORMAT = 1
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutout:
+    """A face as a JPEG file, and its embedding (a unit vector), where the model gives one."""
+
+    jpeg: bytes
+    embedding: Floats | None
+
+
+def default_path() -> Path:
+    return platformdirs.user_cache_path("booru-tagger", appauthor=False) / "faces.sqlite3"
+
+
+class Album:
+    """Cut-outs by picture and box. May be used from any thread.
+
+    Embeddings are of ``tagger``'s recogniser; another model's are made anew.
+    """
+
+    def __init__(self, path: Path, tagger: Tagger) -> None:
+        self._tagger = tagger
+        self._space = f"{_FORMAT}:{tagger.bundle.recogniser_sha256}".encode()
+        self._lock = threading.Lock()
+        self._connection = _open(path)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def find(self, picture: Path, boxes: Sequence[Box]) -> list[Cutout] | None:
+        """The cut-outs of these faces; ``None`` unless all of them are there, of the picture as it is now."""
+        keys = self._keys(picture, boxes)
+        if keys is None:
+            return None
+        found = []
+        for key in keys:
+            with self._lock:
+                row = self._connection.execute(
+                    "SELECT jpeg, embedding FROM cutouts WHERE key = ?", (key,)
+                ).fetchone()
+            if row is None:
+                return None
+            found.append(Cutout(row[0], None if row[1] is None else np.frombuffer(row[1], "<f4")))
+        return found
+
+    def make(self, picture: Path, result: TagResult, faces: Sequence[FaceResult]) -> list[Cutout]:
+        """Cut the faces out of the picture and keep them. Raises a subclass of :class:`ImageError`."""
+        if not faces:
+            return []
+        keys = self._keys(picture, [face.box for face in faces])  # before it is read: it may be replaced
+        spec = self._tagger.bundle.recogniser
+        sides = [longest_needed(result, faces, SIDE, EXPAND)]
+        if spec is not None:
+            sides.append(longest_needed(result, faces, spec.size, min(view.expand for view in spec.views)))
+        decoded = read_picture(picture, longest=max(sides), limits=self._tagger.limits)
+        boxes = [face.box for face in faces]
+        heads = boxes
+        if spec is not None and self._tagger.crops:  # there a box is the crop, which shows more than the head
+            heads = [square_around(box, 1 / spec.expand) for box in boxes]
+        answers = self._tagger.recognise(decoded, heads) if spec is not None else [None] * len(boxes)
+        made = [
+            Cutout(
+                jpeg_of(Image.fromarray(cut_face(decoded, box, SIDE, EXPAND))),
+                answer.embedding if answer is not None else None,
+            )
+            for box, answer in zip(boxes, answers, strict=True)
+        ]
+        if keys is not None:
+            self._keep(keys, made)
+        return made
+
+    def _keep(self, keys: Sequence[bytes], made: Sequence[Cutout]) -> None:
+        day = int(time.time()) // _DAY
+        rows = [(key, one.jpeg, _packed(one.embedding), day) for key, one in zip(keys, made, strict=True)]
+        with self._lock, contextlib.suppress(sqlite3.Error):  # no room: they are made again next time
+            self._connection.executemany("INSERT OR REPLACE INTO cutouts VALUES (?, ?, ?, ?)", rows)
+
+    def _keys(self, picture: Path, boxes: Sequence[Box]) -> list[bytes] | None:
+        try:
+            status = picture.stat()
+        except OSError:
+            return None
+        of_picture = hashlib.sha256(self._space)
+        of_picture.update(os.fsencode(os.path.abspath(picture)))  # noqa: PTH100 - a link is another name
+        of_picture.update(f"{status.st_size}:{status.st_mtime_ns}".encode())
+        keys = []
+        for box in boxes:
+            digest = of_picture.copy()
+            digest.update(repr(box.rounded()).encode())
+            keys.append(digest.digest())
+        return keys
+
+
+def jpeg_of(image: Image.Image, quality: int = _QUALITY) -> bytes:
+    """An RGB picture as a JPEG file."""
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality)
+    return stream.getvalue()
+
+
+def _packed(embedding: Floats | None) -> bytes | None:
+    return None if embedding is None else np.ascontiguousarray(embedding, "<f4").tobytes()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The album's file; begun anew where it is no such file, in memory where none can be had."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return _prepared(path)
+        except sqlite3.DatabaseError:
+            path.unlink()
+            return _prepared(path)
+    except (OSError, sqlite3.Error):
+        return _prepared(None)
+
+
+def _prepared(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10.0
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")  # it is only a cache
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS cutouts"
+            " (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, embedding BLOB, day INTEGER NOT NULL)"
+        )
+        _make_room(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_room(connection: sqlite3.Connection) -> None:
+    """Drop the older half where the album has grown too large."""
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    if pages * size > MOST_BYTES:
+        (count,) = connection.execute("SELECT count(*) FROM cutouts").fetchone()
+        connection.execute(
+            "DELETE FROM cutouts WHERE key IN (SELECT key FROM cutouts ORDER BY day LIMIT ?)", (count // 2,)
+        )
+        connection.execute("VACUUM")

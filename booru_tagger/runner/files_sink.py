@@ -1,0 +1,233 @@
+"""The only place that changes files: writers, with the journal that knows which tags are theirs."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from booru_tagger.errors import BooruTaggerError, OutputError
+from booru_tagger.journal import Entry, Journal, Mark, Ownership
+from booru_tagger.types import TagResult
+from booru_tagger.writers.base import Job, Writer, Written
+from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival
+from booru_tagger.writers.retrace import retrace
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_log = logging.getLogger(__name__)
+_INCOMPLETE = ""
+"""Fingerprint of a picture for which some writer failed: never asked for, so the picture is done again."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What became of one picture's files.
+
+    ``failures`` are those of single writers. ``fatal`` is set where writing more is in vain.
+    """
+
+    changed: list[Path] = field(default_factory=list)
+    failures: list[BooruTaggerError] = field(default_factory=list)
+    fatal: BooruTaggerError | None = None
+
+
+class Sink(Protocol):
+    """Where a run's results go: files, or a booru. Used from one thread."""
+
+    def is_done(self, picture: Path, /) -> bool:
+        """Whether an earlier run did all there is to do. Raises OutputError where no more can be done."""
+        ...
+
+    def keep(self, picture: Path, result: TagResult, /) -> Kept:
+        """Store ``result``. What goes wrong is in the answer."""
+        ...
+
+
+class Output:
+    """Hands results to writers, and tells the journal. To be used from one thread.
+
+    ``fingerprint`` stands for the model and all settings that shape what is written: a picture that the
+    journal has under another one is done again, and under ``force`` each is. Tags of ours
+    that a person took out stay out, unless ``respect_deletions`` is false.
+    """
+
+    def __init__(
+        self,
+        writers: Sequence[Writer],
+        naming: Naming,
+        *,
+        journal: Journal | None = None,
+        fingerprint: str = "",
+        force: bool = False,
+        respect_deletions: bool = True,
+    ) -> None:
+        self._writers = writers
+        self._naming = naming
+        self._journal = journal
+        self._fingerprint = fingerprint
+        self._force = force
+        self._respect_deletions = respect_deletions
+        may_collide = naming.scheme != "full" or naming.output is not None
+        self._looks_for_rivals = may_collide and any(_has_sidecars(writer, naming) for writer in writers)
+
+    def is_done(self, picture: Path) -> bool:
+        """Whether an earlier run did all there is to do. Raises OutputError where the journal is unusable."""
+        if self._journal is None:
+            return False
+        try:
+            fingerprint = self._fingerprint_for(picture)
+        except OutputError:  # no place for its sidecars; keep() will say so
+            return False
+        # Asked under force, too: the journal notes what the picture is like before it is read.
+        return self._journal.is_done(picture, fingerprint) and not self._force
+
+    def recall(self, picture: Path) -> TagResult | None:
+        """What an earlier run found in the picture, where the journal knows it."""
+        entry = self._journal.entry(picture) if self._journal is not None else None
+        if entry is None or entry.result is None:
+            return None
+        return replace(entry.result, path=str(picture))
+
+    def _fingerprint_for(self, picture: Path) -> str:
+        """In a mirrored tree the same picture may have to go to another place than last time."""
+        if self._naming.output is None:
+            return self._fingerprint
+        places = [str(writer.target(picture)) for writer in self._writers]
+        return hashlib.sha256("\0".join([self._fingerprint, *places]).encode("utf-8", "replace")).hexdigest()
+
+    def keep(self, picture: Path, result: TagResult) -> Kept:
+        """Write ``result`` with every writer. What goes wrong is in the answer."""
+        kept = Kept()
+        try:
+            if self._looks_for_rivals:
+                refuse_rival(picture, self._naming)
+            targets = {writer.name: writer.target(picture) for writer in self._writers}
+        except OutputError as error:
+            kept.failures.append(error)
+            return kept
+        try:
+            with self._turn(picture, [target for target in targets.values() if target is not None]):
+                written = self._write_all(picture, result, targets, kept)
+                if self._journal is not None:
+                    done = _INCOMPLETE if kept.failures else self._fingerprint_for(picture)
+                    self._journal.record(picture, done, result, written)
+        except OutputError as error:  # of the journal: without it we would lose track of whose the tags are
+            kept.failures.append(error)
+            kept.fatal = error
+        return kept
+
+    def _turn(self, picture: Path, targets: Sequence[Path]) -> AbstractContextManager[None]:
+        return nullcontext() if self._journal is None else self._journal.turn(picture, targets)
+
+    def _write_all(
+        self, picture: Path, result: TagResult, targets: dict[str, Path | None], kept: Kept
+    ) -> list[tuple[str, Written]]:
+        written = []
+        for writer in self._writers:
+            target = targets[writer.name]
+            if target is None or kept.fatal is not None:
+                continue
+            try:
+                job = self._job(picture, result, writer.name, target)
+                account = _write(writer, job, despite_deletions=not self._respect_deletions)
+            except BooruTaggerError as error:
+                kept.failures.append(error)
+                kept.fatal = error if _is_full(error) else None
+            else:
+                written.append((writer.name, account))
+                kept.changed += [account.target] if account.changed else []
+        return written
+
+    def _job(self, picture: Path, result: TagResult, writer: str, target: Path) -> Job:
+        if self._journal is None:
+            return Job(picture, result, result.tags)
+        mine: Ownership = self._journal.ownership(target, picture)
+        announce = partial(self._journal.announce, picture, writer)
+        return Job(picture, result, result.tags, mine.owned, mine.deleted, announce)
+
+
+def _write(writer: Writer, job: Job, *, despite_deletions: bool) -> Written:
+    """Writers come from other packages, too: a mistake in one must not end a run over ten thousand files."""
+    try:
+        return writer.write(_despite_deletions(writer, job) if despite_deletions else job)
+    except BooruTaggerError:
+        raise
+    except Exception as error:
+        _log.debug("unexpected error of the writer %s at %s", writer.name, job.picture, exc_info=True)
+        reason = f"{type(error).__name__}: {error}"
+        raise OutputError(
+            f"{job.picture}: unexpected error of the writer {writer.name!r} ({reason})"
+        ) from error
+
+
+class _CalledOffError(Exception):
+    """Keeps a writer from swapping its file in; holds what it would have done."""
+
+    def __init__(self, account: Written) -> None:
+        super().__init__()
+        self.account = account
+
+
+def _call_off(account: Written) -> None:
+    raise _CalledOffError(account)
+
+
+def _despite_deletions(writer: Writer, job: Job) -> Job:
+    """The job under which tags that a person took out are new, and so written again.
+
+    Which of ours are gone, the writer alone can tell; it is asked, and called off before it changes anything.
+    """
+    known = replace(job, deleted=frozenset())
+    if not job.owned:
+        return known
+    try:
+        account = writer.write(replace(known, announce=_call_off))
+    except _CalledOffError as called_off:
+        account = called_off.account
+    return replace(known, owned=job.owned - account.deleted)
+
+
+def _is_full(error: BooruTaggerError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _FULL
+
+
+def _has_sidecars(writer: Writer, naming: Naming) -> bool:
+    """Whether each picture has a file of its own with this writer, so that two could claim the same one."""
+    folder = naming.roots[0] if naming.roots else Path()
+    one, other = folder / "one.png", folder / "other.png"
+    return writer.target(one) not in (None, one, writer.target(other))
+
+
+def rewrite(
+    entry: Entry,
+    picture: Path,
+    result: TagResult,
+    journal: Journal,
+    options: WriterOptions,
+    otherwise: Sequence[Writer],
+) -> Kept:
+    """Write ``result`` wherever tags of the picture were written, by ``otherwise`` where that is nowhere.
+
+    ``entry`` is what the journal knows of the picture; it counts as done for what it was done for before.
+    """
+    try:
+        writers = [retrace(mark.writer, picture, mark.target, options) for mark in _last(entry)]
+    except BooruTaggerError as error:
+        return Kept(failures=[error])
+    output = Output(writers or otherwise, Naming(), journal=journal, fingerprint=entry.fingerprint)
+    return output.keep(picture, result)
+
+
+def _last(entry: Entry) -> list[Mark]:
+    """Each writer's newest target: an earlier run may have named its files otherwise."""
+    newest: dict[str, Mark] = {}
+    for mark in sorted(entry.marks, key=lambda mark: mark.written_at):
+        newest[mark.writer] = mark
+    return list(newest.values())

@@ -1,0 +1,193 @@
+"""A foreign tagger's word on a whole picture, and ours on its faces, made one.
+
+General tags and the rating are the tagger's. Of the general tags that a face brings (a colour measured on
+it, an attribute that its name implies), those that the tagger knows stand only where it gives them, too: it
+has seen the whole picture. Characters are reconciled with the faces one by one; see :func:`name_faces`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from booru_tagger.errors import ConfigError
+from booru_tagger.imaging import Floats, Pixels
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
+from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Choice, Columns
+from booru_tagger.tagging.rules import Reading, Rules, picture_tags
+from booru_tagger.types import Conflict, ScoredTag, Tag
+from booru_tagger.vocab import CATEGORIES, CHARACTER, GENERAL, RATING
+
+TAG_CATEGORIES = tuple(category for category in CATEGORIES if category != RATING)
+"""Categories that have thresholds; of the ratings, the likeliest is always given."""
+
+REVISION = 1
+"""Raised when the same scores lead to other tags than before, so that pictures are done again."""
+
+Reread = Callable[[int, ScoredTag | None, Iterable[str]], Reading]
+"""Read a face once more: its number, who the tagger says it is, and the names that it denies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the faces' names: ``told`` and ``denied`` by the number of the face."""
+
+    told: Mapping[int, ScoredTag] = field(default_factory=dict)
+    denied: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> Sequence[int]:
+        return sorted({*self.told, *self.denied})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opinion:
+    """A tagger's scores for one picture, and the tags that come of them."""
+
+    columns: Columns
+    scores: Floats
+    tags: tuple[Tag, ...]
+
+    @property
+    def characters(self) -> tuple[ScoredTag, ...]:
+        """The characters that it gives, best first."""
+        named = [ScoredTag(tag.tag, tag.score) for tag in self.tags if tag.category == CHARACTER]
+        return tuple(sorted(named, key=lambda tag: (-tag.score, tag.tag)))
+
+    def denies(self, tag: str) -> bool:
+        """Whether it knows the tag and sees nothing of it."""
+        return tag in self.columns and self.columns.score(tag, self.scores) < CHARACTER_FLOOR
+
+
+def name_faces(readings: Sequence[Reading], opinion: Opinion, rules: Rules) -> Verdict:
+    """Who the faces are, in the light of the characters that the tagger gives.
+
+    1. A character that both give is settled.
+    2. Another one belongs to the nameless face that counts it among its candidates, at its best score.
+    3. What is left over, one character and one nameless face, belongs together.
+    4. A name that the tagger knows and denies gives way to a character of the tagger's that our recogniser
+       could not know: a closed set of names makes known ones of strangers.
+    """
+    names = {index: reading.face.character for index, reading in enumerate(readings)}
+    given = {who.tag for who in names.values() if who is not None}
+    open_ = [who for who in opinion.characters if who.tag not in given]
+    free = [index for index, who in names.items() if who is None]
+    told: dict[int, ScoredTag] = {}
+    for one in list(open_):
+        best = _likeliest(one.tag, free, readings)
+        if best is not None:
+            told[best] = one
+            free.remove(best)
+            open_.remove(one)
+    if len(free) == len(open_) == 1:
+        told[free.pop()] = open_.pop()
+    denied: dict[int, str] = {}
+    doubtful = [
+        (index, who)
+        for index, who in names.items()
+        if who is not None and who.source == "model" and opinion.denies(who.tag)
+    ]
+    for index, who in sorted(doubtful, key=lambda item: item[1].score):
+        stranger = next((one for one in open_ if not rules.knows(one.tag)), None)
+        if stranger is not None:
+            told[index], denied[index] = stranger, who.tag
+            open_.remove(stranger)
+    return Verdict(told, denied)
+
+
+def _likeliest(tag: str, free: Iterable[int], readings: Sequence[Reading]) -> int | None:
+    """The nameless face that has this character among its candidates, at its best score."""
+    scored = [
+        (candidate.score, -index)
+        for index in free
+        for candidate in readings[index].face.candidates
+        if candidate.tag == tag
+    ]
+    return -max(scored)[1] if scored else None
+
+
+class General:
+    """A foreign tagger and which of its scores become tags.
+
+    ``thresholds`` replace the customary ones, by category; the categories in ``cut`` are cut by MCut. Raises
+    :class:`ConfigError` for what is no category of tags, and for a threshold that is none.
+    """
+
+    def __init__(self, tagger: ForeignTagger, thresholds: Mapping[str, float], cut: Collection[str]) -> None:
+        for category in (*thresholds, *cut):
+            if category not in TAG_CATEGORIES:
+                known = ", ".join(TAG_CATEGORIES)
+                raise ConfigError(f"unknown category of tags {category!r}; known: {known}")
+        for category, value in thresholds.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise ConfigError(f"the threshold of {category} must be a number from 0 to 1, not {value!r}")
+        self.tagger = tagger
+        self.choice = Choice({**tagger.thresholds, **thresholds}, frozenset(cut))
+
+    @property
+    def decisive(self) -> Sequence[object]:
+        """All that may change a result, fit for JSON."""
+        choice = self.choice
+        return (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
+
+    @property
+    def side(self) -> int:
+        """Side in pixels of what the tagger sees. Loads it."""
+        return self.tagger.side
+
+    def scores(self, pixels: Pixels) -> Floats:
+        """The probability of each column for an upright RGB picture."""
+        return self.tagger.scores([pixels])[0]
+
+    def opinion(self, scores: Floats) -> Opinion:
+        """What the scores say."""
+        columns = self.tagger.columns
+        return Opinion(columns, scores, columns.tags(scores, self.choice))
+
+
+def merged(
+    readings: Sequence[Reading], opinion: Opinion, rules: Rules | None, reread: Reread
+) -> tuple[tuple[Reading, ...], tuple[Tag, ...]]:
+    """The faces as the tagger leaves them, and the picture's tags of both."""
+    faces = list(readings)
+    if rules is not None:
+        verdict = name_faces(faces, opinion, rules)
+        for index in verdict.changed:
+            who, name = verdict.told.get(index), verdict.denied.get(index)
+            faces[index] = reread(index, who, () if name is None else (name,))
+            if who is not None and name is not None:
+                withdrawn = Conflict(name, name, who.tag, who.score)
+                faces[index] = replace(faces[index], conflicts=(*faces[index].conflicts, withdrawn))
+    faces = [_seconded(reading, opinion) for reading in faces]
+    return tuple(faces), _union(faces, opinion)
+
+
+def _seconded(reading: Reading, opinion: Opinion) -> Reading:
+    """A face without those general tags that the tagger knows and does not give."""
+    given = {tag.tag for tag in opinion.tags}
+    out = [
+        tag
+        for tag in reading.tags
+        if tag.category == GENERAL and tag.tag in opinion.columns and tag.tag not in given
+    ]
+    who = reading.face.character
+    conflicts = [
+        Conflict(who.tag, tag.tag, "", opinion.columns.score(tag.tag, opinion.scores))
+        for tag in out
+        if who is not None and tag.source == "implied"
+    ]
+    kept = tuple(tag for tag in reading.tags if tag not in out)
+    return replace(reading, tags=kept, conflicts=(*reading.conflicts, *conflicts))
+
+
+def _union(faces: Sequence[Reading], opinion: Opinion) -> tuple[Tag, ...]:
+    """All tags, each once with its better score; a name keeps the source that knows whose it is."""
+    unspoken = frozenset[str]().union(*(reading.unspoken for reading in faces))
+    best = {tag.tag: tag for tag in picture_tags(faces)}
+    for tag in opinion.tags:
+        ours = best.get(tag.tag)
+        if ours is not None and (ours.category == CHARACTER or ours.score >= tag.score):
+            best[tag.tag] = replace(ours, score=max(ours.score, tag.score))
+        elif tag.category != GENERAL or tag.tag not in unspoken:
+            best[tag.tag] = tag
+    return tuple(sorted(best.values(), key=lambda tag: (tag.category != CHARACTER, -tag.score, tag.tag)))

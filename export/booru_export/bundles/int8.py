@@ -1,0 +1,186 @@
+"""Parts of a bundle in 8 bits, taken only where pictures with known answers show that little is lost."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar, get_args
+
+import numpy as np
+
+from booru_export.bundle_folder import copy_bundle, put_part, read_manifest
+from booru_export.bundles.quantise import Array, quantise
+from booru_export.data.splits import Part as Side
+from booru_export.data.splits import split_faces, split_scenes
+from booru_export.data.tables import FaceItem, Scene, read_faces, read_scenes
+from booru_export.evaluation.evaluate import (
+    Naming,
+    face_figures,
+    look_at_faces,
+    look_at_scenes,
+    matches,
+    scene_figures,
+)
+from booru_export.progress import progress
+from booru_tagger.errors import DataError, ModelError
+from booru_tagger.imaging import Pixels, crop, fit, letterbox, read_picture, square_around
+from booru_tagger.models.bundle import Bundle
+
+Part: TypeAlias = Literal["detector", "recogniser"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+SCENES_SHOWN, FACES_SHOWN = 60, 300
+"""Training pictures that the scales are taken from: so few say as much as all of them."""
+SCENES_JUDGED, FACES_JUDGED = 220, 1200
+"""Other pictures that before and after are compared on, those of the validation part first. The rest are of
+the training part: half a point shows only on many heads, and rounding does not care what was learned from."""
+MOST_LOSS = 0.005
+"""Half a point: what 8 bits may cost of any figure."""
+_LOWEST_FACE = 0.25
+_BATCH = 16
+
+Item = TypeVar("Item", FaceItem, Scene)
+Halves: TypeAlias = tuple[list[Item], list[Item]]
+"""Pictures to take scales from, and others to judge on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a part did before and after, and its file's bytes. It is taken if it loses ``most`` or less."""
+
+    part: Part
+    before: dict[str, float]
+    after: dict[str, float]
+    sizes: tuple[int, int]
+    most: float
+
+    @property
+    def loss(self) -> float:
+        """What the figure that falls most falls by; 0.01 is a point."""
+        return max(self.before[name] - self.after[name] for name in self.before)
+
+    @property
+    def taken(self) -> bool:
+        return self.loss <= self.most
+
+
+class _Data:
+    """A folder with ``faces`` and ``scenes`` (or one of them), divided for this purpose."""
+
+    def __init__(self, folder: Path, bundle: Bundle) -> None:
+        self.faces: Halves[FaceItem] = ([], [])
+        self.scenes: Halves[Scene] = ([], [])
+        if (folder / "faces").is_dir():
+            known = {label.tag for label in bundle.labels}
+            items = [item for item in read_faces(folder / "faces") if item.label in known]
+            self.faces = _halves(split_faces(items), FACES_SHOWN, FACES_JUDGED)
+        if (folder / "scenes" / "boxes.jsonl").is_file():
+            scenes = split_scenes(read_scenes(folder / "scenes"))
+            self.scenes = _halves(scenes, SCENES_SHOWN, SCENES_JUDGED)
+        for part in PARTS:
+            if getattr(bundle, part) is not None and not all(
+                self.scenes if part == "detector" else self.faces
+            ):
+                needed = "scenes/boxes.jsonl" if part == "detector" else "faces/ of characters that it knows"
+                raise DataError(f"{folder}: calibrating the {part} needs {needed}")
+
+    def inputs(self, part: Part, bundle: Bundle) -> Iterator[Array]:
+        """Batches as the runtime would feed them to ``part``."""
+        return self._detector_inputs(bundle) if part == "detector" else self._recogniser_inputs(bundle)
+
+    def _detector_inputs(self, bundle: Bundle) -> Iterator[Array]:
+        spec = bundle.detector
+        assert spec is not None
+        for scene in self.scenes[0]:
+            pixels = read_picture(scene.path, longest=2 * max(spec.sides)).pixels
+            for side in spec.sides:
+                canvas, _ = letterbox(pixels, side, multiple=spec.multiple, max_upscale=spec.max_upscale)
+                yield spec.normalisation.apply(canvas[None])
+
+    def _recogniser_inputs(self, bundle: Bundle) -> Iterator[Array]:
+        spec = bundle.recogniser
+        assert spec is not None
+        crops: list[Pixels] = [fit(read_picture(item.path).pixels, spec.size) for item in self.faces[0]]
+        for scene in self.scenes[0]:
+            pixels = read_picture(scene.path).pixels
+            crops += [crop(pixels, square_around(box, spec.expand), spec.size) for box in scene.boxes[:2]]
+        for start in range(0, len(crops), _BATCH):
+            yield spec.normalisation.apply(np.stack(crops[start : start + _BATCH]))
+
+    def figures(self, part: Part, folder: Path) -> dict[str, float]:
+        """What ``part`` is judged by, measured on the bundle in ``folder``."""
+        bundle = Bundle.load(folder)
+        chosen: dict[str, float] = {}
+        if part == "recogniser":
+            with progress("faces", len(self.faces[1])) as step:
+                seen = look_at_faces(folder, self.faces[1], step=step)
+            chosen["top1"] = face_figures(seen, Naming.of(bundle))["top1"]
+        if bundle.detector is None or not self.scenes[1]:
+            return chosen
+        with progress("illustrations", len(self.scenes[1])) as step:
+            looked = look_at_scenes(folder, self.scenes[1], lowest=_LOWEST_FACE, step=step)
+        if part == "detector":
+            found = matches(looked)
+            return {"f1": found.at(bundle.detector.threshold)[0], "ap": found.average_precision()}
+        colours = scene_figures(looked, frozenset(), bundle)
+        return chosen | {name: colours[name] for name in ("hair_exact", "eyes_exact") if name in colours}
+
+
+def _halves(sides: dict[Side, list[Item]], shown: int, judged: int) -> tuple[list[Item], list[Item]]:
+    train = list(sides["train"])
+    random.Random(0).shuffle(train)
+    shown = min(shown, (len(train) + 1) // 2)
+    return train[:shown], (sides["validation"] + train[shown:])[:judged]
+
+
+def to_int8(
+    source: Path, output: Path, parts: Sequence[Part], data: Path, *, most_loss: float = MOST_LOSS
+) -> list[Verdict]:
+    """Put the bundle in ``source`` into ``output`` (which may be the same) with ``parts`` in 8 bits.
+
+    ``data`` has ``faces`` and ``scenes``. A part that loses more than ``most_loss`` of any of its figures
+    stays as it was; where that leaves none, :class:`ModelError` is raised and nothing is written.
+    """
+    bundle = Bundle.load(source)
+    for part in parts:
+        if getattr(bundle, part) is None:
+            raise ModelError(f"{source}: has no {part} to quantise")
+    pictures = _Data(data, bundle)
+    with tempfile.TemporaryDirectory() as folder:
+        verdicts = [_try(source, Path(folder) / part, part, pictures, most_loss) for part in parts]
+        if not any(verdict.taken for verdict in verdicts):
+            lost = " and ".join(f"the {item.part} {100 * item.loss:.2f} points" for item in verdicts)
+            raise ModelError(
+                f"{source}: 8 bits would cost {lost}, more than {100 * most_loss:g}; nothing was written"
+            )
+        copy_bundle(source, output)
+        for verdict in verdicts:
+            if verdict.taken:
+                _take(Path(folder) / verdict.part, output, verdict)
+    return verdicts
+
+
+def _try(source: Path, folder: Path, part: Part, pictures: _Data, most_loss: float) -> Verdict:
+    bundle = copy_bundle(source, folder)
+    before = bundle.read(getattr(bundle, part).file)
+    after = quantise(before, pictures.inputs(part, bundle))
+    _put(folder, part, after)
+    figures = [pictures.figures(part, place) for place in (source, folder)]
+    return Verdict(part, figures[0], figures[1], (len(before), len(after)), most_loss)
+
+
+def _take(folder: Path, output: Path, verdict: Verdict) -> None:
+    before, after = (
+        {name: round(value, 4) for name, value in figures.items()}
+        for figures in (verdict.before, verdict.after)
+    )
+    note = {**read_manifest(output).get("training", {}).get("int8", {}), verdict.part: [before, after]}
+    _put(output, verdict.part, (folder / f"{verdict.part}.onnx").read_bytes(), {"training": {"int8": note}})
+
+
+def _put(folder: Path, part: Part, model: bytes, more: dict[str, object] | None = None) -> None:
+    values = {key: value for key, value in read_manifest(folder)[part].items() if key != "file"}
+    put_part(folder, part, model, values, more or {})

@@ -1,0 +1,1 @@
+"""The training commands: options, and what they print."""

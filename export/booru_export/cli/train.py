@@ -1,0 +1,324 @@
+"""The training commands of ``booru-tagger``. torch is imported when a command runs, never for ``--help``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+from booru_tagger.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from booru_export.training.loop import Task
+    from booru_export.training.recipe import Schedule
+
+PATH = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+class _Run(TypedDict):
+    """The options that say how a run begins, ends and goes on."""
+
+    out: Path
+    minutes: float | None
+    start: Path | None
+    blend: float | None
+    resume: bool
+
+
+def need_torch() -> None:
+    """Raise :class:`MissingExtraError` where the training packages are not installed."""
+    for package in ("torch", "onnx", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(
+                f"training and export need {package}; install them with: pip install 'booru-tagger[export]'"
+            )
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@click.group()
+def train() -> None:
+    """Train a head detector or a face recogniser."""
+
+
+def _run_options(command: click.decorators.FC) -> click.decorators.FC:
+    for option in (
+        click.option(
+            "--out", type=PATH, required=True, help="Folder for checkpoint, metrics.csv and curves.png."
+        ),
+        click.option("--minutes", type=click.FloatRange(0.1), help="End the schedule after this time."),
+        click.option("--start", type=PATH, help="Checkpoint or bundle to begin with the weights of."),
+        click.option(
+            "--blend",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            help="Average the result with --start, whose weights count this share: as blended.ckpt.",
+        ),
+        click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
+        click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, …, or auto."),
+        click.option(
+            "--amp/--no-amp", default=None, help="Compute in bfloat16 where safe (default: on accelerators)."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@train.command("detector")
+@click.option("--recipe", default="detector", show_default=True, help="A recipe's name or TOML file.")
+@click.option("--scenes", type=PATH, required=True, help="boxes.jsonl, or the folder that holds it.")
+@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
+)
+@_run_options
+def train_detector(
+    recipe: str,
+    scenes: Path,
+    more_scenes: tuple[Path, ...],
+    workers: int,
+    amp: bool | None,
+    device: str,
+    threads: int | None,
+    **run: Unpack[_Run],
+) -> None:
+    """Train the head detector on whole illustrations with head boxes."""
+    need_torch()
+    from booru_export.detector.task import DetectorTask
+    from booru_export.training import distributed
+    from booru_export.training.device import device_named
+    from booru_export.training.recipe import DetectorRecipe, read_recipe
+
+    _prepare(threads, **run)
+    with distributed.together(device) as own:
+        chosen = distributed.own_samples(read_recipe(DetectorRecipe, recipe))
+        place = device_named(own, amp)
+        task = DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
+        checkpoint = _trained(task, chosen.schedule, **run)
+    click.echo(checkpoint)
+
+
+@train.command("recogniser")
+@click.option("--recipe", default="recogniser", show_default=True, help="A recipe's name or TOML file.")
+@click.option("--faces", type=PATH, required=True, help="faces.csv, its folder, or a folder of folders.")
+@click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
+@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
+@click.option(
+    "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
+)
+@click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
+@_run_options
+def train_recogniser(
+    recipe: str,
+    faces: Path,
+    scenes: Path | None,
+    more_scenes: tuple[Path, ...],
+    leave_out: tuple[str, ...],
+    teacher: Path | None,
+    amp: bool | None,
+    device: str,
+    threads: int | None,
+    **run: Unpack[_Run],
+) -> None:
+    """Train the recogniser on face crops, one label each."""
+    need_torch()
+    from booru_export.recogniser.task import RecogniserTask
+    from booru_export.training import distributed
+    from booru_export.training.device import device_named
+    from booru_export.training.recipe import RecogniserRecipe, read_recipe
+
+    _prepare(threads, **run)
+    with distributed.together(device) as own:
+        chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
+        place = device_named(own, amp)
+        task = RecogniserTask(
+            *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
+        )
+        checkpoint = _trained(task, chosen.schedule, **run)
+    click.echo(checkpoint)
+
+
+@train.command("self-label")
+@click.argument("bundle", type=FOLDER)
+@click.argument("pictures", type=FOLDER)
+@click.option("-o", "--output", type=PATH, required=True, help="The boxes.jsonl to write.")
+@click.option(
+    "--sure", type=click.FloatRange(0, 1), default=0.55, show_default=True, help="A head from here."
+)
+@click.option(
+    "--maybe", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Ignored from here."
+)
+def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: float) -> None:
+    """Let a bundle's detector label a folder of pictures, for --more-scenes."""
+    from booru_export.data.tables import PICTURE_SUFFIXES, write_scenes
+    from booru_export.detector.self_label import label_heads
+
+    paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    with click.progressbar(length=len(paths), label="labelling", file=sys.stderr) as bar:
+        scenes = list(
+            label_heads(bundle, paths, sure=sure, maybe=maybe, complain=_say, step=lambda: bar.update(1))
+        )
+    write_scenes(output, scenes)
+    click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
+
+
+def _prepare(threads: int | None, **run: Unpack[_Run]) -> None:
+    """Refuse what cannot be meant before data are loaded."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    if run["blend"] and not run["start"]:
+        raise DataError("--blend averages with the weights of --start: name them")
+    if not run["resume"] and (run["out"] / "last.ckpt").exists():
+        raise DataError(f"{run['out']} holds a run already: go on with --resume, or choose another --out")
+
+
+def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
+    """Run a task to its end, from the weights and with the averaging asked for; returns its checkpoint."""
+    from booru_export.training import distributed, loop
+    from booru_export.training.starting import blend, start_from
+
+    start, share, resume = run["start"], run["blend"], run["resume"]
+    size = schedule.sizes[-1]
+    before = start_from(task, start, size) if start and (share or not resume) else None
+    begun = {name: value.clone() for name, value in task.net.state_dict().items()} if share else {}
+    checkpoint = loop.run(
+        *(task, schedule, run["out"]), minutes=run["minutes"], resume=resume, before=before, say=_say
+    )
+    if share and distributed.is_first():
+        checkpoint = blend(task, checkpoint, begun, share, size)
+    return checkpoint
+
+
+@click.command()
+@click.argument("source", metavar="CHECKPOINT|BUNDLE", type=PATH)
+@click.option(
+    "-o", "--output", type=PATH, required=True, help="The bundle's folder; made if it is not there."
+)
+@click.option(
+    "--calibrate",
+    "data",
+    type=PATH,
+    help="Folder with faces/ and scenes/ to fit temperatures and 8-bit scales on.",
+)
+@click.option("--canon", type=PATH, help="CSV of the characters' series, colours and implied tags.")
+@click.option(
+    "--int8",
+    type=click.Choice(["detector", "recogniser", "both"]),
+    help="Compute these in 8 bits, where the pictures of --calibrate show that it loses little.",
+)
+@click.option(
+    "--most-loss",
+    type=click.FloatRange(0, 1),
+    default=0.005,
+    show_default=True,
+    help="With --int8: what any figure may lose; 0.005 is half a point.",
+)
+def export(
+    source: Path, output: Path, data: Path | None, canon: Path | None, int8: str | None, most_loss: float
+) -> None:
+    """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
+
+    With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
+    may be the same folder.
+    """
+    need_torch()
+    if int8 and data is None:
+        raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
+    if source.is_dir():
+        if not int8:
+            raise DataError(f"{source}: a bundle already; what is left to do with it is --int8")
+    else:
+        from booru_export.bundles.exporting import export_checkpoint
+
+        bundle, difference = export_checkpoint(source, output, data=data, canon=canon)
+        total = sum(record.bytes for record in bundle.files.values())
+        click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
+        source = output
+    if int8 and data is not None:
+        _to_int8(source, output, int8, data, most_loss)
+
+
+def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: float) -> None:
+    from booru_export.bundles.int8 import PARTS, to_int8
+
+    parts = [part for part in PARTS if which in (part, "both")]
+    for verdict in to_int8(source, output, parts, data, most_loss=most_loss):
+        before, after = (f"{size / 1e6:.1f} MB" for size in verdict.sizes)
+        click.echo(
+            f"{verdict.part}: {before} -> {after}" if verdict.taken else f"{verdict.part}: stays as it was"
+        )
+        for name, value in verdict.before.items():
+            click.echo(f"  {name:12} {value:.4f} -> {verdict.after[name]:.4f}")
+
+
+@click.command()
+@click.argument("bundle", type=FOLDER)
+@click.argument("data", type=FOLDER)
+@click.option(
+    "--part",
+    type=click.Choice(["train", "validation", "test", "all"]),
+    default="validation",
+    show_default=True,
+    help="Part of the data to judge on; 'all' where none of it was trained on.",
+)
+@click.option(
+    "--strangers", type=FOLDER, help="Folder of face crops of characters that the bundle does not know."
+)
+@click.option("--tune", is_flag=True, help="Choose thresholds on this part and write them into the bundle.")
+@click.option(
+    "--strangers-named",
+    type=click.FloatRange(0, 1),
+    default=0.04,
+    show_default=True,
+    help="With --tune: share of strangers that may get a name.",
+)
+@click.option(
+    "--known-named",
+    type=click.FloatRange(0, 1),
+    default=0.9,
+    show_default=True,
+    help="With --tune: share of known faces that should get one, right or wrong, at most.",
+)
+@click.option(
+    "--enrol",
+    type=click.IntRange(0),
+    default=0,
+    help="Enrol so many faces of each character that the bundle does not know, and tell the others by them.",
+)
+@click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
+@click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")
+def evaluate(
+    bundle: Path,
+    data: Path,
+    part: str,
+    strangers: Path | None,
+    tune: bool,
+    strangers_named: float,
+    known_named: float,
+    enrol: int,
+    report: Path | None,
+    card: Path | None,
+) -> None:
+    """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
+    from booru_export.evaluation.evaluate import Tuning
+    from booru_export.evaluation.judging import judge
+
+    tuning = Tuning(strangers_named, known_named) if tune else None
+    judged = judge(bundle, data, part, strangers=strangers, tune=tuning, enrol=enrol)
+    for name, value in judged.figures.items():
+        click.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
+    for label, taken, count in judged.mistakes:
+        click.echo(f"{label} taken for {taken}: {count}")
+    if report:
+        report.write_text(json.dumps(judged.figures, indent=1) + "\n", "utf-8")
+    if card:
+        card.write_text(judged.card, "utf-8")

@@ -1,0 +1,1 @@
+"""Other methods, trained and judged on the same pictures."""

@@ -1,0 +1,1 @@
+"""Data sets: reading, collecting, importing, splitting and counting pictures."""

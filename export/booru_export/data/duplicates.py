@@ -1,0 +1,173 @@
+"""Pictures that are the same, or nearly: found by a perceptual hash, all pairs at once in numpy.
+
+The hash is the signs of a picture's low frequencies (a discrete cosine transform, as in pHash; Zauner,
+"Implementation and benchmarking of perceptual image hash functions", 2010), the mean left out. Mirroring a
+picture turns the sign of every odd horizontal frequency, so mirrored copies are found without hashing twice.
+Faces look alike at low frequencies; therefore a pair must also agree in a small colour picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from booru_export.data.tables import FaceItem
+from booru_tagger.errors import ImageError
+from booru_tagger.imaging import Floats, Limits, Pixels, decode_picture, fit, read_file
+
+SIDE = 32
+"""Pixels of the grey picture that is transformed."""
+FREQUENCIES = 12
+BITS = FREQUENCIES**2 - 1
+THUMB = 8
+"""Side of the small colour picture."""
+NEAR_BITS = 28
+"""Bits of 143 in which near-duplicates differ at most: all such pairs in 11,000 faces were of one drawing."""
+NEAR_COLOUR = 12.0
+"""Mean difference of the small colour pictures at most, of 255."""
+BLOCK = 512
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prints:
+    """What is remembered of ``N`` pictures.
+
+    ``signs``: the hash as -1 and 1, ``(N, BITS)``; ``thumbs``: small colour pictures ``(N, 8, 8, 3)``;
+    ``digests``: SHA-256 of the file; ``sizes``: width and height ``(N, 2)``.
+    """
+
+    signs: Floats
+    thumbs: Floats
+    digests: tuple[str, ...]
+    sizes: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two pictures, by index, that nearly agree; ``bits`` of the hash differ."""
+
+    first: int
+    second: int
+    bits: int
+    mirrored: bool
+
+
+def take_prints(
+    paths: Sequence[Path], step: Callable[[], None] = lambda: None
+) -> tuple[Prints, list[int], list[tuple[Path, ImageError]]]:
+    """Prints of the pictures that can be read, the indices of those, and the errors of the others."""
+    signs, thumbs, digests, sizes = [], [], [], []
+    read: list[int] = []
+    bad: list[tuple[Path, ImageError]] = []
+    for index, path in enumerate(paths):
+        try:
+            data = read_file(path, Limits())
+            picture = decode_picture(data, str(path), longest=4 * SIDE)
+        except ImageError as error:
+            bad.append((path, error))
+        else:
+            read.append(index)
+            sign, thumb = _look(picture.pixels)
+            signs.append(sign)
+            thumbs.append(thumb)
+            digests.append(hashlib.sha256(data).hexdigest())
+            sizes.append((picture.width, picture.height))
+        step()
+    prints = Prints(
+        np.asarray(signs, dtype=np.float32).reshape(-1, BITS),
+        np.asarray(thumbs, dtype=np.float32).reshape(-1, THUMB, THUMB, 3),
+        tuple(digests),
+        np.asarray(sizes, dtype=np.int64).reshape(-1, 2),
+    )
+    return prints, read, bad
+
+
+def _cosines() -> Floats:
+    """The first rows of the orthogonal DCT-II, ``(FREQUENCIES, SIDE)``."""
+    frequency, place = np.arange(FREQUENCIES)[:, None], np.arange(SIDE)[None, :]
+    return np.cos(np.pi * frequency * (2 * place + 1) / (2 * SIDE)).astype(np.float32)
+
+
+_COSINES = _cosines()
+_MIRROR = np.tile(np.where(np.arange(FREQUENCIES) % 2, -1.0, 1.0), FREQUENCIES)[1:].astype(np.float32)
+"""What mirroring does to the signs: rows are vertical frequencies, columns horizontal ones."""
+
+
+def _look(pixels: Pixels) -> tuple[Floats, Floats]:
+    small = fit(pixels, SIDE).astype(np.float32)
+    grey = small @ np.asarray((0.299, 0.587, 0.114), dtype=np.float32)
+    waves = (_COSINES @ grey @ _COSINES.T).ravel()[1:]
+    step = SIDE // THUMB
+    thumb: Floats = small.reshape(THUMB, step, THUMB, step, 3).mean(axis=(1, 3))
+    return np.where(waves >= 0, np.float32(1), np.float32(-1)), thumb
+
+
+def exact_copies(prints: Prints) -> list[list[int]]:
+    """Indices of pictures whose files are the same to the byte, two or more together."""
+    same: dict[str, list[int]] = {}
+    for index, digest in enumerate(prints.digests):
+        same.setdefault(digest, []).append(index)
+    return [members for members in same.values() if len(members) > 1]
+
+
+def near_pairs(prints: Prints, bits: int = NEAR_BITS, colour: float = NEAR_COLOUR) -> list[Pair]:
+    """All pairs that differ in at most ``bits`` of the hash and ``colour`` of the small pictures.
+
+    Time grows with the square of the number of pictures: 50,000 take about half a minute on one core.
+    """
+    pairs = []
+    for mirrored in (False, True):
+        for first, second, distance in _close(prints.signs, bits, mirrored):
+            theirs = prints.thumbs[second]
+            if mirrored:
+                theirs = theirs[:, :, ::-1]
+            apart = np.abs(prints.thumbs[first] - theirs).mean(axis=(1, 2, 3))
+            kept = apart <= colour
+            pairs += [
+                Pair(one, two, round(differing), mirrored)
+                for one, two, differing in zip(
+                    first[kept].tolist(), second[kept].tolist(), distance[kept].tolist(), strict=True
+                )
+            ]
+    return sorted(pairs, key=lambda pair: (pair.first, pair.second, pair.mirrored))
+
+
+def _close(signs: Floats, bits: int, mirrored: bool) -> Iterator[tuple[Indices, Indices, Floats]]:
+    """Candidates ``first < second`` block by block, with the number of bits in which they differ."""
+    others = signs * _MIRROR if mirrored else signs
+    for start in range(0, len(signs), BLOCK):
+        agreeing = signs[start : start + BLOCK] @ others[start:].T
+        distance = (BITS - agreeing) / 2
+        row, column = np.nonzero(distance <= bits + 0.25)
+        ahead = row < column
+        row, column = row[ahead], column[ahead]
+        yield row + start, column + start, distance[row, column].astype(np.float32)
+
+
+def families(items: Sequence[FaceItem], pairs: Sequence[Pair]) -> list[FaceItem]:
+    """The items with groups widened, so that near-duplicates and what shares a group are in one group.
+
+    A widened group bears the first of its groups' names in alphabetical order.
+    """
+    parent = {item.group: item.group for item in items}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for pair in pairs:
+        first, second = sorted((root(items[pair.first].group), root(items[pair.second].group)))
+        parent[second] = first
+    return [replace(item, group=root(item.group)) for item in items]

@@ -1,0 +1,207 @@
+"""Reading the data sets that people have: who is on which picture, before anything is written.
+
+A reader lists pictures and says what it left out and why; it never fails for one bad entry. What it lists
+goes through :mod:`booru_export.data.importing`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem, read_faces
+from booru_tagger.errors import DataError
+from booru_tagger.vocab import normalise, problem
+
+RGB = tuple[int, int, int]
+
+_ILLUSTRATION = re.compile(r"face_\d+(?=_)")
+_NUMBERED = re.compile(r"\d{3,}_(?P<name>.+)")
+IGNORE = "ignore"
+COLOURS = "color.csv"
+
+
+class Layout(StrEnum):
+    """How a data set lies on the disk."""
+
+    MOEIMOUTO = "moeimouto"
+    FOLDERS = "folders"
+    CSV = "csv"
+    DANBOORU = "danbooru"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceColours:
+    """Mean colours measured on a face by whoever made the data set; ``None`` where the entry is damaged."""
+
+    hair: RGB | None
+    skin: RGB | None
+
+
+@dataclass(slots=True)
+class Listing:
+    """What a reader found: pictures, and how many were left out for which reason."""
+
+    items: list[FaceItem] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    colours: dict[Path, FaceColours] = field(default_factory=dict)
+
+    def tags(self) -> Counter[str]:
+        """Pictures of each character."""
+        return Counter(item.label for item in self.items)
+
+
+def guess_layout(place: Path) -> Layout:
+    """The layout of a file or folder by what it holds. Raises :class:`DataError`."""
+    if place.is_file():
+        if place.suffix.lower() == ".csv":
+            return Layout.CSV
+        if place.suffix.lower() in (".json", ".jsonl"):
+            return Layout.DANBOORU
+        raise DataError(f"{place}: neither .csv nor .jsonl; name the folder of a data set, or give --layout")
+    if not place.is_dir():
+        raise DataError(f"{place}: no such file or folder")
+    if (place / "faces.csv").is_file():
+        return Layout.CSV
+    folders = [item.name for item in place.iterdir() if item.is_dir() and not item.name.startswith(".")]
+    if folders:
+        numbered = sum(1 for name in folders if _NUMBERED.fullmatch(name))
+        return Layout.MOEIMOUTO if numbered > len(folders) / 2 else Layout.FOLDERS
+    if any(place.glob("*.json*")):
+        return Layout.DANBOORU
+    raise DataError(
+        f"{place}: no layout that is known here: folders of pictures (one per character), a faces.csv, "
+        "or *.json files with Danbooru's metadata"
+    )
+
+
+def read_folders(place: Path) -> Listing:
+    """One folder per character, pictures in it or in folders below it."""
+    listing = Listing()
+    for folder in _folders(place):
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+        _take(listing, files, folder.name, place)
+    return listing
+
+
+def read_moeimouto(place: Path, *, ignored: bool) -> Listing:
+    """Nagadomi's layout: ``NNN_character/face_*.png`` with ``color.csv`` and, in some folders, ``ignore``.
+
+    Folders that hold an ``ignore`` file are left out unless ``ignored``. The first number in a picture's name
+    counts the illustrations: faces that share it make a group.
+    """
+    listing = Listing()
+    for folder in _folders(place):
+        name = _NUMBERED.fullmatch(folder.name)
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+        marked = any(path.name == IGNORE for path in files)
+        pictures = [path for path in files if path.name not in (IGNORE, COLOURS)]
+        if name is None:
+            listing.left_out["in a folder that is not named NNN_character"] += len(pictures)
+        elif marked and not ignored:
+            listing.left_out["in a folder with an 'ignore' file"] += len(pictures)
+        else:
+            _take(listing, pictures, name["name"], place, _ILLUSTRATION)
+            if folder / COLOURS in files:
+                listing.colours |= read_colours(folder / COLOURS)
+    return listing
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(item for item in place.iterdir() if item.is_dir() and not item.name.startswith("."))
+
+
+def _take(
+    listing: Listing, files: Sequence[Path], label: str, place: Path, grouping: re.Pattern[str] | None = None
+) -> None:
+    for path in files:
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            shared = grouping.match(path.name) if grouping else None
+            group = path.relative_to(place).with_name(shared[0] if shared else path.name).as_posix()
+            listing.items.append(FaceItem(path, label, place.name, group))
+        else:
+            listing.left_out["not a picture by its name"] += 1
+
+
+def read_colours(table: Path) -> dict[Path, FaceColours]:
+    """A ``color.csv`` by its header (``file,hair_r,hair_g,hair_b,skin_r,…``); a damaged row gives less.
+
+    A file without the column ``file``, or that cannot be read, gives nothing: colours are an extra.
+    """
+    try:
+        text = table.read_text("utf-8-sig", "replace")
+    except OSError:
+        return {}
+    colours = {}
+    for row in csv.DictReader(text.splitlines(), skipinitialspace=True):
+        if name := (row.get("file") or "").strip():
+            found = FaceColours(_colour(row, "hair"), _colour(row, "skin"))
+            if found.hair or found.skin:
+                colours[table.parent / name] = found
+    return colours
+
+
+def _colour(row: Mapping[str, str | None], part: str) -> RGB | None:
+    try:
+        red, green, blue = (round(float(row.get(f"{part}_{channel}") or "")) for channel in "rgb")
+    except (ValueError, OverflowError):
+        return None
+    return (red, green, blue) if all(0 <= value <= 255 for value in (red, green, blue)) else None
+
+
+def read_table(place: Path) -> Listing:
+    """A CSV with at least ``path`` and ``label``, as :func:`booru_export.data.tables.read_faces` reads it."""
+    listing = Listing()
+    for item in read_faces(place):
+        if item.path.is_file():
+            listing.items.append(item)
+        else:
+            listing.left_out["listed, but there is no such file"] += 1
+    return listing
+
+
+def relabel(listing: Listing, renames: Mapping[str, str]) -> Listing:
+    """Labels as Danbooru spells tags, after ``renames``; a picture whose label cannot be one is left out."""
+    spelled = {normalise(old): normalise(new) for old, new in renames.items()}
+    items, left_out = [], Counter(listing.left_out)
+    for item in listing.items:
+        label = normalise(item.label)
+        label = spelled.get(label, label)
+        if reason := problem(label):
+            left_out[f"the label {label!r} cannot be a tag: {reason}"] += 1
+        else:
+            items.append(replace(item, label=label))
+    return Listing(items, left_out, listing.colours)
+
+
+def keep_frequent(listing: Listing, least: int) -> Listing:
+    """Without the characters that have fewer than ``least`` pictures."""
+    counts = listing.tags()
+    items = [item for item in listing.items if counts[item.label] >= least]
+    left_out = Counter(listing.left_out)
+    if dropped := len(listing.items) - len(items):
+        rare = sum(1 for count in counts.values() if count < least)
+        left_out[f"of {rare:,} characters with fewer than {least} pictures"] += dropped
+    return Listing(items, left_out, listing.colours)
+
+
+def read_renames(pairs: Sequence[str], table: Path | None) -> dict[str, str]:
+    """``OLD=NEW`` pairs and the rows of a CSV ``old,new`` without a header. Raises :class:`DataError`."""
+    renames = {}
+    rows = [("--rename", pair.split("=", 1)) for pair in pairs]
+    if table is not None:
+        try:
+            lines = table.read_text("utf-8-sig").splitlines()
+        except OSError as error:
+            raise DataError(f"{table}: {error.strerror}") from error
+        rows += [(f"{table}, line {number}", row) for number, row in enumerate(csv.reader(lines), 1) if row]
+    for where, row in rows:
+        if len(row) != 2 or not all(part.strip() for part in row):
+            raise DataError(f"{where}: expected an old and a new name, found {row!r}")
+        renames[row[0]] = row[1]
+    return renames

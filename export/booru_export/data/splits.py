@@ -1,0 +1,118 @@
+"""Dividing a data set, above all so that no picture of one side has a sibling on another."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
+from booru_export.data.tables import FaceItem, Scene
+
+Part: TypeAlias = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
+Mode: TypeAlias = Literal["random", "stratified", "grouped"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+SHARES = (0.08, 0.08)
+"""Shares of the validation and of the test part."""
+
+
+def split_faces(
+    items: Sequence[FaceItem], seed: int = 0, shares: tuple[float, float] = SHARES
+) -> dict[Part, list[FaceItem]]:
+    """Split by group, character by character, so that each has its share of every part.
+
+    Groups are ordered by a hash of seed and name: adding pictures later moves no group that was there before
+    across more than the border. A character with few groups keeps at least one for training. A picture whose
+    ``split`` was decided keeps it, and takes its group along where that has pictures without one.
+    """
+    part_of = _decided(items)
+    groups: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        groups[item.label].add(item.group)
+    for label in sorted(groups):
+        free = sorted(
+            (name for name in groups[label] if name not in part_of), key=lambda name: _draw(seed, name)
+        )
+        validation, test = (
+            max(0, min(round(len(free) * share + 0.3), (len(free) - 1) // 2)) for share in shares
+        )
+        for index, name in enumerate(free):
+            part_of[name] = (
+                "validation" if index < validation else "test" if index < validation + test else "train"
+            )
+    parts: dict[Part, list[FaceItem]] = {"train": [], "validation": [], "test": []}
+    for item in items:
+        parts[_part(item.split) or part_of[item.group]].append(item)
+    return parts
+
+
+def _part(name: str) -> Part | None:
+    return next((part for part in PARTS if part == name), None)
+
+
+def _decided(items: Sequence[FaceItem]) -> dict[str, Part]:
+    """The part of each group of which pictures have one already: that of the most."""
+    counts: dict[str, Counter[Part]] = defaultdict(Counter)
+    for item in items:
+        if part := _part(item.split):
+            counts[item.group][part] += 1
+    return {group: count.most_common(1)[0][0] for group, count in counts.items()}
+
+
+def divide(
+    items: Sequence[FaceItem], mode: Mode, seed: int = 0, shares: tuple[float, float] = SHARES
+) -> list[Part]:
+    """The part of each picture, decided anew.
+
+    ``random`` shuffles pictures, whoever is on them and wherever they come from: what papers mostly do.
+    ``stratified`` does so character by character. ``grouped`` keeps each group on one side, as
+    :func:`split_faces`; for near-duplicates, make groups of them first
+    (:func:`booru_export.data.duplicates.families`).
+    """
+    if mode == "random":
+        return _shuffled([list(range(len(items)))], len(items), seed, shares)
+    if mode == "stratified":
+        of_label: dict[str, list[int]] = defaultdict(list)
+        for index, item in enumerate(items):
+            of_label[item.label].append(index)
+        return _shuffled([of_label[label] for label in sorted(of_label)], len(items), seed, shares)
+    bare = [FaceItem(item.path, item.label, item.source, item.group) for item in items]
+    parts = split_faces(bare, seed, shares)
+    part_of = {id(item): part for part, members in parts.items() for item in members}
+    return [part_of[id(item)] for item in bare]
+
+
+def _shuffled(
+    heaps: Sequence[Sequence[int]], count: int, seed: int, shares: tuple[float, float]
+) -> list[Part]:
+    """Take each heap's shares at random; a heap of one or two pictures is for training."""
+    parts: list[Part] = ["train"] * count
+    draw = random.Random(seed)
+    for heap in heaps:
+        order = list(heap)
+        draw.shuffle(order)
+        validation, test = (min(round(len(order) * share), (len(order) - 1) // 2) for share in shares)
+        for index in order[:validation]:
+            parts[index] = "validation"
+        for index in order[validation : validation + test]:
+            parts[index] = "test"
+    return parts
+
+
+def split_scenes(scenes: Sequence[Scene], seed: int = 0) -> dict[Part, list[Scene]]:
+    """Split illustrations at random, each by a hash of its own file name."""
+    parts: dict[Part, list[Scene]] = {"train": [], "validation": [], "test": []}
+    for scene in scenes:
+        draw = _draw(seed, scene.path.name)
+        part: Part = "validation" if draw < SHARES[0] else "test" if draw < sum(SHARES) else "train"
+        parts[part].append(scene)
+    return parts
+
+
+def _draw(seed: int, name: str) -> float:
+    """A number from 0 to 1 that depends on nothing but its arguments."""
+    digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

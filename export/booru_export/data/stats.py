@@ -1,0 +1,204 @@
+"""What is in a data set: pictures per character, sizes, copies, labels that may mean the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from booru_export.data.duplicates import Pair, Prints, exact_copies, near_pairs, take_prints
+from booru_export.data.spellings import Alike, similar_labels
+from booru_export.data.tables import FaceItem
+from booru_tagger.errors import ImageError
+
+FEW = 100
+"""Pictures of a character below which a classifier can be expected to do badly on it."""
+SMALL = 64
+"""Pixels of the shorter side below which a face has little detail left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Widths and heights in pixels: smallest, median and largest of each; ``small`` pictures below 64."""
+
+    width: tuple[int, int, int]
+    height: tuple[int, int, int]
+    small: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """All that ``booru-tagger dataset stats`` tells. Pairs and copies hold indices into ``items``."""
+
+    items: Sequence[FaceItem]
+    characters: tuple[tuple[str, int], ...]
+    sources: Counter[str]
+    splits: Counter[str]
+    few: int
+    sizes: Sizes | None
+    copies: list[list[int]]
+    near: list[Pair]
+    alike: list[Alike]
+    unreadable: list[ImageError]
+
+    @property
+    def rare(self) -> list[str]:
+        """Characters with fewer than ``few`` pictures."""
+        return [label for label, count in self.characters if count < self.few]
+
+    def contradictions(self) -> list[tuple[int, int]]:
+        """Pairs of the same or nearly the same picture under two labels: one of them is wrong."""
+        return [pair for pair in self._pairs() if len({self.items[index].label for index in pair}) == 2]
+
+    def leaks(self) -> list[tuple[int, int]]:
+        """Pairs of the same or nearly the same picture in two parts of the split."""
+        return [
+            pair for pair in self._pairs() if len({self.items[index].split for index in pair} - {""}) == 2
+        ]
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        pairs = {(first, other) for first, *others in self.copies for other in others}
+        return sorted(pairs | {(pair.first, pair.second) for pair in self.near})
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, and paths for the findings."""
+
+        def paths(indices: Sequence[int]) -> list[str]:
+            return [str(self.items[index].path) for index in indices]
+
+        sizes = self.sizes
+        return {
+            "pictures": len(self.items),
+            "characters": dict(self.characters),
+            "few": {"below": self.few, "characters": self.rare},
+            "sources": dict(self.sources),
+            "splits": dict(self.splits),
+            "sizes": {"width": sizes.width, "height": sizes.height, "small": sizes.small} if sizes else None,
+            "exact_copies": [paths(members) for members in self.copies],
+            "near_duplicates": [
+                {"pictures": paths((pair.first, pair.second)), "bits": pair.bits, "mirrored": pair.mirrored}
+                for pair in self.near
+            ],
+            "contradictions": [paths(pair) for pair in self.contradictions()],
+            "leaks": [paths(pair) for pair in self.leaks()],
+            "similar_labels": [[pair.first, pair.second, pair.reason] for pair in self.alike],
+            "unreadable": [str(error) for error in self.unreadable],
+        }
+
+
+def collect_stats(
+    items: Sequence[FaceItem],
+    *,
+    few: int = FEW,
+    look: bool = True,
+    step: Callable[[], None] = lambda: None,
+) -> Stats:
+    """Count, and with ``look`` read every picture for sizes and duplicates; ``step`` hears of each."""
+    counts = Counter(item.label for item in items)
+    sizes, copies, near, unreadable = None, [], [], []
+    if look:
+        prints, read, bad = take_prints([item.path for item in items], step)
+        unreadable = [error for _, error in bad]
+        if len(prints):
+            sizes = _sizes(prints)
+            copies = [[read[index] for index in members] for members in exact_copies(prints)]
+            near = _without_copies(near_pairs(prints), prints, read)
+    return Stats(
+        items=items,
+        characters=tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
+        sources=Counter(item.source for item in items),
+        splits=Counter(item.split for item in items),
+        few=few,
+        sizes=sizes,
+        copies=copies,
+        near=near,
+        alike=similar_labels(counts),
+        unreadable=unreadable,
+    )
+
+
+def _sizes(prints: Prints) -> Sizes:
+    def spread(values: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[int, int, int]:
+        return int(values.min()), int(np.median(values)), int(values.max())
+
+    small = int((prints.sizes.min(axis=1) < SMALL).sum())
+    return Sizes(spread(prints.sizes[:, 0]), spread(prints.sizes[:, 1]), small)
+
+
+def _without_copies(pairs: Sequence[Pair], prints: Prints, read: Sequence[int]) -> list[Pair]:
+    return [
+        Pair(read[pair.first], read[pair.second], pair.bits, pair.mirrored)
+        for pair in pairs
+        if prints.digests[pair.first] != prints.digests[pair.second]
+    ]
+
+
+def describe(stats: Stats, *, most: int = 20) -> list[str]:
+    """The statistics in words and a table; of findings at most ``most`` examples each."""
+    few, total = stats.few, len(stats.items)
+    width = max([len(label) for label, _ in stats.characters] + [9])
+    longest = max((count for _, count in stats.characters), default=1)
+    lines = [f"{'character':{width}}  pictures"]
+    for label, count in stats.characters:
+        mark = f"  < {few}" if count < few else ""
+        lines.append(
+            f"{label:{width}}  {count:>8,}  {'#' * max(1, round(30 * count / longest)):30}{mark}".rstrip()
+        )
+    lines += ["", f"{total:,} pictures of {len(stats.characters):,} characters"]
+    if stats.rare:
+        lines.append(f"{len(stats.rare):,} characters have fewer than {few} pictures")
+    for name, counted in (("sources", stats.sources), ("split", stats.splits)):
+        if len(counted) > 1:
+            listed = ", ".join(f"{key or 'undecided'} {count:,}" for key, count in counted.most_common())
+            lines.append(f"{name}: {listed}")
+    if stats.sizes:
+        (low, middle, high), (least, median, most_) = stats.sizes.width, stats.sizes.height
+        lines.append(
+            f"sizes: {low}-{high} px wide (median {middle}), {least}-{most_} px high (median {median}); "
+            f"{stats.sizes.small:,} with a side below {SMALL} px"
+        )
+    return lines + _findings(stats, most)
+
+
+def _findings(stats: Stats, most: int) -> list[str]:
+    def name(index: int) -> str:
+        return str(stats.items[index].path)
+
+    def labelled(index: int) -> str:
+        return f"{name(index)} ({stats.items[index].label})"
+
+    def placed(index: int) -> str:
+        return f"{name(index)} ({stats.items[index].split})"
+
+    findings = [
+        ("exact copies (same file content)", [", ".join(map(name, members)) for members in stats.copies]),
+        (
+            "near-duplicates",
+            [
+                f"{name(pair.first)}, {name(pair.second)}{' (mirrored)' if pair.mirrored else ''}"
+                for pair in stats.near
+            ],
+        ),
+        (
+            "pictures under two labels: one is wrong",
+            [", ".join(map(labelled, pair)) for pair in stats.contradictions()],
+        ),
+        (
+            "copies on two sides of the split: split again with --mode grouped",
+            [", ".join(map(placed, pair)) for pair in stats.leaks()],
+        ),
+        (
+            "labels that may be one character: rename at import with --rename OLD=NEW",
+            [f"{pair.first}, {pair.second}: {pair.reason}" for pair in stats.alike],
+        ),
+        ("pictures that cannot be read", [str(error) for error in stats.unreadable]),
+    ]
+    lines = []
+    for title, found in findings:
+        if found:
+            lines += ["", f"{len(found):,} {title}", *(f"  {line}" for line in found[:most])]
+            lines += [f"  and {len(found) - most:,} more (--json lists all)"] * (len(found) > most)
+    return lines

@@ -1,0 +1,1 @@
+"""How good a bundle is: figures, charts and its model card."""

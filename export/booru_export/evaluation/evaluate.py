@@ -1,0 +1,267 @@
+"""Judging a bundle as its users will meet it: through the runtime, on pictures with known answers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from booru_export.data.tables import FaceItem, Scene
+from booru_export.evaluation.metrics import Detections, Matches, auroc, calibration_error, macro, match
+from booru_tagger.colors import Part, tag_for
+from booru_tagger.models.bundle import Bundle
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import Box, Face, FaceResult, ScoredTag
+
+LOWEST_FACE = 0.05
+"""Heads are looked at down to this score, so that a threshold can be chosen afterwards."""
+POSTERS = "covers"
+MATCH_IOU = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """The answer to one labelled crop; ``label`` is empty for a stranger."""
+
+    label: str
+    source: str
+    face: FaceResult
+
+    @property
+    def best(self) -> ScoredTag:
+        return self.face.candidates[0]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenScene:
+    """The answers to one illustration, weak faces included."""
+
+    scene: Scene
+    faces: tuple[FaceResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Which score names a character: its own threshold, or the one for all."""
+
+    default: float
+    own: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Naming:
+        assert bundle.recogniser is not None
+        own = {label.tag: label.threshold for label in bundle.labels if label.threshold is not None}
+        return cls(bundle.recogniser.character_threshold, own)
+
+    def names(self, best: ScoredTag) -> bool:
+        return best.score >= self.own.get(best.tag, self.default)
+
+
+def look_at_faces(
+    model: Path, items: Sequence[FaceItem], *, step: Callable[[], None] = lambda: None
+) -> list[SeenFace]:
+    """Run the bundle on face crops; those of characters that it does not know are strangers."""
+    tagger = Tagger(str(model), crops=True, gallery=None)
+    known = {label.tag for label in tagger.bundle.labels}
+    seen = []
+    for item in items:
+        result = tagger.tag(item.path)
+        label = item.label if item.label in known else ""
+        seen.append(SeenFace(label, item.source, result.faces[0]))
+        step()
+    return seen
+
+
+def look_at_scenes(
+    model: Path,
+    scenes: Sequence[Scene],
+    *,
+    lowest: float = LOWEST_FACE,
+    step: Callable[[], None] = lambda: None,
+) -> list[SeenScene]:
+    """Run the bundle on whole illustrations, down to faces that score ``lowest``."""
+    tagger = Tagger(str(model), thresholds={"face": lowest}, gallery=None)
+    seen = []
+    for scene in scenes:
+        seen.append(SeenScene(scene, tagger.tag(scene.path).faces))
+        step()
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What thresholds to choose: the character's is the lowest at which at most ``strangers_named`` of the
+    strangers get a name, or at most ``known_named`` of the known faces, whichever is higher.
+
+    Strangers in posters hardly look like anybody known. Those who do are met in the pictures of the same
+    series; to pass few of them, not quite all that is known may be named.
+    """
+
+    strangers_named: float = 0.04
+    known_named: float = 0.85
+
+
+def face_figures(seen: Sequence[SeenFace], naming: Naming) -> dict[str, float]:
+    """Accuracy, calibration, rejection; the figures of faces cut out already."""
+    known = [item for item in seen if item.label]
+    strangers = [item for item in seen if not item.label]
+    figures: dict[str, float] = {}
+    if known:
+        right = np.asarray([item.best.tag == item.label for item in known])
+        scores = np.asarray([item.best.score for item in known])
+        named = np.asarray([naming.names(item.best) for item in known])
+        figures |= {
+            "faces": len(known),
+            "top1": float(right.mean()),
+            "macro": macro([item.label for item in known], right),
+            "ece": calibration_error(scores, right),
+            "named": float(named.mean()),
+            "named_right": float((named & right).mean()),
+        }
+        for source in sorted({item.source for item in known}):
+            chosen = np.asarray([item.source == source for item in known])
+            figures[f"top1 {source}"] = float(right[chosen].mean())
+    if strangers:
+        figures["strangers"] = len(strangers)
+        figures["strangers_named"] = float(np.mean([naming.names(item.best) for item in strangers]))
+    if known and strangers:
+        figures["auroc"] = auroc(
+            np.asarray([item.best.score for item in known]),
+            np.asarray([item.best.score for item in strangers]),
+        )
+    return figures
+
+
+def matches(seen: Iterable[SeenScene]) -> Matches:
+    """All detections against the labelled heads."""
+    return match(
+        [
+            Detections(
+                [Face(face.box, face.score) for face in item.faces], item.scene.boxes, item.scene.ignore
+            )
+            for item in seen
+        ],
+        MATCH_IOU,
+    )
+
+
+def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bundle) -> dict[str, float]:
+    """Detection at the bundle's threshold, strangers named, known characters found, colours."""
+    assert bundle.detector is not None
+    threshold = bundle.detector.threshold
+    figures: dict[str, float] = {}
+    for name, posters in (("illustrations", False), ("posters", True)):
+        chosen = [item for item in seen if (item.scene.source == POSTERS) is posters]
+        if chosen:
+            found = matches(chosen)
+            figures[f"{name}"] = len(chosen)
+            figures[f"{name}_heads"] = found.heads
+            f1, precision, recall = found.at(threshold)
+            figures |= {f"{name}_f1": f1, f"{name}_precision": precision, f"{name}_recall": recall}
+            figures[f"{name}_ap"] = found.average_precision()
+    if bundle.recogniser is not None:
+        figures |= _naming_figures(seen, labels, Naming.of(bundle), threshold)
+        figures |= colour_figures(seen, threshold)
+    return figures
+
+
+def stranger_scores(seen: Sequence[SeenScene], labels: frozenset[str], threshold: float) -> list[ScoredTag]:
+    """Best candidates of the heads in pictures of nobody known."""
+    return [
+        face.candidates[0]
+        for item in seen
+        if item.scene.label not in labels
+        for face in item.faces
+        if face.score >= threshold and face.candidates
+    ]
+
+
+def _naming_figures(
+    seen: Sequence[SeenScene], labels: frozenset[str], naming: Naming, threshold: float
+) -> dict[str, float]:
+    strangers = stranger_scores(seen, labels, threshold)
+    found = []
+    for item in seen:
+        if item.scene.label in labels:
+            best = [face.candidates[0] for face in item.faces if face.score >= threshold and face.candidates]
+            found.append(any(one.tag == item.scene.label and naming.names(one) for one in best))
+    figures: dict[str, float] = {}
+    if strangers:
+        figures["stranger_heads"] = len(strangers)
+        figures["stranger_heads_named"] = float(np.mean([naming.names(one) for one in strangers]))
+    if found:
+        figures |= {"known_pictures": len(found), "known_found": float(np.mean(found))}
+    return figures
+
+
+def colour_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, float]:
+    """Share of heads with a clear label whose colour is told exactly; a head not found or not told is
+    wrong. ``…_exact_found`` leaves out those that were not found.
+    """
+    right: dict[Part, list[bool]] = defaultdict(list)
+    found: dict[Part, list[bool]] = defaultdict(list)
+    for item in seen:
+        faces = [face for face in item.faces if face.score >= threshold]
+        for box, hair, eyes in zip(item.scene.boxes, item.scene.hair, item.scene.eyes, strict=True):
+            face = _face_of(box, faces)
+            for part, label in ((Part.HAIR, hair), (Part.EYES, eyes)):
+                wanted = tag_for(part, label)
+                if wanted is None or label == "closed":
+                    continue
+                told = (face.hair_color if part is Part.HAIR else face.eye_color) if face else None
+                right[part].append(told is not None and told.tag == wanted)
+                found[part].append(face is not None)
+    figures: dict[str, float] = {}
+    for part, values in right.items():
+        figures |= {f"{part.value}_heads": len(values), f"{part.value}_exact": float(np.mean(values))}
+        if any(found[part]):
+            figures[f"{part.value}_exact_found"] = sum(values) / sum(found[part])
+    return figures
+
+
+def _face_of(box: Box, faces: Sequence[FaceResult]) -> FaceResult | None:
+    best = max(faces, key=lambda face: face.box.iou(box), default=None)
+    return best if best is not None and best.box.iou(box) >= MATCH_IOU else None
+
+
+def confusions(seen: Sequence[SeenFace], most: int = 10) -> list[tuple[str, str, int]]:
+    """The most frequent mistakes as (label, taken for, how often)."""
+    pairs = Counter(
+        (item.label, item.best.tag) for item in seen if item.label and item.best.tag != item.label
+    )
+    return [(label, taken, count) for (label, taken), count in pairs.most_common(most)]
+
+
+def tuned_thresholds(
+    seen_faces: Sequence[SeenFace],
+    seen_scenes: Sequence[SeenScene],
+    bundle: Bundle,
+    tuning: Tuning,
+) -> dict[str, Any]:
+    """Thresholds for a manifest, chosen on pictures that training did not see.
+
+    ``face``: the best mean of the F1 on illustrations and on posters. ``character``: see :class:`Tuning`.
+    """
+    tuned: dict[str, Any] = {}
+    if seen_scenes:
+        sides = [
+            matches([item for item in seen_scenes if (item.scene.source == POSTERS) is posters])
+            for posters in (False, True)
+        ]
+        sides = [side for side in sides if side.heads]
+        grid = np.arange(0.2, 0.8, 0.01)
+        quality = [np.mean([side.at(threshold)[0] for side in sides]) for threshold in grid]
+        tuned["face"] = round(float(grid[int(np.argmax(quality))]), 3)
+    labels = frozenset(label.tag for label in bundle.labels)
+    strangers = [item.best.score for item in seen_faces if not item.label]
+    strangers += [one.score for one in stranger_scores(seen_scenes, labels, tuned.get("face", 0.4))]
+    known = [item.best.score for item in seen_faces if item.label]
+    bounds = [float(np.quantile(strangers, 1 - tuning.strangers_named)) + 0.005] if strangers else []
+    bounds += [float(np.quantile(known, 1 - tuning.known_named))] if known else []
+    if bounds:
+        tuned["character"] = round(max(bounds), 3)
+    return tuned

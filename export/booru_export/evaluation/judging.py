@@ -1,0 +1,130 @@
+"""The ``evaluate`` command: which pictures to judge a bundle on, and what to write down of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar, cast
+
+import click
+
+from booru_export.bundle_folder import read_manifest, write_manifest
+from booru_export.data.splits import Part, split_faces, split_scenes
+from booru_export.data.tables import FaceItem, Scene, read_faces, read_scenes
+from booru_export.evaluation.card import model_card
+from booru_export.evaluation.enrolment import Seen as SeenEmbedding
+from booru_export.evaluation.enrolment import enrolment_figures, look
+from booru_export.evaluation.evaluate import (
+    Naming,
+    SeenFace,
+    SeenScene,
+    Tuning,
+    confusions,
+    face_figures,
+    look_at_faces,
+    look_at_scenes,
+    scene_figures,
+    tuned_thresholds,
+)
+from booru_tagger.errors import DataError
+from booru_tagger.models.bundle import Bundle
+
+Item = TypeVar("Item", FaceItem, Scene)
+Seen = TypeVar("Seen", SeenFace, SeenScene, SeenEmbedding)
+Step: TypeAlias = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Figures by name, the most frequent mistakes as (label, taken for, how often), and the model card."""
+
+    figures: dict[str, Any]
+    mistakes: list[tuple[str, str, int]]
+    card: str
+
+
+def judge(
+    folder: Path,
+    data: Path,
+    part: str,
+    *,
+    strangers: Path | None,
+    tune: Tuning | None = None,
+    enrol: int = 0,
+) -> Judgement:
+    """Judge a bundle on a part of the data; with ``tune`` thresholds and figures are kept.
+
+    Faces of characters that the bundle does not know are strangers, whatever their part: nobody trained on
+    them. With ``enrol``, so many faces of each of these are enrolled and the others told by that.
+    """
+    bundle = Bundle.load(folder)
+    faces, scenes = _data(data, bundle, part)
+    if strangers:
+        faces += read_faces(strangers)
+    seen_faces = _look("faces", faces, lambda items, step: look_at_faces(folder, items, step=step))
+    seen_scenes = _look("illustrations", scenes, lambda items, step: look_at_scenes(folder, items, step=step))
+    if tune:
+        _tune(folder, tuned_thresholds(seen_faces, seen_scenes, bundle, tune))
+        bundle = Bundle.load(folder)
+    figures = _figures(bundle, seen_faces, seen_scenes)
+    if enrol:
+        seen = _look("enrolment", faces, lambda items, step: look(folder, items, step))
+        figures |= enrolment_figures(folder, seen, enrol)
+    if tune:
+        manifest = read_manifest(folder)
+        kept = {name: round(value, 4) for name, value in figures.items()}
+        manifest["figures"] = {**manifest.get("figures", {}), part: kept}
+        write_manifest(folder, manifest)
+    return Judgement(
+        figures, confusions(seen_faces), model_card(bundle, read_manifest(folder), figures, seen_faces, part)
+    )
+
+
+def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
+    faces_folder, scenes_table = data / "faces", data / "scenes" / "boxes.jsonl"
+    faces: list[FaceItem] = []
+    scenes: list[Scene] = []
+    if bundle.recogniser is not None and faces_folder.is_dir():
+        every = read_faces(faces_folder)
+        known = {label.tag for label in bundle.labels}
+        faces = every if part == "all" else split_faces(every)[cast(Part, part)]
+        faces = [item for item in faces if item.label in known]
+        faces += [item for item in every if item.label not in known]
+    if bundle.detector is not None and scenes_table.is_file():
+        scenes = read_scenes(scenes_table)
+        scenes = scenes if part == "all" else split_scenes(scenes)[cast(Part, part)]
+    if not faces and not scenes:
+        raise DataError(f"{data}: neither faces/ nor scenes/boxes.jsonl that this bundle could be judged on")
+    return faces, scenes
+
+
+def _look(name: str, items: Sequence[Item], look: Callable[[Sequence[Item], Step], list[Seen]]) -> list[Seen]:
+    if not items:
+        return []
+    with click.progressbar(length=len(items), label=name, file=sys.stderr) as bar:
+
+        def step() -> None:
+            bar.update(1)
+
+        return look(items, step)
+
+
+def _figures(bundle: Bundle, faces: Sequence[SeenFace], scenes: Sequence[SeenScene]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    if faces:
+        figures |= face_figures(faces, Naming.of(bundle))
+    if scenes:
+        labels = frozenset(label.tag for label in bundle.labels)
+        figures |= scene_figures(scenes, labels, bundle)
+    return figures
+
+
+def _tune(folder: Path, tuned: dict[str, float]) -> None:
+    manifest = read_manifest(folder)
+    if "face" in tuned:
+        manifest["detector"]["threshold"] = tuned["face"]
+    if "character" in tuned:
+        manifest["recogniser"]["thresholds"]["character"] = tuned["character"]
+    write_manifest(folder, manifest)

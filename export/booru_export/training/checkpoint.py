@@ -1,0 +1,46 @@
+"""Checkpoints: what a run leaves, and what may be made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from booru_tagger.errors import DataError
+
+CHECKPOINT = "last.ckpt"
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What :func:`.loop.run` saved. Raises :class:`DataError` where the file is missing or is
+    something else.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except Exception as error:  # torch raises pickle, zip and runtime errors on foreign files
+        raise DataError(f"{path}: not a checkpoint of this program ({error})") from error
+    if not isinstance(state, dict) or "average" not in state:
+        raise DataError(f"{path}: not a checkpoint of this program")
+    return state
+
+
+def training_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """How the weights of a checkpoint came to be, for the manifest of a bundle."""
+    progress = state["progress"]
+    told = {
+        "steps": progress["step"],
+        "minutes": round(progress["seconds"] / 60, 1),
+        "pictures": state["data"],
+        "recipe": state["recipe"],
+    }
+    return told | {name: state[name] for name in ("before", "blended") if state.get(name)}
+
+
+def history_of(name: str, training: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says of the weights that it begins with: their name, and in short how they came to be."""
+    kept = ("steps", "minutes", "before", "blended")
+    return {"name": name, **{key: training[key] for key in kept if key in training}}

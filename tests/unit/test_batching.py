@@ -1,0 +1,183 @@
+"""Runs of several threads put together, and what is said of providers that are not there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from booru_tagger.app import make_workers
+from booru_tagger.config import Settings
+from booru_tagger.config.settings import PROVIDERS as NAMES
+from booru_tagger.errors import MissingExtraError, ModelError
+from booru_tagger.imaging import Picture
+from booru_tagger.models.batching import CombiningSession
+from booru_tagger.models.detector import Detector
+from booru_tagger.models.providers import PROVIDERS, Provider
+from booru_tagger.models.session import Array, Session
+from booru_tagger.parallel import SerialExecutor, ThreadExecutor
+from booru_tagger.runner import attempt
+from booru_tagger.tagging.tagger import Tagger
+from tests.bundles import Painted, detector_model, paint
+from tests.e2e.here import Here
+
+FREE = {"x": ("batch", 2)}
+
+
+class Device(CombiningSession):
+    """A device that doubles what it is given, slowly enough for others to come meanwhile."""
+
+    def __init__(self, shapes: Mapping[str, tuple[Any, ...]] = FREE) -> None:
+        super().__init__(b"", provider="cuda")
+        self.runs: list[int] = []
+        self.shapes = shapes
+
+    @property
+    def inputs(self) -> dict[str, tuple[int | str | None, ...]]:
+        return dict(self.shapes)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(self: Device, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        self.runs.append(len(feeds["x"]))
+        time.sleep(0.02)
+        if (feeds["x"] < 0).any():
+            raise ModelError("negative")
+        return {"y": feeds["x"] * 2}
+
+    monkeypatch.setattr(Session, "run", run)
+
+
+def at_once(device: Device, inputs: list[np.ndarray]) -> list[Any]:
+    gate = threading.Barrier(len(inputs))
+
+    def one(value: np.ndarray) -> Any:
+        gate.wait(10)
+        try:
+            return device.run({"x": value})["y"]
+        except ModelError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(len(inputs)) as pool:
+        return list(pool.map(one, inputs))
+
+
+@pytest.mark.usefixtures("slow")
+def test_each_gets_its_own_rows_back() -> None:
+    device = Device()
+    inputs = [np.full((1 + number % 3, 2), number, np.float32) for number in range(12)]
+    for value, answer in zip(inputs, at_once(device, inputs), strict=True):
+        assert np.array_equal(answer, value * 2)
+    assert sum(device.runs) == sum(map(len, inputs))
+    assert len(device.runs) < 12
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_has_another_shape_goes_by_itself_and_no_batch_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Device, "batch", 3)
+    device = Device()
+    inputs = [np.full((1, 2 + number % 2), number, np.float32) for number in range(10)]
+    for value, answer in zip(inputs, at_once(device, inputs), strict=True):
+        assert np.array_equal(answer, value * 2)
+    assert max(device.runs) <= 3
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_network_for_one_picture_gets_one() -> None:
+    device = Device({"x": (1, 2)})
+    at_once(device, [np.ones((1, 2), np.float32)] * 6)
+    assert device.runs == [1] * 6
+
+
+@pytest.mark.usefixtures("slow")
+def test_an_error_reaches_everyone_whose_batch_failed_and_the_next_goes_on() -> None:
+    device = Device()
+    answers = at_once(device, [np.full((1, 2), -1, np.float32)] * 4)
+    assert answers == ["negative"] * 4
+    assert np.array_equal(device.run({"x": np.ones((1, 2), np.float32)})["y"], np.full((1, 2), 2))
+
+
+def test_squares_give_the_same_boxes(tiny_bundle: Path) -> None:
+    """What a device that batches is given is padded to a square; nothing else changes."""
+    spec = Tagger(tiny_bundle).bundle.detector
+    assert spec is not None
+
+    class Square(Session):
+        batch = 8
+
+    picture = Picture(paint([Painted(30, 40, 80)], (320, 200)), 320, 200)
+    plain = Detector(Session(detector_model()), spec).detect(picture)
+    square = Detector(Square(detector_model()), spec).detect(picture)
+    assert plain
+    assert [face.box for face in square] == [face.box for face in plain]
+
+
+def test_the_settings_know_every_provider() -> None:
+    assert tuple(PROVIDERS) == NAMES
+
+
+def test_what_an_install_line_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    install = PROVIDERS["cuda"].install
+    assert install == (
+        "install it with: pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
+    )
+    assert PROVIDERS["directml"].install == "it exists on Windows only"
+    assert Provider("X", "onnxruntime").install.startswith("install it with: pip uninstall -y onnxruntime &&")
+
+
+def test_a_provider_that_is_missing_ends_the_command(
+    tiny_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    paint([Painted(30, 40, 80)]).save(work / "a.png")
+    here = Here(work, tiny_bundle, monkeypatch, capsys)
+    absent = next(name for name in ("directml", "coreml", "cuda") if not _is_there(name))
+    done = here.run("tag", "a.png", "--provider", absent)
+    assert done.code == MissingExtraError.exit_code
+    assert f"provider {absent!r} is not in the installed onnxruntime" in done.err
+    assert not (work / "a.png.txt").exists()
+
+
+def _is_there(name: str) -> bool:
+    import onnxruntime
+
+    return PROVIDERS[name].onnx in onnxruntime.get_available_providers()
+
+
+def test_it_is_no_matter_of_one_picture() -> None:
+    def tag(path: Path) -> Any:
+        raise MissingExtraError("no such device")
+
+    with pytest.raises(MissingExtraError):
+        attempt(tag, Path("a.png"))
+
+
+def test_the_provider_in_use_is_named(tiny_bundle: Path) -> None:
+    assert Tagger(tiny_bundle).provider == "CPUExecutionProvider"
+
+
+def test_threads_that_wait_for_a_device_leave_cores_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("app", "parallel"):
+        monkeypatch.setattr(f"booru_tagger.{module}.available_cores", lambda: 4)
+    for settings, jobs in (
+        (Settings(), 4),
+        (Settings(provider="cuda"), 8),
+        (Settings(jobs=3, provider="cuda"), 3),
+    ):
+        executor = make_workers(settings)
+        assert isinstance(executor, ThreadExecutor) and executor.jobs == jobs
+    assert isinstance(make_workers(Settings(jobs=1)), SerialExecutor)

@@ -1,0 +1,65 @@
+"""Groups of look-alikes: whoever is near is together, whatever the order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from booru_tagger.imaging import Floats
+from booru_tagger.review.similarity import ALIKE, Shelf, groups, like
+
+
+def people(count: int, faces: int, spread: float = 0.05, seed: int = 1) -> tuple[Floats, np.ndarray]:
+    """Unit vectors of ``count`` people, ``faces`` of each, shuffled; and whose each is."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(count, 32))
+    owners = random.permutation(np.repeat(np.arange(count), faces))
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    vectors = centres[owners] + spread * random.normal(size=(len(owners), 32))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), owners
+
+
+def test_people_are_found_again() -> None:
+    faces, owners = people(7, 9)
+    found = groups(faces)
+    assert [len(group.members) for group in found] == [9] * 7
+    assert all(len({int(owners[row]) for row in group.members}) == 1 for group in found)
+
+
+def test_every_face_is_in_one_group() -> None:
+    faces, _ = people(40, 3, spread=0.12, seed=2)
+    members = [row for group in groups(faces) for row in group.members]
+    assert sorted(members) == list(range(len(faces)))
+
+
+def test_the_most_typical_stands_first() -> None:
+    faces = np.eye(4, dtype=np.float32)[[0, 0, 0, 1]]
+    faces[1] = np.array([0.9, np.sqrt(1 - 0.81), 0, 0], np.float32)
+    first = groups(faces)[0]
+    assert set(first.members) == {0, 1, 2} and first.members[-1] == 1
+
+
+def test_nobody_and_one() -> None:
+    assert groups(np.zeros((0, 8), np.float32)) == []
+    assert groups(np.eye(1, 8, dtype=np.float32))[0].members == (0,)
+
+
+def test_look_alikes_come_nearest_first() -> None:
+    faces, owners = people(5, 6)
+    found = like(faces[0], faces)
+    assert found[0] == (0, pytest.approx(1.0, abs=1e-5))
+    assert {owners[row] for row, _ in found} == {owners[0]}
+    similarities = [near for _, near in found]
+    assert similarities == sorted(similarities, reverse=True) and min(similarities) >= ALIKE
+
+
+def test_a_shelf_compares_whatever_came_in() -> None:
+    faces, owners = people(60, 10, seed=3)
+    shelf = Shelf()
+    assert shelf.like(faces[0]) == []
+    for number, face in enumerate(faces):
+        shelf.put(1_000 + number, face)
+        shelf.put(1_000 + number, -face)
+    found = shelf.like(faces[7])
+    assert found == [(1_000 + row, near) for row, near in like(faces[7], faces)]
+    assert {owners[number - 1_000] for number, _ in found} == {owners[7]}
