@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from benchmarks import pipeline, rivals, scaling, stages, startup
+from benchmarks.experiment import experiment
 from benchmarks.report import Report, Sizes, machine
 
 MEASUREMENTS: dict[str, Callable[[Sizes, str, Path, Report], None]] = {
@@ -23,7 +24,7 @@ QUICK = Sizes(pictures=96, repeats=2, counts=(100, 1_000, 4_000), rival_pictures
 FULL = Sizes(pictures=300, repeats=3, counts=(100, 1_000, 100_000), rival_pictures=60)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--quick", is_flag=True, help="About three minutes instead of ten; figures are rougher.")
 @click.option("--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="May be repeated.")
 @click.option("--model", default="default", show_default=True, help="The bundle to measure.")
@@ -38,7 +39,9 @@ FULL = Sizes(pictures=300, repeats=3, counts=(100, 1_000, 100_000), rival_pictur
     type=click.Path(path_type=Path, dir_okay=False),
     help="Python of an environment with the other taggers; made by pip in --work where not given.",
 )
+@click.pass_context
 def main(
+    context: click.Context,
     quick: bool,
     only: tuple[str, ...],
     model: str,
@@ -47,6 +50,8 @@ def main(
     rivals_python: Path | None,
 ) -> None:
     """Measure this program on this machine. Leave the machine alone meanwhile: it measures that, too."""
+    if context.invoked_subcommand:
+        return
     report = Report(machine(model))
     sizes = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="booru-tagger-benchmarks-") as temporary:
@@ -60,6 +65,8 @@ def main(
             report.save(output)
     click.echo(f"\n{output}")
 
+
+main.add_command(experiment)
 
 if __name__ == "__main__":
     main()

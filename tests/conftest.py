@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.bundles import make_bundle
+from tests.support.bundles import make_bundle
 
 # On a busy machine examples take long for reasons that are not theirs.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,7 +18,7 @@ settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the tiny bundle (see :mod:`tests.bundles`); not to be changed."""
+    """The folder of the tiny bundle (see :mod:`tests.support.bundles`); not to be changed."""
     return make_bundle(tmp_path_factory.mktemp("models") / "tiny")
 
 

@@ -19,7 +19,7 @@ from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor, make
 from booru_tagger.runner import Outcome, run
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
-from tests.bundles import Painted, make_bundle, paint
+from tests.support.bundles import Painted, make_bundle, paint
 
 WAIT = 20.0
 """Seconds after which a test gives up; reached only where it fails."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from booru_tagger.errors import OutputError
 from booru_tagger.writers.base import TagReader, Writer, Written
 from booru_tagger.writers.registry import make_writer
-from tests.writing import PEOPLE, SIDECARS, WRITERS, Person, draw, job, leftovers, spelled
+from tests.support.writing import PEOPLE, SIDECARS, WRITERS, Person, draw, job, leftovers, spelled
 
 OURS = ("hatsune_miku", "aqua_hair", "aqua_eyes")
 

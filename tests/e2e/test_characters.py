@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from booru_tagger import errors
-from tests.bundles import Painted, make_bundle, paint
-from tests.e2e.command import Ended, Home, make_home
+from tests.support.bundles import Painted, make_bundle, paint
+from tests.support.command import Ended, Home, make_home
 
 HEAD = Painted(20, 40, 90, (235, 20, 30), "purple", "green")
 STRANGER = Painted(180, 60, 80, (60, 90, 10), "white", "black")

@@ -15,8 +15,8 @@ from booru_tagger.cli import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
 from booru_tagger.cli.plugins import entry_points
 from booru_tagger.config import settings
 from booru_tagger.config.toml import literal
-from tests.bundles import Painted, paint
-from tests.e2e.command import MAIN, Home, make_home
+from tests.support.bundles import Painted, paint
+from tests.support.command import MAIN, Home, make_home
 
 DOCS = Path(__file__).parents[2] / "docs"
 

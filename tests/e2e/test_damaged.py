@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles import Painted, paint
-from tests.e2e.command import MAIN, Home, make_home
-from tests.pictures import encoded, turned
+from tests.support.bundles import Painted, paint
+from tests.support.command import MAIN, Home, make_home
+from tests.support.pictures import encoded, turned
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX resource limits")
 

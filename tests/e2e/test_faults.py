@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import EXIT_SOME_FAILED, OutputError
-from tests.bundles import Painted, paint
-from tests.e2e.command import MAIN, TIMEOUT, Home, make_home, snapshot
+from tests.support.bundles import Painted, paint
+from tests.support.command import MAIN, TIMEOUT, Home, make_home, snapshot
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows lets nobody rename what is open")
 

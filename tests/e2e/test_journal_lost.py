@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import OutputError
-from tests.bundles import Painted, paint
-from tests.e2e.command import Home, make_home, snapshot
-from tests.e2e.here import Here
+from tests.support.bundles import Painted, paint
+from tests.support.command import Home, make_home, snapshot
+from tests.support.here import Here
 
 WRITERS = [option for name in ("txt", "json", "jsonl", "xmp") for option in ("--writer", name)]
 

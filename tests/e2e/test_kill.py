@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.bundles import WHO, Painted, paint
-from tests.e2e.command import Home, make_home
-from tests.e2e.forking import Forks, forks
+from tests.support.bundles import WHO, Painted, paint
+from tests.support.command import Home, make_home
+from tests.support.forking import Forks, forks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 

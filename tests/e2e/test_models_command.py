@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import taggers
-from tests.bundles import Painted, paint
-from tests.e2e.command import Home, make_home
-from tests.hub import COMMIT, Repository, running
+from tests.support import taggers
+from tests.support.bundles import Painted, paint
+from tests.support.command import Home, make_home
+from tests.support.hub import COMMIT, Repository, running
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.booru_servers import Asked, Fake, KilledError, drop, killing
-from tests.bundles import Painted, paint
-from tests.e2e.command import Home, make_home
-from tests.e2e.here import Here
-from tests.fake_hydrus import KEY, MY_TAGS, FakeHydrus
-from tests.fake_szurubooru import FakeSzurubooru
+from tests.support.booru_servers import Asked, Fake, KilledError, drop, killing
+from tests.support.bundles import Painted, paint
+from tests.support.command import Home, make_home
+from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
+from tests.support.fake_szurubooru import FakeSzurubooru
+from tests.support.here import Here
 
 WHO = ("hatsune_miku", "cirno", "kagamine_rin")
 POSTS = ("push", "szurubooru", "--posts", "type:image")

@@ -17,9 +17,9 @@ import pytest
 from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.types import Verdict
-from tests.bundles import RGB, Painted, paint
-from tests.e2e.command import make_home
-from tests.e2e.here import Here
+from tests.support.bundles import RGB, Painted, paint
+from tests.support.command import make_home
+from tests.support.here import Here
 
 UNSURE: RGB = (30, 140, 230)
 

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, ConfigError, OutputError
-from tests.bundles import Painted, paint
-from tests.e2e.command import MAIN, TIMEOUT, Ended, Home, make_home, snapshot
+from tests.support.bundles import Painted, paint
+from tests.support.command import MAIN, TIMEOUT, Ended, Home, make_home, snapshot
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and names")
 

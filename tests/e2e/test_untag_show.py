@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, OutputError
-from tests.bundles import Painted, paint
-from tests.e2e.command import Ended, snapshot
-from tests.e2e.here import Here
+from tests.support.bundles import Painted, paint
+from tests.support.command import Ended, snapshot
+from tests.support.here import Here
 
 MIKU = Painted(20, 20, 100)
 STRANGER = Painted(180, 60, 80, "stranger", "red", "blue")

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.journal import Journal
-from tests.bundles import Painted, paint
-from tests.e2e.command import Home, make_home
-from tests.e2e.watcher import Watcher, cpu_seconds, drop, large_png, png, resident_megabytes, sidecars
+from tests.support.bundles import Painted, paint
+from tests.support.command import Home, make_home
+from tests.support.watcher import Watcher, cpu_seconds, drop, large_png, png, resident_megabytes, sidecars
 
 MIKU_CAPTION = "hatsune_miku, vocaloid, aqua_eyes, aqua_hair, twintails\n"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")

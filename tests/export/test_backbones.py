@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.extras import need
+from tests.support.extras import need
 
 need("torch", "torchvision", "onnxscript")
 
@@ -25,7 +25,7 @@ from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, MissingExtraError
 from booru_tagger.tagging.tagger import Tagger
-from tests.export.drawn_faces import BACKBONE_RECIPE, NETWORK_RECIPE, make_folders
+from tests.support.drawn_faces import BACKBONE_RECIPE, NETWORK_RECIPE, make_folders
 
 SMALL = "mobilenet_v3_small"
 

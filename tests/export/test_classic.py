@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.export.extras import need
+from tests.support.extras import need
 
 need("sklearn", "skl2onnx")
 
@@ -29,8 +29,8 @@ from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
 from booru_tagger.tagging.tagger import Tagger
-from tests.bundles import Painted, paint
-from tests.export.drawn_faces import make_folders
+from tests.support.bundles import Painted, paint
+from tests.support.drawn_faces import make_folders
 
 
 @pytest.fixture(scope="module")

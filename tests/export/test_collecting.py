@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from booru_tagger.errors import DataError
-from tests.bundles import Painted, paint
+from tests.support.bundles import Painted, paint
 
 WHO = {
     "hatsune_miku": (6, "aqua", "aqua"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.export.extras import need
+from tests.support.extras import need
 
 need("torch", "torchvision", "onnxscript", "sklearn", "skl2onnx")
 
@@ -27,7 +27,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from booru_tagger.errors import DataError
-from tests.export.drawn_faces import BACKBONE_RECIPE, NETWORK_RECIPE, make_folders
+from tests.support.drawn_faces import BACKBONE_RECIPE, NETWORK_RECIPE, make_folders
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ pytest.importorskip("onnxscript", reason="the training side needs the extra [exp
 
 from booru_export.training.checkpoint import read_checkpoint
 
-from tests.export.toy_data import RECOGNISER_RECIPE, make_faces
+from tests.support.toy_data import RECOGNISER_RECIPE, make_faces
 
 PROGRAM = """
 import hashlib, sys

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.export.extras import need
+from tests.support.extras import need
 
 need("torch", "torchvision", "onnxscript")
 
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Normalisation
 from booru_tagger.tagging.tagger import Tagger
-from tests.export.drawn_faces import draw_face
+from tests.support.drawn_faces import draw_face
 
 LABELS = ("hatsune_miku", "shana", "akiyama_mio")
 PLAIN = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from booru_tagger.errors import DataError, ModelError
-from tests.bundles import Painted, paint
-from tests.export.drawn_faces import draw_face, make_folders
+from tests.support.bundles import Painted, paint
+from tests.support.drawn_faces import draw_face, make_folders
 
 
 def run(*arguments: object) -> Result:

@@ -25,8 +25,8 @@ from click.testing import CliRunner, Result
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
-from tests.bundles import make_bundle
-from tests.export.toy_data import make_faces, make_scenes
+from tests.support.bundles import make_bundle
+from tests.support.toy_data import make_faces, make_scenes
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from booru_tagger.errors import DataError
-from tests.export.drawn_faces import PEOPLE, draw_face, jpeg_again, make_folders
+from tests.support.drawn_faces import PEOPLE, draw_face, jpeg_again, make_folders
 
 
 def some_items(count: int = 60, labels: int = 3, together: int = 2) -> list[FaceItem]:

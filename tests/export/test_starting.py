@@ -25,7 +25,7 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from booru_tagger.errors import DataError
-from tests.export.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
+from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
 
 RECIPE = RECOGNISER_RECIPE.replace("steps = 90", "steps = 40")
 

@@ -17,7 +17,7 @@ from booru_export.evaluation.charts import BAD, GOOD, bar_chart, matrix
 from click.testing import CliRunner
 from PIL import Image
 
-from tests.export.drawn_faces import PEOPLE, draw_face, jpeg_again, make_folders
+from tests.support.drawn_faces import PEOPLE, draw_face, jpeg_again, make_folders
 
 
 def save(folder: Path, **pictures: Image.Image) -> list[Path]:

@@ -25,7 +25,7 @@ from click.testing import CliRunner, Result
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.tagger import Tagger
-from tests.export.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
+from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
 
 
 def invoke(command: object, *arguments: object) -> Result:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from booru_tagger.journal import Journal
 from booru_tagger.runner.undo import untag
 from booru_tagger.writers.registry import make_writer
-from tests.hands import HANDS
-from tests.journaling import KilledError, write_tags
-from tests.writing import WRITERS, draw
+from tests.support.hands import HANDS
+from tests.support.journaling import KilledError, write_tags
+from tests.support.writing import WRITERS, draw
 
 VOCABULARY = ("aqua_eyes", "blue_hair", "cat_ears", "dress")
 

@@ -24,8 +24,8 @@ from booru_tagger.models.session import Array, Session
 from booru_tagger.parallel import SerialExecutor, ThreadExecutor
 from booru_tagger.runner import attempt
 from booru_tagger.tagging.tagger import Tagger
-from tests.bundles import Painted, detector_model, paint
-from tests.e2e.here import Here
+from tests.support.bundles import Painted, detector_model, paint
+from tests.support.here import Here
 
 FREE = {"x": ("batch", 2)}
 

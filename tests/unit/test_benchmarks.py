@@ -16,9 +16,10 @@ from click.testing import CliRunner
 
 from benchmarks import __main__ as benchmarks
 from benchmarks import command, pictures, rivals, stages
+from benchmarks.experiment import FOLDER, experiments
 from benchmarks.report import Report, Sizes
 from booru_tagger.models.session import Session
-from tests.bundles import Painted, paint
+from tests.support.bundles import Painted, paint
 
 TINY = Sizes(pictures=10, repeats=1, counts=(4, 8), rival_pictures=2)
 
@@ -93,3 +94,25 @@ def test_a_figure_is_found_by_its_name() -> None:
     report.add("speed", 1.5, "pictures/s", wanted=">= 1")
     assert report.value("speed") == 1.5
     assert report.value("weight") is None
+
+
+def test_experiments_are_listed_with_what_they_measure() -> None:
+    result = CliRunner().invoke(benchmarks.main, ["experiment"], catch_exceptions=False)
+    listed = dict(line.split(maxsplit=1) for line in result.output.splitlines())
+    assert set(listed) == {path.stem for path in FOLDER.glob("*.py")} - {"__init__"}
+    assert all(said.endswith(".") for said in listed.values())
+
+
+@pytest.mark.parametrize("name", experiments())
+def test_an_experiment_says_what_it_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for package in ("torch", "selenium"):
+        pytest.importorskip(package)
+    with pytest.raises(SystemExit):
+        benchmarks.main(["experiment", name, "--help"], standalone_mode=False)
+    assert f"usage: python -m benchmarks experiment {name}" in capsys.readouterr().out
+
+
+def test_an_unknown_experiment_is_refused_with_the_known_ones() -> None:
+    result = CliRunner().invoke(benchmarks.main, ["experiment", "luck"])
+    assert result.exit_code == 2
+    assert "strangers" in result.output

@@ -17,9 +17,9 @@ from booru_tagger.boorus.to_szurubooru import picture_of as post_picture
 from booru_tagger.errors import ConfigError, RemoteError
 from booru_tagger.journal import Journal, Pushed
 from booru_tagger.types import Tag, TagResult
-from tests.booru_servers import AnswerError, Asked, Fake, KilledError, dawdle, drop, killing
-from tests.fake_hydrus import KEY, MY_TAGS, REPOSITORY, FakeHydrus
-from tests.fake_szurubooru import FakeSzurubooru
+from tests.support.booru_servers import AnswerError, Asked, Fake, KilledError, dawdle, drop, killing
+from tests.support.fake_hydrus import KEY, MY_TAGS, REPOSITORY, FakeHydrus
+from tests.support.fake_szurubooru import FakeSzurubooru
 
 MIKU = Tag("hatsune_miku", "character", 0.9, "recogniser")
 HAIR = Tag("aqua_hair", "general", 0.9, "measured")

@@ -16,7 +16,7 @@ from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
 from booru_tagger.models.bundle import Bundle, View
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import local
-from tests.bundles import Graph, make_bundle, read_manifest, write_manifest
+from tests.support.bundles import Graph, make_bundle, read_manifest, write_manifest
 
 MANIFEST = "manifest.json"
 

@@ -13,7 +13,7 @@ from booru_tagger.runner.undo import untag
 from booru_tagger.writers.base import TagReader, Written
 from booru_tagger.writers.naming import Naming
 from booru_tagger.writers.registry import make_writer
-from tests.writing import PEOPLE, WRITERS, draw, job, leftovers, spelled
+from tests.support.writing import PEOPLE, WRITERS, draw, job, leftovers, spelled
 
 OURS = ("hatsune_miku", "aqua_hair", "aqua_eyes")
 

@@ -14,7 +14,7 @@ from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box, Face
-from tests.bundles import Painted, make_bundle, paint
+from tests.support.bundles import Painted, make_bundle, paint
 
 Found = list[tuple[tuple[float, float, float, float], float]]
 

@@ -15,7 +15,7 @@ from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
 from booru_tagger.tagging.tagger import Tagger
-from tests.bundles import RGB, Painted, make_bundle, paint
+from tests.support.bundles import RGB, Painted, make_bundle, paint
 
 RED: RGB = (235, 20, 30)
 OLIVE: RGB = (60, 90, 10)

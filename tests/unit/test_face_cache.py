@@ -15,7 +15,7 @@ from booru_tagger.review import face_cache as module
 from booru_tagger.review.face_cache import SIDE, Album
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
-from tests.bundles import Painted, paint
+from tests.support.bundles import Painted, paint
 
 
 @pytest.fixture

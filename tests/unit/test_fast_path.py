@@ -17,8 +17,8 @@ from booru_tagger.imaging import Picture, decode_picture
 from booru_tagger.parallel import ThreadExecutor
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
-from tests.bundles import Painted, paint
-from tests.pictures import encoded
+from tests.support.bundles import Painted, paint
+from tests.support.pictures import encoded
 
 NEAR = 2.0
 """Pixels that a side of a box may differ by, or ..."""

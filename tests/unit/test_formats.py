@@ -18,8 +18,8 @@ from booru_tagger.models.formats import FORMATS, find_format, prepare
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.labels import label
 from booru_tagger.models.formats.prepare import prepare as prepared
-from tests import taggers
-from tests.pictures import encoded
+from tests.support import taggers
+from tests.support.pictures import encoded
 
 Array = npt.NDArray[Any]
 BY_NAME = {layout.name: layout for layout in FORMATS}

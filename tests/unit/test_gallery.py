@@ -22,7 +22,7 @@ from booru_tagger.models.recogniser import Recognition
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult, ScoredTag
-from tests.bundles import make_bundle
+from tests.support.bundles import make_bundle
 
 SPACE = "ab" * 32
 Rows = npt.NDArray[np.float32]

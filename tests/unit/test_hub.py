@@ -17,9 +17,9 @@ from booru_tagger.models.store import local, model_folders
 from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.hub import Hub, hub_id
 from booru_tagger.models.store.model_folders import HubId
-from tests import taggers
-from tests.bundles import make_bundle
-from tests.hub import COMMIT, FakeHub, Repository, running
+from tests.support import taggers
+from tests.support.bundles import make_bundle
+from tests.support.hub import COMMIT, FakeHub, Repository, running
 
 pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed")
 

@@ -35,7 +35,7 @@ from booru_tagger.imaging import (
     square_around,
 )
 from booru_tagger.types import Box
-from tests.pictures import encoded, turned
+from tests.support.pictures import encoded, turned
 
 # pytest takes the place of the filter for Pillow's warnings that the program itself sets.
 pytestmark = [

@@ -11,7 +11,7 @@ from booru_tagger.errors import ConfigError
 from booru_tagger.models.bundle import Label
 from booru_tagger.tagging.implications import Implication, colour_tag, extended, read_implications
 from booru_tagger.tagging.tagger import Tagger
-from tests.bundles import Painted, paint
+from tests.support.bundles import Painted, paint
 
 HEADER = "tag,series,hair,eyes,implied\n"
 MIKU = Label("hatsune_miku", series="vocaloid", implied=("aqua_hair", "aqua_eyes", "twintails"))

@@ -10,7 +10,7 @@ import pytest
 
 from booru_tagger.models import int8_check
 from booru_tagger.models.session import Session
-from tests.bundles import detector_model
+from tests.support.bundles import detector_model
 
 
 class Clipping:

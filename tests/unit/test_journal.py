@@ -11,7 +11,7 @@ import pytest
 
 from booru_tagger.journal import Journal, Original, Ownership, default_path
 from booru_tagger.writers.base import Written
-from tests.journaling import account, result_for, tag, write
+from tests.support.journaling import account, result_for, tag, write
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.journal import Journal, Ownership, claims
 from booru_tagger.journal.schema import VERSION
-from tests.journaling import account, result_for, tag
+from tests.support.journaling import account, result_for, tag
 
 
 @pytest.fixture

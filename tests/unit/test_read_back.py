@@ -16,8 +16,8 @@ from PIL import Image
 from booru_tagger.types import Box, CharacterMatch, FaceResult, TagResult
 from booru_tagger.writers.base import Job
 from booru_tagger.writers.registry import make_writer
-from tests.pictures import TURN_BACK, turned
-from tests.writing import needs_exiv2, tags
+from tests.support.pictures import TURN_BACK, turned
+from tests.support.writing import needs_exiv2, tags
 
 NAMES = ("hatsune_miku", "aqua_hair", "初音", "a&b_(<c>)")
 TREE = ["character/hatsune_miku", "general/aqua_hair", "general/初音", "general/a&b_(<c>)"]

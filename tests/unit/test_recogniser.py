@@ -14,7 +14,7 @@ from booru_tagger.models.bundle import Bundle, RecogniserSpec, View
 from booru_tagger.models.recogniser import BATCH, Recogniser
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box
-from tests.bundles import EYES, HAIR, LABELS, WHO, Painted, make_bundle, paint
+from tests.support.bundles import EYES, HAIR, LABELS, WHO, Painted, make_bundle, paint
 
 
 class Recording(Session):

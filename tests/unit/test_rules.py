@@ -12,7 +12,7 @@ from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.tagging.rules import Reading, Rules, picture_tags
 from booru_tagger.types import Box, Conflict, Face, ScoredTag, Tag
-from tests.bundles import EYES, HAIR, make_bundle
+from tests.support.bundles import EYES, HAIR, make_bundle
 
 
 def rules(folder: Path, *, imply: bool = True, strip_implied: bool = False, thresholds: Any = None) -> Rules:

@@ -20,7 +20,7 @@ from booru_tagger.imaging import Limits
 from booru_tagger.runner.records import Records
 from booru_tagger.sources.storage import is_url, path_of, pictures, read, url_of
 from booru_tagger.types import TagResult
-from tests.bundles import Painted, paint
+from tests.support.bundles import Painted, paint
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from booru_tagger.imaging import Limits, Picture
 from booru_tagger.tagging import tagger as tagger_module
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, ScoredTag
-from tests.bundles import WHO, Painted, make_bundle, paint
-from tests.pictures import turned
+from tests.support.bundles import WHO, Painted, make_bundle, paint
+from tests.support.pictures import turned
 
 FACES = [
     Painted(20, 30, 64, "hatsune_miku", "aqua", "aqua"),

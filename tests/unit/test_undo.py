@@ -13,7 +13,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.runner.undo import Undoing, untag, written_for
 from booru_tagger.sources.listed import Walk
 from booru_tagger.writers.naming import Naming, WriterOptions
-from tests.journaling import KilledError, write_tags
+from tests.support.journaling import KilledError, write_tags
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from booru_tagger.types import (
     Verdict,
     VerdictKind,
 )
-from tests.bundles import Painted, paint
-from tests.journaling import write
+from tests.support.bundles import Painted, paint
+from tests.support.journaling import write
 
 LEFT, RIGHT = Box(20, 40, 100, 120), Box(180, 40, 260, 120)
 MIKU, STRANGER = Painted(20, 40, 80), Painted(180, 40, 80, "stranger", "red", "blue")

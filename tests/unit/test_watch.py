@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.watch import Retries
-from tests.watching import DEALT_WITH, FakeObserver, Scene
+from tests.support.watching import DEALT_WITH, FakeObserver, Scene
 
 LONG_AGO = 1_000_000_000
 

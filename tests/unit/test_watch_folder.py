@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.watch.inbox import Inbox
-from tests.watching import FakeObserver, Scene
+from tests.support.watching import FakeObserver, Scene
 
 
 @pytest.fixture(autouse=True)

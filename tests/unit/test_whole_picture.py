@@ -12,8 +12,8 @@ import pytest
 from booru_tagger.errors import ConfigError, ModelError
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
-from tests import taggers
-from tests.bundles import WHO, Painted, make_bundle, paint
+from tests.support import taggers
+from tests.support.bundles import WHO, Painted, make_bundle, paint
 
 ROWS = (
     *((name, 9) for name in taggers.RATINGS),

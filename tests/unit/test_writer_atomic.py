@@ -17,7 +17,7 @@ from booru_tagger.files import replace
 from booru_tagger.files.locking import locked
 from booru_tagger.files.replace import output_error, replace_file, sweep
 from booru_tagger.writers.atomic import Change, ChangedMeanwhileError, revise
-from tests.writing import leftovers
+from tests.support.writing import leftovers
 
 
 def test_new_file_has_the_usual_permissions(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from booru_tagger.errors import MissingExtraError, OutputError
 from booru_tagger.types import Box
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.registry import make_writer
-from tests.pictures import turned
-from tests.writing import draw, job, leftovers, needs_exiv2, tags
+from tests.support.pictures import turned
+from tests.support.writing import draw, job, leftovers, needs_exiv2, tags
 
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool")
 FORMATS: dict[str, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from booru_tagger.types import TagResult
 from booru_tagger.writers.json_sidecar import JsonWriter
 from booru_tagger.writers.json_text import array_layout, dumps, object_layout
 from booru_tagger.writers.naming import Naming, WriterOptions
-from tests.writing import job
+from tests.support.writing import job
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

@@ -15,7 +15,7 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files.locking import locked
 from booru_tagger.writers.jsonl import JsonlWriter
 from booru_tagger.writers.naming import Naming, WriterOptions
-from tests.writing import job, leftovers
+from tests.support.writing import job, leftovers
 
 
 @pytest.fixture

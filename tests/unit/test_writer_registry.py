@@ -16,7 +16,7 @@ from booru_tagger.writers import registry
 from booru_tagger.writers.base import TagReader, Writer
 from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import GROUP, check_writers, make_writer, writer_names
-from tests.writing import job
+from tests.support.writing import job
 
 PLUGIN = Path(__file__).parents[2] / "examples" / "writer_plugin"
 BUILT_IN = ("txt", "hydrus", "json", "jsonl", "xmp", "embed")

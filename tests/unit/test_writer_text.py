@@ -15,7 +15,7 @@ from booru_tagger.writers.base import CREATED, Job
 from booru_tagger.writers.hydrus import HydrusWriter
 from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.txt import TxtWriter
-from tests.writing import job, tags
+from tests.support.writing import job, tags
 
 
 def caption(folder: Path, before: bytes | None, *names: str, options: WriterOptions | None = None) -> bytes:

@@ -24,8 +24,8 @@ from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.regions import Region, orientation, stored
 from booru_tagger.writers.xml_text import XmlError, parse
 from booru_tagger.writers.xmp import XmpWriter
-from tests.pictures import TURN_BACK, turned
-from tests.writing import job, needs_exiv2, tags
+from tests.support.pictures import TURN_BACK, turned
+from tests.support.writing import job, needs_exiv2, tags
 
 NS = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",

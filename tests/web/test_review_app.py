@@ -19,8 +19,8 @@ from booru_tagger.journal import Journal
 from booru_tagger.models.gallery import load
 from booru_tagger.server.review import make_app
 from booru_tagger.tagging.tagger import Tagger
-from tests.bundles import Painted
-from tests.web.sessions import Desk, open_desk, paint_all, unsure
+from tests.support.bundles import Painted
+from tests.support.sessions import Desk, open_desk, paint_all, unsure
 
 PORT, KEY = 8000, "the-key-of-this-session"
 BASE = f"http://127.0.0.1:{PORT}"

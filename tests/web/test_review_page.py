@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("starlette", reason="the extra [web] is not installed")
 
 from booru_tagger.server.review import make_app
-from tests.bundles import Painted
-from tests.web.chromium import chromium, served, until
-from tests.web.sessions import Desk, open_desk, paint_all, unsure
+from tests.support.bundles import Painted
+from tests.support.chromium import chromium, served, until
+from tests.support.sessions import Desk, open_desk, paint_all, unsure
 
 KEY = "the-key-of-this-session"
 SEVEN = "kagamine_rin"

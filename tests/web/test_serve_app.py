@@ -15,7 +15,7 @@ pytest.importorskip("httpx", reason="Starlette's test client needs httpx")
 from starlette.testclient import TestClient
 
 from booru_tagger.server.tagging import Bounds, make_app
-from tests.web.serving import MODEL, Stub, picture
+from tests.support.serving import MODEL, Stub, picture
 
 BOUNDS = Bounds(body=100_000, files=3, jobs=1, waiting=2, seconds=5)
 

@@ -17,9 +17,9 @@ pytest.importorskip("uvicorn", reason="the server needs the extra [web]")
 from starlette.applications import Starlette
 
 from booru_tagger.server.tagging import listening
-from tests.bundles import Painted, paint
-from tests.e2e.command import Home, make_home
-from tests.web.serving import running
+from tests.support.bundles import Painted, paint
+from tests.support.command import Home, make_home
+from tests.support.serving import running
 
 BOUNDARY = "limit-of-parts"
 

@@ -36,7 +36,7 @@ class Matching:
 
     ``steepness`` is how fast the odds grow with the similarity: at 10, a similarity 0.1 above the threshold
     multiplies them by 2.7. With more, enrolled characters win too often over known ones (``python -m
-    benchmarks.unknown``).
+    benchmarks experiment whitening``).
     """
 
     spread: float = 2.0

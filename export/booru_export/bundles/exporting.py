@@ -32,7 +32,7 @@ DEFAULT_FACE_THRESHOLD = 0.4
 SIDES = (256, 512)
 """Longest sides in pixels that the runtime looks at."""
 HEAD_SHARES = ((0.3, 1.0), (0.0, 0.5))
-"""Heads that each look answers for: posters gain 0.011 in F1 by it (``python -m benchmarks.looks``)."""
+"""Heads that each look answers for: 0.011 more in F1 (``python -m benchmarks experiment head_sizes``)."""
 
 
 def export_checkpoint(

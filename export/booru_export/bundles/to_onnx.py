@@ -52,7 +52,7 @@ def likeness_of(raw: Tensor, cosines: Tensor) -> Tensor:
 
     Of strangers that look like somebody, a net is less excited: their embeddings are shorter. On characters
     left out of training this names 8 of 100 known faces more than the cosine alone, and 23 more than the
-    softmax, where 5 % of the strangers are named (``python -m benchmarks.strangers``).
+    softmax, where 5 % of the strangers are named (``python -m benchmarks experiment strangers``).
     """
     length = torch.linalg.vector_norm(raw, dim=1, keepdim=True)
     likeness: Tensor = cosines.amax(1, keepdim=True) * length.sqrt()

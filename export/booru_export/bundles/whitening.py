@@ -9,7 +9,7 @@ from torch.nn import functional
 AXIS_SHARE = 0.25
 """How much of the direction from strangers to known faces is taken out of embeddings: being known is no
 likeness. More makes strangers more like each other, less makes known faces more like whoever is enrolled
-(``python -m benchmarks.unknown``)."""
+(``python -m benchmarks experiment whitening``)."""
 SHRINKAGE = 0.1
 """What is added to the variance of one character's faces in every direction, as a share of the mean: some
 hundred faces say little of most directions."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from tests.booru_servers import AnswerError, Asked, Fake
+from tests.support.booru_servers import AnswerError, Asked, Fake
 
 KEY = "ab" * 32
 MY_TAGS, REPOSITORY, MY_FILES = "6c6f63616c2074616773", "37e3849b", "6c6f63616c2066696c6573"

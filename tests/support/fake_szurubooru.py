@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from typing import Any
 
-from tests.booru_servers import AnswerError, Asked, Fake
+from tests.support.booru_servers import AnswerError, Asked, Fake
 
 
 @dataclass

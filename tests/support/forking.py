@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from tests.e2e.command import Home
+from tests.support.command import Home
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Forks:
 @contextlib.contextmanager
 def forks(home: Home) -> Iterator[Forks]:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.forking"],
+        [sys.executable, "-m", "tests.support.forking"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],

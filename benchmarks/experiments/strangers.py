@@ -1,4 +1,4 @@
-"""Which clue tells strangers from known faces: ``python -m benchmarks.strangers CHECKPOINT DATA``.
+"""Which clue tells strangers from known faces.
 
 CHECKPOINT is a recogniser that was trained without some characters (``--leave-out``): their faces are the
 strangers. For each clue, the area under the ROC curve and the share of known faces that are named where 5 %
@@ -92,11 +92,11 @@ def clues(
         yield name, np.asarray(measure(known)), np.asarray(measure(strangers))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment strangers", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("data", type=Path)
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     state = read_checkpoint(asked.checkpoint)
     net, labels, size = from_checkpoint(state), state["labels"], state["recipe"]["schedule"]["sizes"][-1]
     items = read_faces(asked.data / "faces")
@@ -113,7 +113,3 @@ def main() -> None:
     for name, known, unknown in clues(embeddings[0], embeddings[1], embeddings[2], numbers, prototypes):
         named = float((known >= np.quantile(unknown, 0.95)).mean())
         print(f"{name:24} AUROC {auroc(known, unknown):.3f}  known named at 5 % {named:.3f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""Pictures a second in threads and in Ray's workers on this machine: ``python benchmarks/cluster.py FOLDER``.
+"""Pictures a second in threads and in Ray's workers on this machine.
 
 Rounds alternate, so that a busy machine slows both alike; the first of each warms up and is not counted.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -29,13 +30,13 @@ def rate(executor: Executor, paths: list[Path]) -> float:
     return len(paths) / seconds
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment cluster", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=1000, help="of the folder, repeated as needed")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=available_cores())
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     found = [path for path in Walk().pictures(asked.folder) if isinstance(path, Path)]
     if not found:
         raise SystemExit(f"{asked.folder}: no pictures")
@@ -49,7 +50,3 @@ def main() -> None:
                 rates[kind].append(measured)
     threads, ray = (median(rates[kind]) for kind in ("threads", "ray"))
     print(f"threads {threads:.1f}/s, ray {ray:.1f}/s, ratio {ray / threads:.2f} ({asked.jobs} jobs)")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""How to turn embeddings for enrolled characters: ``python -m benchmarks.unknown CHECKPOINT DATA``.
+"""How to turn embeddings for enrolled characters.
 
 CHECKPOINT is a recogniser that was trained without some characters (``--leave-out``). In each draw five of
 them are enrolled from ten faces each; their other faces are to be told, and those of everybody else are not
@@ -178,11 +178,11 @@ def some_of_each(items: Sequence[FaceItem]) -> list[FaceItem]:
     return chosen
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment whitening", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("data", type=Path)
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     material = gather(read_checkpoint(asked.checkpoint), asked.data)
     unknown, known, _ = material.tried
     least = float(np.quantile(known.odds, 1 - NAMED))
@@ -193,7 +193,3 @@ def main() -> None:
         for steepness in (10.0, 20.0):
             right, threshold = told(turned, material.names, least, steepness)
             print(f"{way:42} steepness {steepness:.0f}: {right:.3f} right at {threshold:.3f}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

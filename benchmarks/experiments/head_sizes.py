@@ -1,4 +1,4 @@
-"""At which sizes to look for heads: ``python -m benchmarks.looks BUNDLE DATA [--part validation]``.
+"""At which sizes to look for heads.
 
 F1 on illustrations and on posters at the best common threshold, for one look, for two looks merged by score,
 and for two looks of which each answers for heads of its sizes.
@@ -47,12 +47,12 @@ def figures(session: Session, spec: DetectorSpec, scenes: Sequence[Scene]) -> st
     return f"at {best:.2f}: illustrations {illustrations:.3f}, posters {posters:.3f}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment head_sizes", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--part", choices=[*PARTS, "held-out"], default="validation")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     bundle = Bundle.load(asked.bundle)
     assert bundle.detector is not None
     session = Session(asked.bundle / bundle.detector.file)
@@ -62,7 +62,3 @@ def main() -> None:
         spec = dataclasses.replace(bundle.detector, sides=sides, head_shares=shares)
         name = " + ".join(map(str, sides)) + (", each its own sizes" if shares else "")
         print(f"{name:32} {figures(session, spec, scenes)}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

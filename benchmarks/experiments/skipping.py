@@ -1,4 +1,4 @@
-"""How fast a run passes over pictures that are tagged already: ``python -m tests.measuring_skips 100000``.
+"""How fast a run passes over pictures that are tagged already.
 
 Pictures, tag files and a journal are made first, in a folder of its own that is removed at the end. One
 picture is really tagged; the journal's rows of the others are copies of its rows.
@@ -6,19 +6,21 @@ picture is really tagged; the journal's rows of the others are copies of its row
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from sqlite3 import Connection
 
 from booru_tagger.files.stamps import sha256_of, stamp_of
 from booru_tagger.journal import Journal, ledger
 from booru_tagger.journal.paths import Keys
-from tests.bundles import Painted, make_bundle, paint
-from tests.e2e.command import Home, make_home
+from booru_tagger.journal.values import Change
+from tests.support.bundles import Painted, make_bundle, paint
+from tests.support.command import Home, make_home
 
 EACH = 1_000
 """Pictures in a folder."""
@@ -53,7 +55,7 @@ def _know(home: Home, first: Path, copies: list[Path]) -> None:
                 ledger.put_picture(connection, key, stamp, content, known.fingerprint, now, known.result)
                 for mark in known.marks:
                     target = picture.with_name(picture.name + mark.target.suffix)
-                    change = ledger.Change(
+                    change = Change(
                         mark.writer,
                         mark.owned,
                         mark.deleted,
@@ -67,7 +69,10 @@ def _know(home: Home, first: Path, copies: list[Path]) -> None:
         journal._database.write(work)
 
 
-def main(count: int) -> None:
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment skipping", description=__doc__)
+    parser.add_argument("count", type=int, help="pictures")
+    count = parser.parse_args(arguments).count
     with tempfile.TemporaryDirectory() as folder:
         bundle = make_bundle(Path(folder, "model"))
         home = make_home(Path(folder, "home"), BOORU_TAGGER_MODEL=str(bundle))
@@ -81,7 +86,3 @@ def main(count: int) -> None:
             start = time.monotonic()
             ended = home.run("tag", "--batch", "--format", "none")
             print(f"{time.monotonic() - start:.1f} s: {ended.err.strip()}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -1,19 +1,19 @@
-"""How quick an open review is: `python -m tests.web.measuring ADDRESS`, with the address that it printed.
+"""How quick an open review is.
 
 Judges forty faces in a headless Chromium, and takes that back.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.web.chromium import chromium, until
+from tests.support.chromium import chromium, until
 
 FACES = 40
 _SCROLL = """
@@ -38,7 +38,10 @@ fetch(path, {method: 'POST', headers: {'content-type': 'application/json'}, body
 """
 
 
-def main(address: str) -> None:
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment review_page", description=__doc__)
+    parser.add_argument("address", help="what booru-tagger review printed")
+    address = parser.parse_args(arguments).address
     with tempfile.TemporaryDirectory() as folder, chromium(Path(folder)) as window:
         start = time.monotonic()
         window.get(address)
@@ -72,7 +75,3 @@ def _tell(what: str, once: Callable[[int], Any]) -> None:
 
 def _ready(window: Any) -> bool:
     return bool(window.execute_script("return document.body.dataset.ready ?? null"))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -1,7 +1,5 @@
 """Many clients at once against `booru-tagger serve`: nothing may go wrong but "busy", and memory stays flat.
 
-    python -m benchmarks.serving [--clients 32] [--requests 20]
-
 Starts a server on this machine, sends it a drawn picture over and over, and prints how it answered and how
 much memory it held after the first and after the last request.
 """
@@ -18,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from booru_export.drawn import draw_scene
@@ -62,13 +61,13 @@ def memory(process: int) -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+def main(arguments: Sequence[str]) -> None:
+    options = argparse.ArgumentParser("python -m benchmarks experiment serving", description=__doc__)
     options.add_argument("--clients", type=int, default=32)
     options.add_argument("--requests", type=int, default=20)
     options.add_argument("--port", type=int, default=5078)
     options.add_argument("--max-waiting", type=int, default=16)
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     command = ["serve", "--port", str(given.port), "--max-waiting", str(given.max_waiting), "--no-gallery"]
     server = subprocess.Popen([sys.executable, "-c", SERVE, *command], stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
@@ -94,7 +93,3 @@ def main() -> None:
         server.wait()
     print(f"answers: {dict(answers)}; {answers['200'] / took:.1f} pictures/s; longest {max(seconds):.2f} s")
     print(f"memory: {before:.0f} MB after 8 requests, {after:.0f} MB after {sum(answers.values())} more")
-
-
-if __name__ == "__main__":
-    main()

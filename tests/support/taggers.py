@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.bundles import Graph
+from tests.support.bundles import Graph
 
 Floats = npt.NDArray[np.float32]
 GRID = 4

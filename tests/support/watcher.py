@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.bundles import Painted, paint
-from tests.e2e.command import MAIN, Home
+from tests.support.bundles import Painted, paint
+from tests.support.command import MAIN, Home
 
 PATIENCE = 120
 """Seconds without a word in the log after which what must happen counts as not happening."""

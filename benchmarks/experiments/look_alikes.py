@@ -1,4 +1,4 @@
-"""How often look-alikes are one character: `python -m tests.measuring_likeness FOLDER NAME…`.
+"""How often look-alikes are one character.
 
 FOLDER has pictures named `character_anything.webp` of characters that the model was not trained on; NAMEs are
 left out, because it was. Pictures with no face, or several, are passed over.
@@ -6,8 +6,9 @@ left out, because it was. Pictures with no face, or several, are passed over.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,16 @@ from booru_tagger.tagging.tagger import Tagger
 THRESHOLDS = (0.55, 0.6, 0.65, ALIKE, 0.75)
 
 
-def main(folder: Path, trained: set[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment look_alikes", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("trained", metavar="name", nargs="*", help="characters to leave out")
+    asked = parser.parse_args(arguments)
     tagger = Tagger(gallery=None)
     embeddings, names = [], []
-    for path in sorted(folder.glob("*_*.*")):
+    for path in sorted(asked.folder.glob("*_*.*")):
         name = path.name.partition("_")[0]
-        look = tagger.look(path.read_bytes(), path.name) if name not in trained else None
+        look = tagger.look(path.read_bytes(), path.name) if name not in asked.trained else None
         if look is not None and len(look.faces) == 1:
             embeddings.append(look.answers[0].embedding)
             names.append(name)
@@ -41,7 +46,3 @@ def main(folder: Path, trained: set[str]) -> None:
         print(
             f"      {len(large)} groups of 3 or more, {members} faces, {largest / members:.3f} in their own"
         )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), set(sys.argv[2:]))

@@ -1,4 +1,4 @@
-"""How quick, quiet and small a watch is: ``python -m tests.measuring_watch``, also with ``--polling``.
+"""How quick, quiet and small a watch is.
 
 In a folder of its own with 2,000 pictures that are tagged already: the time from the closing of a new picture
 to its caption, the time for a burst of 500, and what an idle minute costs.
@@ -6,15 +6,16 @@ to its caption, the time for a burst of 500, and what an idle minute costs.
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bundles import make_bundle
-from tests.e2e.command import Home, make_home
-from tests.e2e.watcher import Watcher, cpu_seconds, drop, resident_megabytes, sidecars
+from tests.support.bundles import make_bundle
+from tests.support.command import Home, make_home
+from tests.support.watcher import Watcher, cpu_seconds, drop, resident_megabytes, sidecars
 
 THERE = 2_000
 SINGLE = range(THERE, THERE + 20)
@@ -30,13 +31,16 @@ def _seconds_to_caption(home: Home, number: int) -> float:
     return time.monotonic() - start
 
 
-def main(*args: str) -> None:
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment watching", description=__doc__)
+    parser.add_argument("--polling", action="store_true")
+    polling = ["--polling"] if parser.parse_args(arguments).polling else []
     with tempfile.TemporaryDirectory() as folder:
         bundle = make_bundle(Path(folder, "model"))
         home = make_home(Path(folder, "home"), BOORU_TAGGER_MODEL=str(bundle), BOORU_TAGGER_JOBS="2")
         drop(home.work, range(THERE))
         assert home.run("tag", "--batch", "--format", "none").code == 0
-        watcher = Watcher(home, *args, home.work)
+        watcher = Watcher(home, *polling, home.work)
         try:
             watcher.until(watcher.has_begun)
             time.sleep(5)
@@ -56,7 +60,3 @@ def main(*args: str) -> None:
             print(f"tagged {sum(watcher.tagged().values())} times for {BURST.stop - THERE} new pictures")
         finally:
             watcher.stop()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -17,7 +17,7 @@ from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import make_writer
-from tests.bundles import RGB, Painted, paint
+from tests.support.bundles import RGB, Painted, paint
 
 UNSURE: RGB = (30, 140, 230)
 """A middle band between Miku's and Cirno's colours: about 0.75 for Cirno, 0.25 for Miku."""

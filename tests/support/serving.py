@@ -15,7 +15,7 @@ from PIL import Image
 
 from booru_tagger.errors import DamagedImageError
 from booru_tagger.types import Box, FaceResult, ScoredTag, Tag, TagResult
-from tests.e2e.command import Home
+from tests.support.command import Home
 
 MODEL = "tiny 1"
 

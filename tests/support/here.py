@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.cli import main
-from tests.e2e.command import Ended
+from tests.support.command import Ended
 
 
 class Here:

@@ -1,4 +1,4 @@
-"""Enrolment as users do it: ``python -m benchmarks.enrolling CHARACTERS OTHERS [--draws 4]``.
+"""Enrolment as users do it.
 
 CHARACTERS holds a folder of whole pictures for each character, OTHERS pictures of other people. In each draw
 some characters are enrolled from ten of their pictures each; tagged are their other pictures, and those of
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from booru_tagger.enrol import enrol
@@ -41,12 +41,12 @@ def gallery_of(tagger: Tagger, chosen: dict[str, list[Path]]) -> Gallery:
     return Gallery(tagger.bundle.recogniser_sha256 or "", enrolled, model=tagger.model)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment enrolment", description=__doc__)
     parser.add_argument("characters", type=Path)
     parser.add_argument("others", type=Path)
     parser.add_argument("--draws", type=int, default=4)
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     of_character = {
         folder.name: pictures(folder) for folder in sorted(asked.characters.iterdir()) if folder.is_dir()
     }
@@ -69,7 +69,3 @@ def main() -> None:
         taken += sum(match is not None and match.source == "gallery" for match in found)
         print(f"{draw + 1}: {', '.join(names)}", flush=True)
     print(f"{right} of {faces} faces right, {wrong} wrong; {taken} of {strangers} others taken for them")
-
-
-if __name__ == "__main__":
-    main()

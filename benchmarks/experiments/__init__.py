@@ -1,0 +1,1 @@
+"""What decided something once, to be measured again: ``python -m benchmarks experiment``."""
