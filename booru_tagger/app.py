@@ -13,9 +13,9 @@ from typing import cast
 from booru_tagger.config import Settings
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import Journal, default_path
-from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.store.local import DEFAULT
 from booru_tagger.parallel import Executor, available_cores, make_executor
+from booru_tagger.providers import PROVIDERS
 from booru_tagger.review.verdicts import Band, Reviewer
 from booru_tagger.runner import Output
 from booru_tagger.sources.listed import suffixes

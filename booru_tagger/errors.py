@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 EXIT_SOME_FAILED = 3
 """Some pictures were tagged, some could not be."""
 EXIT_NOTHING_DONE = 4
@@ -96,3 +99,8 @@ class TooLargeImageError(ImageError):
     """The picture has more pixels or bytes than the limits allow (decompression bombs end here)."""
 
     kind = "too-large"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of the ``known`` words that ``word`` was probably meant to be, for a message to suggest."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1)), None)

@@ -15,6 +15,8 @@ RATING = "rating"
 
 CATEGORIES = MappingProxyType({GENERAL: 0, ARTIST: 1, COPYRIGHT: 3, CHARACTER: 4, META: 5, RATING: 9})
 """Category names and Danbooru's numbers for them. A series is a tag of the category ``copyright``."""
+TAG_CATEGORIES = tuple(category for category in CATEGORIES if category != RATING)
+"""The categories of tags: a rating is no tag."""
 
 MAX_LENGTH = 170
 """Characters in a tag at most, as on Danbooru."""
@@ -83,6 +85,14 @@ def problem(tag: str) -> str | None:
         (tag != normalise(tag), f"it is not in normal form, which is {normalise(tag)!r}"),
     )
     return next((reason for wrong, reason in checks if wrong), None)
+
+
+def tag_named(text: str) -> str:
+    """The tag that ``text`` spells, in normal form. Raises ValueError for what cannot be one."""
+    tag = normalise(text)
+    if reason := problem(tag):
+        raise ValueError(f"{text!r} is not a tag: {reason}")
+    return tag
 
 
 def _unprintable(letter: str) -> bool:

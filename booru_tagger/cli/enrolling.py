@@ -13,10 +13,10 @@ from booru_tagger.app import make_limits
 from booru_tagger.cli.printing import counted, printable
 from booru_tagger.cli.progress import looking
 from booru_tagger.colors import Part
-from booru_tagger.config import Settings, nearest
+from booru_tagger.config import Settings
 from booru_tagger.enrol import Details, Enrolment, adding, edit, enrol, importing, read, refuse_taken
 from booru_tagger.enrol.enrolling import checked_name
-from booru_tagger.errors import EXIT_SOME_FAILED, ConfigError, DataError, OutputError
+from booru_tagger.errors import EXIT_SOME_FAILED, ConfigError, DataError, OutputError, nearest
 from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths

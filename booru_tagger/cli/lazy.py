@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from booru_tagger.cli.plugins import EntryPoint, entry_points
-from booru_tagger.errors import BooruTaggerError, MissingExtraError
+from booru_tagger.errors import BooruTaggerError, MissingExtraError, nearest
 
 _PLUGIN_HELP = {
     "dataset": "Import, look over and split training data.",
@@ -61,8 +60,8 @@ class LazyGroup(click.Group):
         name = args[0]
         known = self.list_commands(ctx) if name not in self._lazy and not name.startswith("-") else [name]
         if name not in known and not name.startswith("-"):
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(known)}."
+            near = nearest(name, known)
+            hint = f" Did you mean {near!r}?" if near else f" There are: {', '.join(known)}."
             ctx.fail(f"There is no command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import platformdirs
 
-from booru_tagger.config.setting_types import nearest
 from booru_tagger.config.settings import Setting, Settings, settings
-from booru_tagger.errors import ConfigError
+from booru_tagger.errors import ConfigError, nearest
 
 PREFIX = "BOORU_TAGGER_"
 LOCAL_NAME = "booru-tagger.toml"

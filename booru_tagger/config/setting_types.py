@@ -7,12 +7,14 @@ setting's name and a colon.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
+
+from booru_tagger.errors import nearest
+from booru_tagger.scores import checked_shares
 
 ON = frozenset({"1", "true", "yes", "on"})
 OFF = frozenset({"0", "false", "no", "off"})
@@ -29,11 +31,6 @@ class Kind(Protocol):
     def read(self, value: object, folder: Path) -> object:
         """``folder`` is what a relative path is relative to."""
         ...
-
-
-def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The one of ``words`` that ``word`` was probably meant to be."""
-    return next(iter(difflib.get_close_matches(word, list(words), 1, 0.6)), None)
 
 
 def one_of(words: Iterable[str]) -> str:
@@ -233,17 +230,7 @@ class Shares:
     def read(self, value: object, folder: Path) -> Mapping[str, float]:
         if not isinstance(value, Mapping):
             raise ValueError(f"must be a table of numbers, not {value!r}")
-        for key, number in value.items():
-            self._check(str(key), number)
-        return MappingProxyType({str(key): float(number) for key, number in value.items()})
-
-    def _check(self, key: str, number: object) -> None:
-        if key not in self.keys:
-            near = nearest(key, self.keys)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ValueError(f"{key!r} is not one of {', '.join(self.keys)}{hint}")
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
-            raise ValueError(f"{key} must be a number from 0 to 1, not {number!r}")
+        return checked_shares(value, self.keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,11 @@ from booru_tagger.config.setting_types import (
     Texts,
     Words,
 )
+from booru_tagger.providers import PROVIDERS
+from booru_tagger.scores import THRESHOLDS
+from booru_tagger.vocab import CATEGORIES, TAG_CATEGORIES
 
-THRESHOLDS = ("face", "character", "hair", "eyes")
-PROVIDERS = ("cpu", "cuda", "tensorrt", "directml", "coreml", "openvino")
 SAFETIES = ("safe", "sketchy", "unsafe")
-CATEGORIES = ("general", "artist", "copyright", "character", "meta", "rating")
-TAG_CATEGORIES = CATEGORIES[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,9 @@ class Settings:
         str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
     ] = "table"
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
-    provider: Annotated[str, Choice(PROVIDERS), "What the model runs on; see docs/performance.md."] = "cpu"
+    provider: Annotated[str, Choice(tuple(PROVIDERS)), "What the model runs on; see docs/performance.md."] = (
+        "cpu"
+    )
     executor: Annotated[
         str,
         Choice(("serial", "threads", "ray")),
@@ -144,7 +145,7 @@ class Settings:
         default_factory=dict
     )
     category_threshold: Annotated[
-        Mapping[str, float], Shares(CATEGORIES), "Least score of a tag to be written, by category."
+        Mapping[str, float], Shares(tuple(CATEGORIES)), "Least score of a tag to be written, by category."
     ] = field(default_factory=dict)
     review_band: Annotated[
         tuple[float, float] | None,

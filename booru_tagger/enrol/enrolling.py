@@ -22,7 +22,7 @@ from booru_tagger.models.gallery.matching import anchor_for, prototype
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Look, Tagger
 from booru_tagger.types import FaceResult
-from booru_tagger.vocab import normalise, problem
+from booru_tagger.vocab import tag_named
 
 FEW = 5
 """Pictures of a character below which its threshold is little more than a guess."""
@@ -118,10 +118,10 @@ def enrol(
 
 def checked_name(text: str) -> str:
     """A character's tag in its normal form. Raises :class:`ConfigError` for what cannot be one."""
-    tag = normalise(text)
-    if reason := problem(tag):
-        raise ConfigError(f"{text!r} cannot be a character's tag: {reason}")
-    return tag
+    try:
+        return tag_named(text)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _look_at(tagger: Tagger, pictures: Iterable[Path], step: Callable[[], None]) -> _Seen:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from booru_tagger.errors import ModelError
+from booru_tagger.errors import ModelError, nearest
 
 
 class Table:
@@ -28,8 +27,8 @@ class Table:
         """Refuse keys that are not ``known``: most are slips of the pen."""
         for key in self.data:
             if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
+                near = nearest(key, known)
+                hint = f"did you mean {near!r}?" if near else f"known keys: {', '.join(sorted(known))}"
                 self.fail(key, f"unknown key; {hint}")
 
     def has(self, key: str) -> bool:

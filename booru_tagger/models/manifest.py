@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from booru_tagger.imaging import Normalisation
@@ -216,18 +216,18 @@ def read_labels(table: Table) -> tuple[Label, ...]:
 
 def _label(table: Table) -> Label:
     table.only("tag", "category", "series", "implied", "threshold")
-    tag, implied = table.text("tag"), table.texts("implied", ())
-    series = table.text("series", "")
-    named = [
-        ("tag", tag),
-        *(("implied", item) for item in implied),
-        *([("series", series)] if series else []),
-    ]
-    for key, value in named:
-        if reason := problem(value):
-            table.fail(key, f"{value!r} is not a tag: {reason}")
     category = table.text("category", CHARACTER)
     if category not in CATEGORIES:
         table.fail("category", f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
     threshold = table.share("threshold") if table.has("threshold") else None
-    return Label(tag, category, series, implied, threshold)
+    return replace(read_label(table), category=category, threshold=threshold)
+
+
+def read_label(table: Table) -> Label:
+    """A character with what it implies: the keys ``tag``, ``series`` and ``implied``."""
+    label = Label(table.text("tag"), series=table.text("series", ""), implied=table.texts("implied", ()))
+    named = [("tag", label.tag), *(("implied", tag) for tag in label.implied)]
+    for key, value in (*named, *([("series", label.series)] if label.series else [])):
+        if reason := problem(value):
+            table.fail(key, f"{value!r} is not a tag: {reason}")
+    return label

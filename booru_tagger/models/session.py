@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
 from booru_tagger.models import int8_check
-from booru_tagger.models.providers import PROVIDERS
+from booru_tagger.providers import PROVIDERS
 
 Array: TypeAlias = npt.NDArray[Any]
 Source: TypeAlias = Path | bytes | Callable[[], bytes]

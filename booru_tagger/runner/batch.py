@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from booru_tagger.errors import (
-    BooruTaggerError,
-    ClusterError,
-    MissingExtraError,
-    ModelError,
-    OutputError,
-    TooLargeImageError,
-)
+from booru_tagger.errors import ClusterError, OutputError
 from booru_tagger.parallel import Executor
 from booru_tagger.runner.files_sink import Kept, Sink
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.report import Listener, Outcome, Report, Reviewer
+from booru_tagger.tagging.failures import attempt, failed
 from booru_tagger.tagging.policy import Policy
-from booru_tagger.tagging.tagger import failed
 from booru_tagger.types import PictureError, TagResult
 
 Item: TypeAlias = Path | TagResult
 TagFunction: TypeAlias = Callable[[Path], TagResult]
 _Job: TypeAlias = tuple[Path, TagResult | None]
 """A path to tag, or one that failed before it came to that."""
-
-_log = logging.getLogger(__name__)
 
 
 def run(
@@ -65,7 +56,7 @@ class _Work:
     def __call__(self, job: _Job) -> tuple[Path, TagResult]:
         path, result = job
         if result is None:
-            result = attempt(self.tag, path)
+            result = attempt(functools.partial(self.tag, path), path)
         if result.error is None:
             result = replace(result, tags=self.policy.apply(result.tags))
         return path, result
@@ -157,23 +148,6 @@ class _Run:
     def _tell(self, outcome: Outcome) -> None:
         self._report.add(outcome)
         self._listener(outcome)
-
-
-def attempt(tag: TagFunction, path: Path) -> TagResult:
-    """The picture's result, failed where it raises. What would be the same for every picture goes through:
-    a :class:`ModelError`, or a :class:`MissingExtraError` for what the model is to run on."""
-    try:
-        return tag(path)
-    except (ModelError, MissingExtraError):
-        raise
-    except BooruTaggerError as error:
-        return failed(path, error)
-    except MemoryError:
-        return failed(path, TooLargeImageError(f"{path}: not enough memory to tag it"))
-    except Exception as error:
-        _log.debug("unexpected error at %s", path, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"
-        return failed(path, BooruTaggerError(f"{path}: unexpected error ({reason}); please report it"))
 
 
 def _count(source: Iterator[Item | None]) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from booru_tagger.colors import COLOURS, MIXED, Part, colour_of, tag_for
 from booru_tagger.errors import ConfigError
 from booru_tagger.models.bundle import Label
-from booru_tagger.vocab import normalise, problem
+from booru_tagger.vocab import tag_named
 
 COLUMNS = ("tag", "series", "hair", "eyes", "implied")
 MAX_BYTES = 64_000_000
@@ -77,7 +77,7 @@ def read_implications(path: Path) -> dict[str, Implication]:
     try:
         _check_header(reader.fieldnames or ())
         for row in reader:
-            tag = _tag(row["tag"])
+            tag = tag_named(row["tag"])
             if tag in table:
                 raise ValueError(f"{tag!r} has a line already")
             table[tag] = _implication(row)
@@ -101,11 +101,11 @@ def _implication(row: Mapping[str | None, str]) -> Implication:
     words = row.get("implied", "").split()
     series = row.get("series", "").strip()
     return Implication(
-        series=None if not series else "" if series == NOTHING else _tag(series),
+        series=None if not series else "" if series == NOTHING else tag_named(series),
         hair=_colours(Part.HAIR, row.get("hair", "")),
         eyes=_colours(Part.EYES, row.get("eyes", "")),
-        added=tuple(_tag(word) for word in words if not word.startswith("-")),
-        removed=tuple(_tag(word[1:]) for word in words if word.startswith("-")),
+        added=tuple(tag_named(word) for word in words if not word.startswith("-")),
+        removed=tuple(tag_named(word[1:]) for word in words if word.startswith("-")),
     )
 
 
@@ -114,13 +114,6 @@ def _colours(part: Part, cell: str) -> tuple[str, ...] | None:
     if words == [NOTHING]:
         return ()
     return tuple(colour_tag(part, word) for word in words) if words else None
-
-
-def _tag(text: str) -> str:
-    tag = normalise(text)
-    if reason := problem(tag):
-        raise ValueError(f"{text!r} is not a tag: {reason}")
-    return tag
 
 
 def _part(tag: str) -> Part | None:

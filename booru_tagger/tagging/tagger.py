@@ -12,24 +12,23 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from booru_tagger.errors import BooruTaggerError, ConfigError, ModelError, TooLargeImageError
+from booru_tagger.errors import ConfigError, ModelError
 from booru_tagger.imaging import Floats, Limits, Picture, colourfulness, decode_picture, read_file
 from booru_tagger.models.batching import CombiningSession
 from booru_tagger.models.bundle import Bundle, Label
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.gallery import Gallery, open_gallery
-from booru_tagger.models.providers import PROVIDERS
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import DEFAULT, open_bundle, open_model
+from booru_tagger.providers import PROVIDERS
+from booru_tagger.scores import THRESHOLDS, checked_shares
 from booru_tagger.tagging import rules
+from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.implications import Implication, extended, read_implications
 from booru_tagger.tagging.whole_picture import General, merged
-from booru_tagger.types import Box, Face, FaceResult, PictureError, ScoredTag, Tag, TagResult
+from booru_tagger.types import Box, Face, FaceResult, ScoredTag, Tag, TagResult
 from booru_tagger.vocab import CHARACTER
-
-THRESHOLDS = ("face", "character", "hair", "eyes")
-"""Scores that a user may set, each from 0 to 1."""
 
 DETAIL = 2
 """A JPEG is decoded at this many times the detector's side or more: shrinking the rest antialiases."""
@@ -115,7 +114,10 @@ class Tagger:
         }
         self.crops = crops
         self.limits = limits or Limits()
-        self.thresholds = _checked(thresholds or {})
+        try:
+            self.thresholds = checked_shares(thresholds or {}, THRESHOLDS)
+        except ValueError as error:
+            raise ConfigError(f"thresholds: {error}") from error
         self._detector = self._make_detector()
         self._recogniser = self._make_recogniser()
         self._rules = self._make_rules()
@@ -136,7 +138,7 @@ class Tagger:
         """Changes with whatever may change a result (model, thresholds, options): 16 hexadecimal digits."""
         decisive = {
             "bundle": self.bundle.fingerprint,
-            "thresholds": self.thresholds,
+            "thresholds": dict(self.thresholds),
             "crops": self.crops,
             "imply": self._recipe["imply"],
             "strip_implied": self._recipe["strip_implied"],
@@ -362,15 +364,6 @@ class Tagger:
         )
 
 
-def _checked(thresholds: Mapping[str, float]) -> dict[str, float]:
-    for key, value in thresholds.items():
-        if key not in THRESHOLDS:
-            raise ConfigError(f"unknown threshold {key!r}; known: {', '.join(THRESHOLDS)}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise ConfigError(f"threshold {key!r} must be a number from 0 to 1, not {value!r}")
-    return {key: float(value) for key, value in thresholds.items()}
-
-
 def tag_paths(paths: Iterable[str | PathLike[str]], tagger: Tagger | None = None) -> Iterator[TagResult]:
     """Tag pictures one after the other, in order; a bad one gives a result whose ``error`` says why.
 
@@ -379,14 +372,4 @@ def tag_paths(paths: Iterable[str | PathLike[str]], tagger: Tagger | None = None
     tagger = tagger or Tagger()
     tagger.load()
     for path in paths:
-        try:
-            yield tagger.tag(path)
-        except BooruTaggerError as error:
-            yield failed(path, error)
-        except MemoryError:
-            yield failed(path, TooLargeImageError(f"{path}: not enough memory to tag it"))
-
-
-def failed(path: str | PathLike[str], error: BooruTaggerError) -> TagResult:
-    """The result of a picture that could not be tagged."""
-    return TagResult(path=str(path), error=PictureError(error.kind, str(error)))
+        yield attempt(functools.partial(tagger.tag, path), path)

@@ -14,11 +14,11 @@ from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Floats, Pixels
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Choice, Columns
+from booru_tagger.scores import check_key, checked_shares
 from booru_tagger.tagging.rules import Reading, Rules, picture_tags
 from booru_tagger.types import Conflict, ScoredTag, Tag
-from booru_tagger.vocab import CATEGORIES, CHARACTER, GENERAL, RATING
+from booru_tagger.vocab import CHARACTER, GENERAL, TAG_CATEGORIES
 
-TAG_CATEGORIES = tuple(category for category in CATEGORIES if category != RATING)
 """Categories that have thresholds; of the ratings, the likeliest is always given."""
 
 REVISION = 1
@@ -114,13 +114,12 @@ class General:
     """
 
     def __init__(self, tagger: ForeignTagger, thresholds: Mapping[str, float], cut: Collection[str]) -> None:
-        for category in (*thresholds, *cut):
-            if category not in TAG_CATEGORIES:
-                known = ", ".join(TAG_CATEGORIES)
-                raise ConfigError(f"unknown category of tags {category!r}; known: {known}")
-        for category, value in thresholds.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ConfigError(f"the threshold of {category} must be a number from 0 to 1, not {value!r}")
+        try:
+            thresholds = checked_shares(thresholds, TAG_CATEGORIES)
+            for category in cut:
+                check_key(category, TAG_CATEGORIES)
+        except ValueError as error:
+            raise ConfigError(f"thresholds of tags: {error}") from error
         self.tagger = tagger
         self.choice = Choice({**tagger.thresholds, **thresholds}, frozenset(cut))
 

@@ -108,7 +108,7 @@ def test_pictures_that_fail_are_named(home: Home) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["add", "a,b", "oc"], errors.ConfigError.exit_code, "'a,b' cannot be a character's tag"),
+        (["add", "a,b", "oc"], errors.ConfigError.exit_code, "'a,b' is not a tag"),
         (["add", "oc", "oc", "--hair", "bananna"], errors.ConfigError.exit_code, "--hair: 'bananna'"),
         (["add", "oc", "oc", "--no-gallery"], errors.ConfigError.exit_code, "gallery is switched off"),
         (["add", "oc", "new.png"], errors.DataError.exit_code, "new.png: shows several faces"),

@@ -14,15 +14,14 @@ import pytest
 
 from booru_tagger.app import make_workers
 from booru_tagger.config import Settings
-from booru_tagger.config.settings import PROVIDERS as NAMES
 from booru_tagger.errors import MissingExtraError, ModelError
 from booru_tagger.imaging import Picture
 from booru_tagger.models.batching import CombiningSession
 from booru_tagger.models.detector import Detector
-from booru_tagger.models.providers import PROVIDERS, Provider
 from booru_tagger.models.session import Array, Session
 from booru_tagger.parallel import SerialExecutor, ThreadExecutor
-from booru_tagger.runner import attempt
+from booru_tagger.providers import PROVIDERS, Provider
+from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted, detector_model, paint
 from tests.support.here import Here
@@ -121,10 +120,6 @@ def test_squares_give_the_same_boxes(tiny_bundle: Path) -> None:
     assert [face.box for face in square] == [face.box for face in plain]
 
 
-def test_the_settings_know_every_provider() -> None:
-    assert tuple(PROVIDERS) == NAMES
-
-
 def test_what_an_install_line_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     install = PROVIDERS["cuda"].install
@@ -159,11 +154,11 @@ def _is_there(name: str) -> bool:
 
 
 def test_it_is_no_matter_of_one_picture() -> None:
-    def tag(path: Path) -> Any:
+    def tag() -> Any:
         raise MissingExtraError("no such device")
 
     with pytest.raises(MissingExtraError):
-        attempt(tag, Path("a.png"))
+        attempt(tag, "a.png")
 
 
 def test_the_provider_in_use_is_named(tiny_bundle: Path) -> None:

@@ -220,7 +220,7 @@ def test_no_faces_and_no_names_are_refused(tagger: Tagger, tmp_path: Path) -> No
         enrol(tagger, "oc", [saved(tmp_path / "a.png"), tmp_path / "missing.png"])
     with pytest.raises(DataError, match="there are no pictures"):
         enrol(tagger, "oc", [])
-    with pytest.raises(ConfigError, match="'a,b' cannot be a character's tag: it contains a comma"):
+    with pytest.raises(ConfigError, match="'a,b' is not a tag: it contains a comma"):
         enrol(tagger, "a,b", [])
 
 

@@ -22,8 +22,9 @@ from booru_tagger.errors import (
 )
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor
-from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, Report, attempt, run
+from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, Report, run
 from booru_tagger.runner.report import MOST_FAILURES
+from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import PictureError, Tag, TagResult
 from booru_tagger.writers.base import Job, Written
@@ -170,11 +171,11 @@ def test_a_broken_model_ends_the_run() -> None:
 
 
 def test_attempt_leaves_interrupts_alone() -> None:
-    def interrupted(path: Path) -> TagResult:
+    def interrupted() -> TagResult:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        attempt(interrupted, Path("a"))
+        attempt(interrupted, "a")
 
 
 def test_only_so_many_failures_are_kept_but_all_are_counted() -> None:

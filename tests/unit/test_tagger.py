@@ -231,8 +231,8 @@ def test_thresholds_of_the_user(tiny_bundle: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [
-        ({"nose": 0.5}, "unknown threshold 'nose'; known: face, character, hair, eyes"),
-        ({"face": 1.1}, "threshold 'face' must be a number from 0 to 1, not 1.1"),
+        ({"nose": 0.5}, "thresholds: 'nose' is not one of face, character, hair, eyes"),
+        ({"face": 1.1}, "thresholds: face must be a number from 0 to 1, not 1.1"),
         ({"face": -0.1}, "from 0 to 1"),
         ({"face": float("nan")}, "from 0 to 1"),
         ({"hair": "0.5"}, "not '0.5'"),

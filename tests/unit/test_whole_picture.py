@@ -180,9 +180,9 @@ def test_a_pickled_tagger_and_its_fingerprint(tmp_path: Path, tiny_bundle: Path)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tag_thresholds": {"rating": 0.5}}, "unknown category of tags 'rating'"),
+        ({"tag_thresholds": {"rating": 0.5}}, "thresholds of tags: 'rating' is not one of"),
         ({"tag_thresholds": {"general": 2}}, "must be a number from 0 to 1"),
-        ({"mcut": ["nose"]}, "unknown category of tags 'nose'"),
+        ({"mcut": ["nose"]}, "thresholds of tags: 'nose' is not one of"),
     ],
 )
 def test_bad_options(options: Any, message: str, tmp_path: Path, tiny_bundle: Path) -> None:

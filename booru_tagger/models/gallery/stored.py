@@ -18,8 +18,7 @@ from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.fields import Table
 from booru_tagger.models.gallery.matching import Matching
 from booru_tagger.models.gallery.values import Enrolled, Gallery
-from booru_tagger.models.manifest import Label
-from booru_tagger.vocab import problem
+from booru_tagger.models.manifest import read_label
 
 SCHEMA = 1
 KIND = "booru-tagger gallery"
@@ -79,21 +78,11 @@ def parse(data: bytes, name: str, *, matching: Matching | None = None) -> Galler
 
 def _character(table: Table, dimension: int) -> Enrolled:
     table.only("tag", "series", "implied", "added", "pictures", "faces")
-    tag, series, implied = table.text("tag"), table.text("series", ""), table.texts("implied", ())
-    for key, value in [("tag", tag), *(("implied", item) for item in implied)]:
-        _check_name(table, key, value)
-    if series:
-        _check_name(table, "series", series)
     faces = _faces(table, dimension)
     pictures = table.items("pictures", ())
     if not all(isinstance(picture, str) for picture in pictures) or len(pictures) not in (0, len(faces)):
         table.fail("pictures", f"expected a text for each of the {len(faces)} faces, or an empty list")
-    return Enrolled(Label(tag, series=series, implied=implied), faces, pictures, table.text("added", ""))
-
-
-def _check_name(table: Table, key: str, value: str) -> None:
-    if reason := problem(value):
-        table.fail(key, f"{value!r} is not a tag: {reason}")
+    return Enrolled(read_label(table), faces, pictures, table.text("added", ""))
 
 
 def _faces(table: Table, dimension: int) -> Floats:

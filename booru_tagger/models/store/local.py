@@ -6,13 +6,12 @@ path of a folder, of a bundle's manifest or of a zip file.
 
 from __future__ import annotations
 
-import difflib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from booru_tagger.errors import ModelError
+from booru_tagger.errors import ModelError, nearest
 from booru_tagger.models.bundle import MANIFEST, Bundle
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger, found_in
 from booru_tagger.models.model_record import read_record
@@ -73,8 +72,8 @@ def locate(model: str | Path) -> Path:
     entry = CATALOGUE.get(str(model))
     if entry is not None:
         return _pulled(entry.name, entry.hub)
-    near = difflib.get_close_matches(str(model), [DEFAULT, *CATALOGUE], 1)
-    hint = f"did you mean {near[0]!r}? Else " if near else ""
+    near = nearest(str(model), [DEFAULT, *CATALOGUE])
+    hint = f"did you mean {near!r}? Else " if near else ""
     raise ModelError(
         f"there is no model {str(model)!r}: {hint}give 'default', a folder that holds {MANIFEST} or a "
         "tagger's files, a name that `booru-tagger models list` shows, or a zip file of a model"

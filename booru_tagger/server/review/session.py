@@ -21,7 +21,7 @@ from booru_tagger.server.review.values import Head, Shot
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult, Verdict, VerdictKind
-from booru_tagger.vocab import normalise, problem
+from booru_tagger.vocab import tag_named
 from booru_tagger.writers.base import Writer
 from booru_tagger.writers.naming import WriterOptions
 
@@ -254,10 +254,10 @@ def _size(result: TagResult) -> tuple[int, int]:
 
 
 def _checked(text: str) -> str:
-    tag = normalise(text)
-    if reason := problem(tag):
-        raise DataError(f"{text!r} cannot be a character's tag: {reason}")
-    return tag
+    try:
+        return tag_named(text)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def _inside(box: Box, result: TagResult) -> Box:

@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from booru_tagger.errors import BooruTaggerError, ImageError, TooLargeImageError
+from booru_tagger.errors import BooruTaggerError, TooLargeImageError
 from booru_tagger.server.tagging.answers import caption, evaluation, table
 from booru_tagger.server.tagging.forms import Upload, read_encoded, read_form, read_json
 from booru_tagger.server.tagging.gate import Gate
 from booru_tagger.server.tagging.metrics import CONTENT_TYPE, Metrics
 from booru_tagger.server.tagging.openapi import document
 from booru_tagger.server.tagging.pool import Bounds, BusyError, LateError, Pool
+from booru_tagger.tagging.failures import attempt
 from booru_tagger.types import PictureError, TagResult
 
 RETRY_SECONDS = 2
@@ -79,7 +80,8 @@ def _busy(request: Request, error: Exception) -> Response:
 
 def _unusable(error: PictureError) -> Response:
     """For protocols that have one answer for a whole request."""
-    return _error(error.kind, error.message, 413 if error.kind == TooLargeImageError.kind else 422)
+    statuses = {TooLargeImageError.kind: 413, BooruTaggerError.kind: 500}
+    return _error(error.kind, error.message, statuses.get(error.kind, 422))
 
 
 def _broken(request: Request, error: Exception) -> Response:
@@ -161,13 +163,7 @@ class _Handlers:
 
     def _attempt(self, upload: Upload) -> TagResult:
         """In a thread. One bad picture does not spoil the others of its request."""
-        try:
-            result = self.tag(upload.data, upload.name)
-        except ImageError as error:
-            result = TagResult(upload.name, error=PictureError(error.kind, str(error)))
-        except MemoryError:
-            message = f"{upload.name}: not enough memory for it"
-            result = TagResult(upload.name, error=PictureError(TooLargeImageError.kind, message))
+        result = attempt(functools.partial(self.tag, upload.data, upload.name), upload.name)
         self.metrics.tagged(result.error is not None)
         return result
 
