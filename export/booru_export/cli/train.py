@@ -107,20 +107,30 @@ def train_detector(
 
 @train.command("recogniser")
 @click.option("--recipe", default="recogniser", show_default=True, help="A recipe's name or TOML file.")
-@click.option("--faces", type=PATH, required=True, help="faces.csv, its folder, or a folder of folders.")
+@click.option(
+    "--faces",
+    type=PATH,
+    required=True,
+    multiple=True,
+    help="faces.csv, its folder, or a folder of folders; may be repeated.",
+)
 @click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
 @click.option(
     "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
 )
+@click.option(
+    "--leave-out-some", is_flag=True, help="Leave out some characters of every kind, always the same ones."
+)
 @click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
 @_run_options
 def train_recogniser(
     recipe: str,
-    faces: Path,
+    faces: tuple[Path, ...],
     scenes: Path | None,
     more_scenes: tuple[Path, ...],
     leave_out: tuple[str, ...],
+    leave_out_some: bool,
     teacher: Path | None,
     amp: bool | None,
     device: str,
@@ -129,17 +139,22 @@ def train_recogniser(
 ) -> None:
     """Train the recogniser on face crops, one label each."""
     need_torch()
+    from booru_export.data.splits import left_out
+    from booru_export.data.tables import read_all_faces
     from booru_export.recogniser.task import RecogniserTask
     from booru_export.training import distributed
     from booru_export.training.device import device_named
     from booru_export.training.recipe import RecogniserRecipe, read_recipe
 
     _prepare(threads, **run)
+    without = set(leave_out)
+    if leave_out_some:
+        without |= left_out(read_all_faces(faces))
     with distributed.together(device) as own:
         chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
         place = device_named(own, amp)
         task = RecogniserTask(
-            *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=leave_out, device=place
+            *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=without, device=place
         )
         checkpoint = _trained(task, chosen.schedule, **run)
     click.echo(checkpoint)

@@ -18,6 +18,13 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 SHARES = (0.08, 0.08)
 """Shares of the validation and of the test part."""
 
+NO_GROUPS_TO_SPARE, FEW_GROUPS, MANY_GROUPS = 3, 8, 20
+"""A character with no more groups than the first is only learned from, with fewer than the second mostly."""
+FEW_SHARE = 0.2
+"""Share of the characters with few groups of which one is for validation; as many give one for the test."""
+ENOUGH_TO_ENROL = 6
+LEFT_OUT_RARE, LEFT_OUT_COMMON = 0.05, 0.09
+
 
 def split_faces(
     items: Sequence[FaceItem], seed: int = 0, shares: tuple[float, float] = SHARES
@@ -36,9 +43,7 @@ def split_faces(
         free = sorted(
             (name for name in groups[label] if name not in part_of), key=lambda name: _draw(seed, name)
         )
-        validation, test = (
-            max(0, min(round(len(free) * share + 0.3), (len(free) - 1) // 2)) for share in shares
-        )
+        validation, test = _held_out(label, len(free), seed, shares)
         for index, name in enumerate(free):
             part_of[name] = (
                 "validation" if index < validation else "test" if index < validation + test else "train"
@@ -47,6 +52,43 @@ def split_faces(
     for item in items:
         parts[_part(item.split) or part_of[item.group]].append(item)
     return parts
+
+
+def _held_out(label: str, groups: int, seed: int, shares: tuple[float, float]) -> tuple[int, int]:
+    """How many of a character's groups go to validation and test.
+
+    Of a character with very few, most pictures must be learned from: one group goes to one of the parts, for
+    some of the characters only.
+    """
+    if groups >= FEW_GROUPS:
+        validation, test = (max(0, min(round(groups * share + 0.3), (groups - 1) // 2)) for share in shares)
+        return validation, test
+    if groups <= NO_GROUPS_TO_SPARE:
+        return 0, 0
+    drawn = _draw(seed, f"character {label}")
+    first, second = FEW_SHARE * shares[0] / SHARES[0], FEW_SHARE * shares[1] / SHARES[1]
+    return int(drawn < first), int(first <= drawn < first + second)
+
+
+def left_out(items: Sequence[FaceItem], seed: int = 0) -> set[str]:
+    """Characters to keep out of training whole, so that there are strangers to judge by, and to enrol.
+
+    Chosen by a hash of their name among those of which the table tells the kind: :data:`LEFT_OUT_RARE` of
+    those with few groups, and :data:`LEFT_OUT_COMMON` of those with enough for enrolment. Whoever has many is
+    learned.
+    """
+    groups: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        groups[item.label].add(item.group)
+    for item in items:
+        if not item.kind:
+            groups.pop(item.label, None)
+    chosen = set()
+    for label, names in groups.items():
+        share = LEFT_OUT_RARE if len(names) < ENOUGH_TO_ENROL else LEFT_OUT_COMMON
+        if len(names) < MANY_GROUPS and _draw(seed, f"left out {label}") < share:
+            chosen.add(label)
+    return chosen
 
 
 def _part(name: str) -> Part | None:

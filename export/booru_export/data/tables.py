@@ -25,7 +25,9 @@ PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", 
 class FaceItem:
     """One labelled face crop. ``group`` ties pictures that must stay on one side of a split.
 
-    ``split`` is the part that the picture was given to, or empty where nobody decided yet.
+    ``split`` is the part that the picture was given to, or empty where nobody decided yet. ``head`` is the
+    head box in the picture's pixels where the table has one: the crop is then wider than the head. ``kind``
+    and ``series`` are as the table tells them, or empty.
     """
 
     path: Path
@@ -33,6 +35,9 @@ class FaceItem:
     source: str
     group: str
     split: str = ""
+    head: Box | None = None
+    kind: str = ""
+    series: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,9 @@ class Scene:
 def read_faces(place: Path) -> list[FaceItem]:
     """Faces of a ``faces.csv`` (or the folder that holds one), or of a folder with one folder per character.
 
-    The CSV needs the columns ``path`` and ``label``; ``source``, ``group`` and ``split`` are optional (a
-    picture without a group is a group of its own). Raises :class:`DataError`.
+    The CSV needs the columns ``path`` and ``label``; ``source``, ``group``, ``split``, ``kind``, ``series`` and
+    the head box ``x0,y0,x1,y1`` are optional (a picture without a group is a group of its own). Raises
+    :class:`DataError`.
     """
     table = table_of(place)
     if table.is_file():
@@ -68,6 +74,14 @@ def read_faces(place: Path) -> list[FaceItem]:
     if not items:
         raise DataError(f"{place}: neither a faces.csv nor folders of pictures, one per character")
     return items
+
+
+def read_all_faces(places: Iterable[Path]) -> list[FaceItem]:
+    """The faces of several data sets; a group of one is not that of another."""
+    found = []
+    for place in places:
+        found += read_faces(place)
+    return found
 
 
 def table_of(place: Path) -> Path:
@@ -90,7 +104,23 @@ def _faces_of_csv(table: Path) -> Iterator[FaceItem]:
                 source=row.get("source") or table.parent.name,
                 group=row.get("group") or row["path"],
                 split=row.get("split") or "",
+                head=_head_of(row, f"{table}, line {reader.line_num}"),
+                kind=row.get("kind") or "",
+                series=row.get("series") or "",
             )
+
+
+def _head_of(row: Mapping[str, str | None], where: str) -> Box | None:
+    values = [row.get(name) for name in ("x0", "y0", "x1", "y1")]
+    if not any(values):
+        return None
+    try:
+        box = Box(*(float(value or "") for value in values))
+    except ValueError as error:
+        raise DataError(f"{where}: the head box is not four numbers: {values}") from error
+    if not (box.x1 > box.x0 and box.y1 > box.y0):
+        raise DataError(f"{where}: the head box has no area: {values}")
+    return box
 
 
 def _faces_of_folders(place: Path) -> Iterator[FaceItem]:

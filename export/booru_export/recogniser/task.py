@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from torch import Tensor, nn
 
 from booru_export.data.canon import EYES, HAIR, read_canon
 from booru_export.data.splits import split_faces, split_scenes
-from booru_export.data.tables import read_faces, read_scenes
-from booru_export.evaluation.metrics import auroc, macro
+from booru_export.data.tables import read_all_faces, read_scenes
+from booru_export.evaluation.metrics import Array, auroc, macro
 from booru_export.recogniser.loss import identity_logits, recogniser_loss, teaching_loss
 from booru_export.recogniser.samples import (
     STORED_EXPAND,
@@ -32,10 +33,13 @@ from booru_export.training.checkpoint import read_checkpoint
 from booru_export.training.device import CPU, Device
 from booru_export.training.nets import FaceNet
 from booru_export.training.recipe import RecogniserRecipe, from_table
+from booru_export.training.streams import seed_layers
 from booru_tagger.errors import DataError
 
 MARGIN_STEPS = 500
 """Steps over which the margin grows to its width: at full width from the start, nothing would be learned."""
+
+ENROLLED_FACES = 5
 
 
 def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
@@ -53,6 +57,36 @@ def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
 
         return BackboneNet(recipe.backbone, **sizes)
     return FaceNet(recipe.widths, recipe.blocks, **sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """Embeddings ``(N, D)``, scores and cosines ``(N, characters)``, indices of hair and eye colours."""
+
+    embedding: Array
+    scores: Array
+    cosine: Array
+    hair: Array
+    eyes: Array
+
+
+def enrolled_rank1(embedding: Array, labels: Array, faces: int) -> float:
+    """Share of faces that are most like the mean of ``faces`` others of their own character.
+
+    Characters with more than so many faces take part, ``(N, D)`` unit embeddings in their order.
+    """
+    centres, rest, wanted = [], [], []
+    for label in np.unique(labels):
+        mine = embedding[labels == label]
+        if len(mine) > faces:
+            centre = mine[:faces].mean(0)
+            wanted += [len(centres)] * (len(mine) - faces)
+            centres.append(centre / np.linalg.norm(centre))
+            rest.append(mine[faces:])
+    if not centres:
+        return float("nan")
+    nearest = (np.concatenate(rest) @ np.stack(centres).T).argmax(1)
+    return float((nearest == np.asarray(wanted)).mean())
 
 
 def _start(net: FaceNet, recipe: RecogniserRecipe) -> FaceNet:
@@ -80,7 +114,7 @@ class RecogniserTask:
     def __init__(
         self,
         recipe: RecogniserRecipe,
-        faces: Path,
+        faces: Sequence[Path],
         scenes: Path | None,
         *,
         more: Sequence[Path] = (),
@@ -88,12 +122,14 @@ class RecogniserTask:
         leave_out: Collection[str] = (),
         device: Device = CPU,
     ) -> None:
-        """``faces`` and ``scenes`` are split, without those of the characters to ``leave_out``; heads of the
-        scenes in ``more`` (self-labelled ones of nobody known) are all trained on. ``teacher`` is the
-        checkpoint of a net for the same characters, whose opinions are learned, too.
+        """``faces`` and ``scenes`` are split, without those of the characters to ``leave_out``, by whom
+        strangers and enrolment are judged; heads of the scenes in ``more`` are all trained on. ``teacher`` is
+        the checkpoint of a net for the same characters, whose opinions are learned, too.
         """
         self.recipe, self.device = recipe, device
-        self.parts = split_faces([item for item in read_faces(faces) if item.label not in leave_out])
+        items = read_all_faces(faces)
+        unseen = [item for item in items if item.label in leave_out]
+        self.parts = split_faces([item for item in items if item.label not in leave_out])
         self.labels = sorted({item.label for part in self.parts.values() for item in part})
         canon = read_canon()
         whole_pictures = read_scenes(scenes) if scenes else []
@@ -101,13 +137,14 @@ class RecogniserTask:
         self.scenes = split_scenes(whole_pictures) if scenes else None
         train_faces = load_faces(self.parts["train"], self.labels, canon)
         self.validation = load_faces(self.parts["validation"], self.labels, canon)
+        self.unseen = load_faces(unseen, sorted(leave_out), canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
         train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none()
         added = [scene for table in more for scene in read_scenes(table) if scene.boxes]
         if added:
             train_heads = join(train_heads, load_heads(added, self.labels))
         train_heads = join(train_heads, draw_heads(recipe.drawn))
-        self.counts = {name: len(items) for name, items in self.parts.items()} | {"heads": len(train_heads)}
+        self.counts = {name: len(part) for name, part in self.parts.items()} | {"heads": len(train_heads)}
         torch.manual_seed(recipe.schedule.seed)
         self.face_net = _start(build(recipe, len(self.labels)), recipe).to(device.place)
         self.net: nn.Module = self.face_net
@@ -116,7 +153,8 @@ class RecogniserTask:
 
     def losses(self, size: int, step: int) -> dict[str, Tensor]:
         recipe = self.recipe
-        batch = self.batches.draw(size)
+        batch = self.batches.draw(size, step)
+        seed_layers(recipe.schedule.seed, step)
         with self.device.precision():
             answer = self.face_net(batch.images)
         parts = recogniser_loss(
@@ -124,7 +162,7 @@ class RecogniserTask:
             answer,
             batch,
             scale=recipe.scale,
-            margin=recipe.margin * min(1.0, step / MARGIN_STEPS),
+            margin=recipe.margin * min(1.0, max(step, 0) / MARGIN_STEPS),
             colour_weight=recipe.colour_weight,
         )
         if self.teacher is not None:
@@ -137,33 +175,52 @@ class RecogniserTask:
     def evaluate(self, net: nn.Module) -> dict[str, float]:
         assert isinstance(net, FaceNet)
         size = self.recipe.schedule.sizes[-1]
-        scores, _, _ = self._scores(net, self.validation, size, 1.0)
-        right = scores.argmax(1) == self.validation.character
-        names = [self.labels[number] for number in self.validation.character]
+        answers = [self._answers(net, part, size) for part in self.validation]
+        scores = np.concatenate([answer.scores for answer in answers])
+        wanted = np.concatenate([part.character for part in self.validation])
+        right = scores.argmax(1) == wanted
+        names = [self.labels[number] for number in wanted]
         figures = {"top1": float(right.mean()), "macro": macro(names, right)}
+        for part, answer in zip(self.validation, answers, strict=True):
+            kind = "tight" if part.expand == 1 else "wide"
+            figures[f"top1_{kind}"] = float((answer.scores.argmax(1) == part.character).mean())
+        if self.unseen:
+            figures |= self._unseen_figures(net, size, np.concatenate([answer.cosine for answer in answers]))
         if self.validation_heads is not None:
             heads = self.validation_heads
-            head_scores, hair, eyes = self._scores(net, heads, size, 1 / STORED_EXPAND)
-            figures["auroc_posters"] = auroc(scores.max(1), head_scores[heads.stranger].max(1))
+            answer = self._answers(net, heads, size)
             named = heads.character >= 0
-            figures["top1_scenes"] = float((head_scores.argmax(1) == heads.character)[named].mean())
-            figures["hair"] = float((hair.argmax(1) == heads.hair)[heads.hair >= 0].mean())
-            figures["eyes"] = float((eyes.argmax(1) == heads.eyes)[heads.eyes >= 0].mean())
+            figures["top1_scenes"] = float((answer.scores.argmax(1) == heads.character)[named].mean())
+            figures["hair"] = float((answer.hair == heads.hair)[heads.hair >= 0].mean())
+            figures["eyes"] = float((answer.eyes == heads.eyes)[heads.eyes >= 0].mean())
+            if self.recipe.scene_strangers:
+                strangers = answer.scores[heads.stranger].max(1)
+                figures["auroc_posters"] = auroc(scores.max(1), strangers)
         return figures
 
-    def _scores(self, net: FaceNet, faces: Faces, size: int, expand: float) -> tuple[Any, Any, Any]:
-        """Probabilities of the characters (the rest is for strangers), of hair and of eyes."""
-        images = whole(faces, size, expand)
-        outputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        for chunk in torch.split(images, 64):
+    def _unseen_figures(self, net: FaceNet, size: int, known: Array) -> dict[str, float]:
+        """How well characters that were left out are rejected, and told apart once enrolled."""
+        answers = [self._answers(net, part, size) for part in self.unseen]
+        labels = np.concatenate([part.character for part in self.unseen])
+        cosine = np.concatenate([answer.cosine for answer in answers])
+        embedding = np.concatenate([answer.embedding for answer in answers])
+        return {
+            "auroc_unseen": auroc(known.max(1), cosine.max(1)),
+            "enrolled_rank1": enrolled_rank1(embedding, labels, ENROLLED_FACES),
+        }
+
+    def _answers(self, net: FaceNet, faces: Faces, size: int) -> _Answers:
+        """What the net says of all pictures of a set, cut to their heads."""
+        outputs = []
+        for chunk in torch.split(whole(faces, size), 64):
             pictures = chunk.to(self.device.place).permute(0, 3, 1, 2)
-            embedding, hair, eyes = net(pictures.float() / 127.5 - 1)
-            identity = identity_logits(net, embedding, self.recipe.scale).softmax(1)
-            outputs.append((identity[:, : len(self.labels)], hair.softmax(1), eyes.softmax(1)))
-        character, hair_scores, eye_scores = (
-            torch.cat(parts).cpu().numpy() for parts in zip(*outputs, strict=True)
-        )
-        return character, hair_scores, eye_scores
+            with self.device.precision():
+                embedding, hair, eyes = net(pictures.float() / 127.5 - 1)
+            logits = identity_logits(net, embedding.float(), self.recipe.scale)
+            scores, cosine = logits.softmax(1), logits / self.recipe.scale
+            count = len(self.labels)
+            outputs.append((embedding, scores[:, :count], cosine[:, :count], hair.argmax(1), eyes.argmax(1)))
+        return _Answers(*(torch.cat(part).float().cpu().numpy() for part in zip(*outputs, strict=True)))
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -186,4 +243,4 @@ def _none() -> Faces:
     """No heads at all, for data sets of crops alone."""
     pixels = np.zeros((0, STORED_HEAD, STORED_HEAD, 3), dtype=np.uint8)
     empty = np.zeros(0, dtype=np.int64)
-    return Faces(pixels, empty, empty, empty, empty.astype(bool))
+    return Faces(pixels, empty, empty, empty, empty.astype(bool), empty.astype(bool), STORED_EXPAND)

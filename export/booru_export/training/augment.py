@@ -49,21 +49,33 @@ def jpeg(pixels: Pixels, quality: int) -> Pixels:
     return np.asarray(Image.open(buffer))
 
 
-def warp(batch: Tensor, size: int, zoom: tuple[float, float], generator: torch.Generator) -> Tensor:
+def warp(
+    batch: Tensor,
+    size: int,
+    zoom: tuple[float, float],
+    generator: torch.Generator,
+    *,
+    expand: float = 1.0,
+    any_turn: float = 0.0,
+) -> Tensor:
     """Cut randomly turned, shifted, stretched and mirrored squares out of ``(N, 3, S, S)`` floats.
 
-    ``zoom`` bounds the side of the cut as a share of the picture's; above 1 the picture gets a grey border.
+    ``zoom`` bounds the side of the cut as a share of the head's, and the picture's is ``expand`` times that;
+    what reaches out of the picture is grey. A share ``any_turn`` is turned by any angle.
     """
     count = len(batch)
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.rand(count, generator=generator) * (high - low) + low
 
-    side = torch.exp(uniform(math.log(zoom[0]), math.log(zoom[1])))
+    side = torch.exp(uniform(math.log(zoom[0]), math.log(zoom[1]))) / expand
     stretch = torch.exp(uniform(-0.08, 0.08))
     angle = torch.randn(count, generator=generator) * 0.16
+    if any_turn:
+        turned = torch.rand(count, generator=generator) < any_turn
+        angle = torch.where(turned, uniform(-math.pi, math.pi), angle)
     mirror = (torch.rand(count, generator=generator) < 0.5).float() * 2 - 1
-    room = (1 - side).abs() * 0.6 + 0.05
+    room = ((1 - side * expand).abs() * 0.6 + 0.05) / expand
     shift_x, shift_y = uniform(-1, 1) * room, uniform(-1, 1) * room
     cosine, sine = torch.cos(angle) * side, torch.sin(angle) * side
     theta = torch.stack(
@@ -108,6 +120,26 @@ def erase_some(batch: Tensor, generator: torch.Generator, share: float = 0.3) ->
     axis = torch.arange(size, device=batch.device).expand(count, size)
     down = (axis >= starts[:, :1]) & (axis < ends[:, :1])
     across = (axis >= starts[:, 1:]) & (axis < ends[:, 1:])
+    return torch.where(down[:, None, :, None] & across[:, None, None, :], colour, batch)
+
+
+def cover_corners(
+    batch: Tensor, candidates: Tensor, generator: torch.Generator, share: float = 0.5
+) -> Tensor:
+    """Cover a corner of a ``share`` of the ``candidates (N,)``: where thumbnails have a badge or a frame."""
+    if not share:
+        return batch
+    count, size = len(batch), batch.shape[-1]
+    side = torch.rand(count, 2, generator=generator) * 0.22 + 0.1
+    at_end = torch.rand(count, 2, generator=generator) < 0.5
+    hit = (torch.rand(count, generator=generator) < share) & candidates
+    side[~hit] = 0
+    colour = (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1).to(batch.device)
+    start = torch.where(at_end, 1 - side, torch.zeros(())) * size
+    start, end = start.to(batch.device), (start + side * size).to(batch.device)
+    axis = torch.arange(size, device=batch.device).expand(count, size)
+    down = (axis >= start[:, :1]) & (axis < end[:, :1])
+    across = (axis >= start[:, 1:]) & (axis < end[:, 1:])
     return torch.where(down[:, None, :, None] & across[:, None, None, :], colour, batch)
 
 

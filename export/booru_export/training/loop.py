@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from booru_export.training import distributed
 from booru_export.training.checkpoint import CHECKPOINT, read_checkpoint
 from booru_export.training.curves import draw_curves
+from booru_export.training.muon import Muon
 from booru_export.training.recipe import Schedule
 from booru_tagger.errors import DataError
 
@@ -103,7 +104,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / CHECKPOINT
     task.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(_groups(task.net, schedule.weight_decay), lr=schedule.rate)
+    optimiser = Optimisers(task.net, schedule)
     distributed.same_start(task.net)
     average = Average(task.net, schedule.ema)
     progress, history = Progress(), dict(before or {})
@@ -114,8 +115,7 @@ def run(
     started, saved = time.monotonic() - progress.seconds, time.monotonic()
     place = next(task.net.parameters()).device
     while (share := distributed.agreed(progress.share(schedule, minutes), place)) < 1:
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(schedule, share)
+        optimiser.set_rate(rate_at(schedule, share))
         size = schedule.size_at(share)
         parts = _step(task, optimiser, size, progress.step)
         average.update(task.net, progress.step)
@@ -145,20 +145,56 @@ def run(
     return checkpoint
 
 
-def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices and kernels, none for biases and norms."""
-    kernels = [value for value in net.parameters() if value.ndim > 1]
-    others = [value for value in net.parameters() if value.ndim <= 1]
-    return [{"params": kernels, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+class Optimisers:
+    """AdamW with weight decay for matrices and kernels, none for biases and norms; or Muon for the kernels.
+
+    Prototypes stay with AdamW: they are a table of directions, not a map.
+    """
+
+    def __init__(self, net: nn.Module, schedule: Schedule) -> None:
+        kernels = [value for value in net.parameters() if value.ndim > 1]
+        vectors = [value for value in net.parameters() if value.ndim <= 1]
+        turned = [value for value in kernels if value.ndim == 4] if schedule.optimiser == "muon" else []
+        chosen = {id(value) for value in turned}
+        groups = [
+            {"params": [value for value in kernels if id(value) not in chosen]},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        decay = schedule.weight_decay
+        self.parts: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=decay, fused=True)
+        ]
+        if turned:
+            self.parts.append(Muon(turned, lr=schedule.rate, weight_decay=decay))
+
+    def set_rate(self, rate: float) -> None:
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate
+
+    def zero_grad(self) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {str(number): part.state_dict() for number, part in enumerate(self.parts)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for number, part in enumerate(self.parts):
+            part.load_state_dict(state[str(number)])
 
 
-def _step(task: Task, optimiser: torch.optim.Optimizer, size: int, step: int) -> dict[str, float]:
+def _step(task: Task, optimiser: Optimisers, size: int, step: int) -> dict[str, float]:
     task.net.train()
     parts = task.losses(size, step)
     total = torch.stack(list(parts.values())).sum()
     if not torch.isfinite(total):
         raise DataError(f"the loss is {total.item()}: lower the learning rate in the recipe")
-    optimiser.zero_grad(set_to_none=True)
+    optimiser.zero_grad()
     total.backward()  # type: ignore[no-untyped-call]
     distributed.average_gradients(task.net)
     nn.utils.clip_grad_norm_(task.net.parameters(), 5.0)
@@ -214,7 +250,7 @@ class Log:
 def _save(
     path: Path,
     task: Task,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimisers,
     average: Average,
     progress: Progress,
     schedule: Schedule,
@@ -238,7 +274,7 @@ def _save(
 def _restore(
     path: Path,
     net: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimisers,
     average: Average,
     before: dict[str, Any],
 ) -> tuple[Progress, dict[str, Any]]:

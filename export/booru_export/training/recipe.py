@@ -33,6 +33,8 @@ class Schedule:
     ema: float = 0.998
     evaluate_every: int = 500
     seed: int = 0
+    optimiser: str = "adamw"
+    """``adamw``, or ``muon`` for the kernels (:mod:`booru_export.muon`)."""
 
     def size_at(self, progress: float) -> int:
         """Input side at ``progress`` (0 to 1) of the run."""
@@ -76,6 +78,13 @@ class RecogniserRecipe:
     """Illustrations drawn by code whose heads are added as strangers with exact colours."""
     colour_weight: float = 0.5
     canon_weight: float = 0.3
+    scene_strangers: bool = True
+    """Whether heads in pictures of nobody known are learned as strangers. Not so where the net knows so many
+    characters that the pictures are sure to show some of them."""
+    any_turn: float = 0.0
+    """Share of pictures turned by any angle, upside down included."""
+    corners: float = 0.0
+    """Share of framed thumbnails and official art of which a corner or two are covered: a badge sits there."""
     teacher_weight: float = 1.0
     """How much the opinions of a teacher count (``--teacher``), where there is one."""
     backbone: str = ""

@@ -147,8 +147,8 @@ def blend(task: Task, checkpoint: Path, start: State, share: float, size: int) -
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
     task.net.train()
-    for _ in range(BLENDING_BATCHES):
-        task.losses(size, 0)
+    for number in range(BLENDING_BATCHES):
+        task.losses(size, -1 - number)
     target = checkpoint.with_name(BLENDED)
     partial = target.with_suffix(".partial")
     torch.save({**saved, "average": task.net.state_dict(), "blended": share}, partial)
@@ -178,8 +178,8 @@ def settle_norms(task: Task, size: int, batches: int = SETTLING_BATCHES) -> None
 
     hooks = [norm.register_forward_pre_hook(look) for norm in norms]
     task.net.eval()
-    for _ in range(batches):
-        task.losses(size, 0)
+    for number in range(batches):
+        task.losses(size, -1 - number)
     for hook in hooks:
         hook.remove()
     for norm in norms:

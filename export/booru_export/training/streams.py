@@ -1,0 +1,30 @@
+"""Random numbers of a training run, so that a run which goes on sees what an undisturbed one would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Two generators that depend on seed and step alone."""
+
+    numpy: np.random.Generator
+    torch: torch.Generator
+
+
+def streams_of(seed: int, step: int) -> Streams:
+    """Fresh generators for a step of a run. ``step`` may be negative: batches that no step learns from."""
+    numbers = np.random.SeedSequence([seed, step % 2**32])
+    own = int(numbers.generate_state(1, np.uint64)[0] >> 1)
+    return Streams(np.random.default_rng(numbers), torch.Generator().manual_seed(own))
+
+
+def seed_layers(seed: int, step: int) -> None:
+    """Seed what draws from torch's own generator (dropout) for a step."""
+    torch.manual_seed(
+        int(np.random.SeedSequence([seed, step % 2**32, 1]).generate_state(1, np.uint64)[0] >> 1)
+    )
