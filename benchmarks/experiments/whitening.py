@@ -27,7 +27,7 @@ from booru_export.bundles.whitening import whitening
 from booru_export.data.canon import read_canon
 from booru_export.data.splits import split_faces, split_scenes
 from booru_export.data.tables import FaceItem, read_faces, read_scenes
-from booru_export.recogniser.samples import STORED_EXPAND, Faces, load_faces, load_heads, whole
+from booru_export.recogniser.samples import Faces, characters_of, load_faces, load_heads, whole
 from booru_export.recogniser.task import from_checkpoint
 from booru_export.training.checkpoint import read_checkpoint
 from torch import Tensor
@@ -54,9 +54,9 @@ class Seen:
         return Seen(self.embeddings[torch.from_numpy(rows)], self.odds[rows])
 
 
-def look(graph: RecogniserGraph, faces: Faces, size: int, expand: float) -> Seen:
+def look(graph: RecogniserGraph, faces: Sequence[Faces], size: int) -> Seen:
     embeddings, scores = [], []
-    for chunk in torch.split(whole(faces, size, expand * EXPAND), 128):
+    for chunk in torch.split(whole(faces, size, EXPAND), 128):
         with torch.inference_mode():
             embedding, character, _, _ = graph(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
         embeddings.append(embedding)
@@ -154,16 +154,16 @@ def gather(state: dict[str, Any], data: Path) -> Material:
     graph = RecogniserGraph(net, len(labels), scale, plain).eval()
 
     def heads_of_strangers(heads: Faces) -> Seen:
-        return look(graph, heads, size, 1 / STORED_EXPAND).only(heads.stranger)
+        return look(graph, [heads], size).only(heads.stranger)
 
     return Material(
-        look(graph, validation, size, 1.0).embeddings,
-        torch.from_numpy(validation.character),
+        look(graph, validation, size).embeddings,
+        torch.from_numpy(characters_of(validation)),
         heads_of_strangers(heads).embeddings,
         np.asarray(names),
         (
-            look(graph, load_faces(left_out, sorted(set(names)), canon), size, 1.0),
-            look(graph, load_faces(parts["test"], labels, canon), size, 1.0),
+            look(graph, load_faces(left_out, sorted(set(names)), canon), size),
+            look(graph, load_faces(parts["test"], labels, canon), size),
             heads_of_strangers(load_heads(scenes["test"], labels)),
         ),
     )

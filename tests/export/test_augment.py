@@ -69,3 +69,33 @@ def test_a_turned_hue_leaves_the_others_alone(pictures: Pixels) -> None:
     assert torch.equal(turned[0], batch[0])
     assert torch.equal(turned[2], batch[2])
     assert not torch.equal(turned[1], batch[1])
+
+
+def test_covered_corners_are_those_of_candidates_and_nothing_else(pictures: Pixels) -> None:
+    batch = as_batch(pictures)
+    candidates = torch.tensor([True, False, True])
+    covered = augment.cover_corners(batch, candidates, torch.Generator().manual_seed(3), share=1.0)
+    changed = (covered != batch).any(1)
+    assert changed.flatten(1).any(1).tolist() == [True, False, True]
+    assert not changed[:, 56:104, 56:104].any(), "a badge sits in a corner"
+    assert torch.equal(augment.cover_corners(batch, candidates, torch.Generator(), share=0.0), batch)
+
+
+def test_a_share_of_the_pictures_is_turned_by_any_angle() -> None:
+    arrow = -torch.ones(200, 3, 64, 64)
+    arrow[:, :, :20, 24:40] = 1.0
+    upright = augment.warp(arrow, 64, (1.0, 1.0), torch.Generator().manual_seed(1))
+    turned = augment.warp(arrow, 64, (1.0, 1.0), torch.Generator().manual_seed(1), any_turn=1.0)
+
+    def points_down(batch: torch.Tensor) -> float:
+        return float((batch[:, 0, 40:].mean((1, 2)) > batch[:, 0, :24].mean((1, 2))).float().mean())
+
+    assert points_down(upright) == 0
+    assert 0.3 < points_down(turned) < 0.7
+
+
+def test_a_wide_picture_is_cut_to_the_size_of_its_head() -> None:
+    wide = -torch.ones(64, 3, 140, 140)
+    wide[:, :, 20:120, 20:120] = 1.0
+    cuts = augment.warp(wide, 64, (0.7, 0.75), torch.Generator().manual_seed(1), expand=1.4)
+    assert cuts.mean() > 0.9

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from booru_export.cli.dataset import dataset
 from booru_export.data.split_report import judge_splits, moved
-from booru_export.data.splits import MODES, divide, split_faces
+from booru_export.data.splits import LEFT_OUT_COMMON, MODES, divide, left_out, split_faces
 from booru_export.data.tables import FaceItem, add_faces, read_faces
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
@@ -164,3 +164,55 @@ def test_unreadable_pictures_are_named_and_get_no_part(data: Path) -> None:
     assert "left out of the split" in result.output
     without = [row["path"] for row in rows(data / "faces.csv") if not row["split"]]
     assert without == ["hatsune_miku/00.png"]
+
+
+def people_of(kind: str, pictures: int, count: int = 400) -> list[FaceItem]:
+    return [
+        FaceItem(Path(f"{who}-{n}"), f"{kind}{pictures}-{who}", "s", f"{who}-{n}", kind=kind)
+        for who in range(count)
+        for n in range(pictures)
+    ]
+
+
+def test_of_characters_with_three_pictures_all_are_learned_from() -> None:
+    parts = split_faces(people_of("official", 3))
+    assert not parts["validation"] and not parts["test"]
+
+
+def test_of_characters_with_few_pictures_some_give_one_to_one_part() -> None:
+    items = people_of("official", 5)
+    parts = split_faces(items)
+    held = [Counter(item.label for item in parts[part]) for part in ("validation", "test")]
+    assert all(set(counts.values()) == {1} for counts in held)
+    assert not set(held[0]) & set(held[1])
+    assert all(50 < len(counts) < 110 for counts in held)
+    before = {item.label for item in split_faces(items[:1000])["test"]}
+    assert before == {label for label in held[1] if int(label.split("-")[1]) < 200}
+
+
+def test_characters_left_out_are_of_every_kind_but_not_those_with_many_pictures() -> None:
+    items = [*people_of("official", 3), *people_of("face", 8), *people_of("sprite", 25, 40)]
+    chosen = left_out(items)
+    kinds = Counter(label.split("-")[0] for label in chosen)
+    assert set(kinds) == {"official3", "face8"}
+    assert kinds["face8"] == pytest.approx(400 * LEFT_OUT_COMMON, abs=18)
+    assert chosen == left_out(list(reversed(items)))
+
+
+def test_who_stands_in_a_table_without_kinds_is_never_left_out() -> None:
+    items = people_of("face", 8)
+    kept = FaceItem(Path("more.png"), sorted(left_out(items))[0], "s", "g")
+    assert left_out([*items, kept]) == left_out(items) - {kept.label}
+
+
+def test_head_boxes_of_a_table_are_read_and_checked(tmp_path: Path) -> None:
+    table = tmp_path / "faces.csv"
+    table.write_text("path,label,kind,x0,y0,x1,y1\na.png,miku,face,1,2,31,42.5\nb.png,miku,,,,,\n", "utf-8")
+    first, second = read_faces(table)
+    assert first.head is not None and tuple(first.head) == (1, 2, 31, 42.5)
+    assert first.kind == "face"
+    assert second.head is None
+    for values, complaint in (("1,2,x,4", "not four numbers"), ("5,5,5,9", "no area")):
+        table.write_text(f"path,label,x0,y0,x1,y1\na.png,miku,{values}\n", "utf-8")
+        with pytest.raises(DataError, match=f"line 2.*{complaint}"):
+            read_faces(table)

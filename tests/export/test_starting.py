@@ -46,7 +46,7 @@ def detector(data: Path) -> detector_task.DetectorTask:
 
 def recogniser(data: Path, leave_out: tuple[str, ...] = ()) -> recogniser_task.RecogniserTask:
     recipe = read_recipe(RecogniserRecipe, data / "recogniser.toml")
-    return recogniser_task.RecogniserTask(recipe, data / "faces", data / "scenes", leave_out=leave_out)
+    return recogniser_task.RecogniserTask(recipe, [data / "faces"], data / "scenes", leave_out=leave_out)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def off(mine: Tensor, theirs: Tensor) -> float:
 
 @pytest.fixture(scope="module")
 def pictures(exported: Path, data: Path) -> Tensor:
-    return recogniser(data).batches.draw(32).images
+    return recogniser(data).batches.draw(32, 0).images
 
 
 def test_a_net_taken_from_a_bundle_says_what_it_said(exported: Path, data: Path, pictures: Tensor) -> None:
@@ -91,7 +91,7 @@ def test_a_net_taken_from_a_bundle_says_what_it_said(exported: Path, data: Path,
 def test_its_norms_hold_in_training_as_well(exported: Path, data: Path) -> None:
     task = recogniser(data)
     start_from(task, exported, 32)
-    batch = torch.cat([task.batches.draw(32).images for _ in range(6)])
+    batch = torch.cat([task.batches.draw(32, step).images for step in range(6)])
     with torch.no_grad():
         still = task.face_net.eval().raw(batch)[0]
         learning = task.face_net.train().raw(batch)[0]
@@ -135,7 +135,7 @@ def test_a_bundle_of_another_net_is_refused(exported: Path, data: Path, tmp_path
     wider = tmp_path / "wider.toml"
     wider.write_text(RECIPE.replace("blocks = [1, 1, 1, 1]", "blocks = [1, 1, 1, 2]"), "utf-8")
     recipe = read_recipe(RecogniserRecipe, wider)
-    task = recogniser_task.RecogniserTask(recipe, data / "faces", None)
+    task = recogniser_task.RecogniserTask(recipe, [data / "faces"], None)
     with pytest.raises(DataError, match=r"recogniser\.onnx: has no weights 'trunk.stages.3.1"):
         start_from(task, exported, 32)
 

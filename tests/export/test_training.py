@@ -8,15 +8,19 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 
 import torch
 from booru_export.cli import train as cli
-from booru_export.data.tables import read_scenes
-from booru_export.recogniser.task import RecogniserTask
+from booru_export.data.tables import FaceItem, read_scenes
+from booru_export.recogniser.samples import load_faces, whole
+from booru_export.recogniser.task import RecogniserTask, enrolled_rank1
+from booru_export.training import loop
 from booru_export.training.checkpoint import read_checkpoint
 from booru_export.training.device import CPU, device_named
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
@@ -25,6 +29,7 @@ from click.testing import CliRunner, Result
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import Box
 from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
 
 
@@ -259,7 +264,7 @@ def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_recipe_says_how_many_pictures_are_grey(share: float, data: Path) -> None:
     recipe = dataclasses.replace(read_recipe(RecogniserRecipe, data / "recogniser.toml"), grey=share)
-    batch = RecogniserTask(recipe, data / "faces", data / "scenes").batches.draw(32)
+    batch = RecogniserTask(recipe, [data / "faces"], data / "scenes").batches.draw(32, 0)
     colourless = (batch.images.amax(1) - batch.images.amin(1) < 0.01).float().mean()
     assert (float(colourless) > 0.8) is (share == 1.0)  # what is erased has a colour
     assert bool((batch.colour_weight == 0).all()) is (share == 1.0)
@@ -272,3 +277,68 @@ def test_a_device_that_is_not_there_is_named() -> None:
         with pytest.raises(DataError, match="no CUDA device here: use --device cpu"):
             device_named("cuda")
     assert device_named("cpu") == CPU
+
+
+def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return {
+        name: value for name, value in read_checkpoint(checkpoint)["net"].items() if value.is_floating_point()
+    }
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_run_that_was_interrupted_ends_as_an_undisturbed_one(
+    data: Path, tmp_path: Path, optimiser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = RECOGNISER_RECIPE.replace("steps = 90", f'steps = 6\noptimiser = "{optimiser}"')
+    (tmp_path / "whole.toml").write_text(text, "utf-8")
+    options = ("recogniser", "--faces", data / "faces", "--scenes", data / "scenes", "--threads", 1)
+    recipe = ("--recipe", tmp_path / "whole.toml")
+    invoke(cli.train, *options, *recipe, "--out", tmp_path / "whole")
+
+    class StoppedError(Exception):
+        pass
+
+    def losses(self: RecogniserTask, size: int, step: int) -> dict[str, torch.Tensor]:
+        if step == 3:
+            raise StoppedError
+        return plain(self, size, step)
+
+    plain = RecogniserTask.losses
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr(RecogniserTask, "losses", losses)
+        patch.setattr(loop, "SAVE_SECONDS", 0.0)
+        invoke(cli.train, *options, *recipe, "--out", tmp_path / "parts")
+    torch.rand(7)  # whatever else drew random numbers meanwhile
+    invoke(cli.train, *options, *recipe, "--out", tmp_path / "parts", "--resume")
+    whole, parts = (weights_of(tmp_path / name / "last.ckpt") for name in ("whole", "parts"))
+    for name, value in whole.items():
+        torch.testing.assert_close(parts[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_characters_left_out_are_strangers_to_the_net_and_judge_it(data: Path) -> None:
+    recipe = read_recipe(RecogniserRecipe, data / "recogniser.toml")
+    task = RecogniserTask(recipe, [data / "faces"], data / "scenes", leave_out=["akiyama_mio"])
+    assert task.labels == ["fate_testarossa", "hatsune_miku"]
+    with torch.inference_mode():
+        figures = task.evaluate(task.net.eval())
+    assert 0 <= figures["auroc_unseen"] <= 1
+
+
+def test_wide_crops_are_cut_to_their_heads(tmp_path: Path) -> None:
+    pixels = np.zeros((140, 140, 3), np.uint8)
+    pixels[20:120, 20:120] = 255
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    Image.fromarray(pixels[20:120, 20:120]).save(tmp_path / "tight.png")
+    items = [
+        FaceItem(tmp_path / "wide.png", "miku", "s", "a", head=Box(20, 20, 120, 120)),
+        FaceItem(tmp_path / "tight.png", "miku", "s", "b"),
+    ]
+    cuts = whole(load_faces(items, ["miku"], {}), 32)
+    assert cuts.shape == (2, 32, 32, 3)
+    assert cuts.float().mean() > 250
+
+
+def test_rank_of_enrolled_characters_counts_those_with_enough_faces() -> None:
+    faces = np.eye(3)[[0, 0, 0, 1, 1, 2]]
+    assert enrolled_rank1(faces, np.array([5, 5, 5, 7, 7, 9]), 1) == 1.0
+    assert enrolled_rank1(np.eye(3)[[0, 1, 1, 1]], np.array([0, 0, 1, 1]), 1) == 0.5

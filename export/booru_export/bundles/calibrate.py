@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from booru_export.bundles.to_onnx import Calibration, likeness_of
 from booru_export.bundles.whitening import whitening
-from booru_export.recogniser.samples import STORED_EXPAND, UNLABELLED, Faces, whole
+from booru_export.recogniser.samples import UNLABELLED, Faces, characters_of, whole
 from booru_export.training.nets import FaceNet
 
 KNOWN_SLOPE, KNOWN_OFFSET = 2.0, 2.0
@@ -27,25 +27,25 @@ but the order of scores does not depend on it."""
 
 @torch.no_grad()
 def calibrate(
-    net: FaceNet, faces: Faces, heads: Faces | None, *, characters: int, size: int, scale: float
+    net: FaceNet, faces: Sequence[Faces], heads: Faces | None, *, characters: int, size: int, scale: float
 ) -> Calibration:
     """Fit temperatures by likelihood (Guo et al., "On calibration of modern neural networks", 2017).
 
     ``faces`` are of characters that the net knows, and were not trained on; without ``heads`` (of scenes) the
     colours keep their temperatures and the embedding stays as it is.
     """
-    answers = _outputs(net, faces, size, 1.0)
+    answers, people = _outputs(net, faces, size), torch.from_numpy(characters_of(faces))
     cosines = net.cosines(functional.normalize(answers.raw, dim=1))
-    temperature = _fit(cosines * scale, torch.from_numpy(faces.character))
+    temperature = _fit(cosines * scale, people)
     likeness = likeness_of(answers.raw, cosines[:, :characters])
     slope = KNOWN_SLOPE / max(float(likeness.std()), 1e-6)
     level = KNOWN_OFFSET + math.log(KNOWN_TO_STRANGERS) - slope * float(likeness.mean())
     calibration = Calibration(character=temperature, known_slope=slope, known_level=level)
     if heads is None:
         return calibration
-    seen = _outputs(net, heads, size, 1 / STORED_EXPAND)
+    seen = _outputs(net, [heads], size)
     known, others = (functional.normalize(raw, dim=1) for raw in (answers.raw, seen.raw))
-    people, strangers = torch.from_numpy(faces.character), torch.from_numpy(heads.stranger)
+    strangers = torch.from_numpy(heads.stranger)
     origin, turn = whitening(known, people, others[strangers])
     return replace(
         calibration,
@@ -64,10 +64,10 @@ class _Outputs(NamedTuple):
     eyes: Tensor
 
 
-def _outputs(net: FaceNet, faces: Faces, size: int, expand: float) -> _Outputs:
+def _outputs(net: FaceNet, faces: Sequence[Faces], size: int) -> _Outputs:
     parts = [
         net.raw(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        for chunk in torch.split(whole(faces, size, expand), 64)
+        for chunk in torch.split(whole(faces, size), 64)
     ]
     return _Outputs(*(torch.cat(part) for part in zip(*parts, strict=True)))
 

@@ -61,8 +61,8 @@ class Scene:
 def read_faces(place: Path) -> list[FaceItem]:
     """Faces of a ``faces.csv`` (or the folder that holds one), or of a folder with one folder per character.
 
-    The CSV needs the columns ``path`` and ``label``; ``source``, ``group``, ``split``, ``kind``, ``series`` and
-    the head box ``x0,y0,x1,y1`` are optional (a picture without a group is a group of its own). Raises
+    The CSV needs the columns ``path`` and ``label``; ``source``, ``group``, ``split``, ``kind``, ``series``
+    and the head box ``x0,y0,x1,y1`` are optional (a picture without a group is a group of its own). Raises
     :class:`DataError`.
     """
     table = table_of(place)

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -156,11 +157,12 @@ def draw_heads(count: int) -> Faces:
 
 def join(first: Faces, second: Faces) -> Faces:
     """The pictures of both, which must be stored alike."""
-    parts = {}
-    for field in dataclasses.fields(Faces):
-        mine, theirs = getattr(first, field.name), getattr(second, field.name)
-        parts[field.name] = mine if field.name == "expand" else np.concatenate([mine, theirs])
-    return Faces(**parts)
+
+    def both(name: str) -> Any:
+        return np.concatenate([getattr(first, name), getattr(second, name)])
+
+    arrays = {field.name: both(field.name) for field in dataclasses.fields(Faces) if field.name != "expand"}
+    return Faces(**arrays, expand=first.expand)
 
 
 def _index(names: Sequence[str], name: str) -> int:
@@ -201,7 +203,7 @@ class Batches:
     ) -> None:
         self.recipe, self.characters, self.device = recipe, characters, device
         self.pools, self.heads = [_Pool(part, device) for part in faces], _Pool(heads, device)
-        self.character = np.concatenate([part.character for part in faces])
+        self.character = characters_of(faces)
         self.hair = np.concatenate([part.hair for part in faces])
         self.eyes = np.concatenate([part.eyes for part in faces])
         self.badged = torch.from_numpy(np.concatenate([part.badged for part in faces]))
@@ -284,9 +286,18 @@ def _planes(pixels: Pixels, device: torch.device) -> Tensor:
     return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous()
 
 
-def whole(source: Faces, size: int, expand: float = 1.0) -> Tensor:
-    """All pictures, not augmented, cut to ``expand`` times the head and resized to ``size``."""
+def whole(sources: Sequence[Faces], size: int, expand: float = 1.0) -> Tensor:
+    """All pictures, not augmented, cut to ``expand`` times the head: bytes ``(N, size, size, 3)``."""
+    return torch.from_numpy(np.concatenate([_cuts(source, size, expand) for source in sources]))
+
+
+def _cuts(source: Faces, size: int, expand: float) -> Pixels:
     side = source.pixels.shape[1]
     margin = side * (1 - expand / source.expand) / 2
     region = Box(margin, margin, side - margin, side - margin)
-    return torch.from_numpy(np.stack([crop(pixels, region, size) for pixels in source.pixels]))
+    return np.stack([crop(pixels, region, size) for pixels in source.pixels])
+
+
+def characters_of(sources: Sequence[Faces]) -> Labels:
+    """Who all pictures show: ``(N,)``."""
+    return np.concatenate([source.character for source in sources])

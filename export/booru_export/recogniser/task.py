@@ -22,6 +22,8 @@ from booru_export.recogniser.samples import (
     STORED_HEAD,
     Batches,
     Faces,
+    Labels,
+    characters_of,
     draw_heads,
     join,
     load_faces,
@@ -70,12 +72,14 @@ class _Answers:
     eyes: Array
 
 
-def enrolled_rank1(embedding: Array, labels: Array, faces: int) -> float:
+def enrolled_rank1(embedding: Array, labels: Labels, faces: int) -> float:
     """Share of faces that are most like the mean of ``faces`` others of their own character.
 
     Characters with more than so many faces take part, ``(N, D)`` unit embeddings in their order.
     """
-    centres, rest, wanted = [], [], []
+    centres: list[Array] = []
+    rest: list[Array] = []
+    wanted: list[int] = []
     for label in np.unique(labels):
         mine = embedding[labels == label]
         if len(mine) > faces:
@@ -177,7 +181,7 @@ class RecogniserTask:
         size = self.recipe.schedule.sizes[-1]
         answers = [self._answers(net, part, size) for part in self.validation]
         scores = np.concatenate([answer.scores for answer in answers])
-        wanted = np.concatenate([part.character for part in self.validation])
+        wanted = characters_of(self.validation)
         right = scores.argmax(1) == wanted
         names = [self.labels[number] for number in wanted]
         figures = {"top1": float(right.mean()), "macro": macro(names, right)}
@@ -201,7 +205,7 @@ class RecogniserTask:
     def _unseen_figures(self, net: FaceNet, size: int, known: Array) -> dict[str, float]:
         """How well characters that were left out are rejected, and told apart once enrolled."""
         answers = [self._answers(net, part, size) for part in self.unseen]
-        labels = np.concatenate([part.character for part in self.unseen])
+        labels = characters_of(self.unseen)
         cosine = np.concatenate([answer.cosine for answer in answers])
         embedding = np.concatenate([answer.embedding for answer in answers])
         return {
@@ -212,7 +216,7 @@ class RecogniserTask:
     def _answers(self, net: FaceNet, faces: Faces, size: int) -> _Answers:
         """What the net says of all pictures of a set, cut to their heads."""
         outputs = []
-        for chunk in torch.split(whole(faces, size), 64):
+        for chunk in torch.split(whole([faces], size), 64):
             pictures = chunk.to(self.device.place).permute(0, 3, 1, 2)
             with self.device.precision():
                 embedding, hair, eyes = net(pictures.float() / 127.5 - 1)

@@ -156,7 +156,7 @@ class Optimisers:
         vectors = [value for value in net.parameters() if value.ndim <= 1]
         turned = [value for value in kernels if value.ndim == 4] if schedule.optimiser == "muon" else []
         chosen = {id(value) for value in turned}
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [value for value in kernels if id(value) not in chosen]},
             {"params": vectors, "weight_decay": 0.0},
         ]

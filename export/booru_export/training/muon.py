@@ -53,4 +53,5 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(_ITERATIONS):
         gram = x @ x.T
         x = first * x + (second * gram + third * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    turned: Tensor = (x.T if tall else x).to(matrix.dtype)
+    return turned

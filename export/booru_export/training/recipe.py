@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from booru_tagger.errors import DataError
 
@@ -33,7 +33,7 @@ class Schedule:
     ema: float = 0.998
     evaluate_every: int = 500
     seed: int = 0
-    optimiser: str = "adamw"
+    optimiser: Literal["adamw", "muon"] = "adamw"
     """``adamw``, or ``muon`` for the kernels (:mod:`booru_export.muon`)."""
 
     def size_at(self, progress: float) -> int:
@@ -84,7 +84,7 @@ class RecogniserRecipe:
     any_turn: float = 0.0
     """Share of pictures turned by any angle, upside down included."""
     corners: float = 0.0
-    """Share of framed thumbnails and official art of which a corner or two are covered: a badge sits there."""
+    """Share of framed thumbnails and official art of which a corner is covered: a badge sits there."""
     teacher_weight: float = 1.0
     """How much the opinions of a teacher count (``--teacher``), where there is one."""
     backbone: str = ""

@@ -18,13 +18,14 @@ class Streams:
 
 def streams_of(seed: int, step: int) -> Streams:
     """Fresh generators for a step of a run. ``step`` may be negative: batches that no step learns from."""
-    numbers = np.random.SeedSequence([seed, step % 2**32])
-    own = int(numbers.generate_state(1, np.uint64)[0] >> 1)
-    return Streams(np.random.default_rng(numbers), torch.Generator().manual_seed(own))
+    sequence = np.random.SeedSequence([seed, step % 2**32])
+    return Streams(np.random.default_rng(sequence), torch.Generator().manual_seed(_number(sequence)))
 
 
 def seed_layers(seed: int, step: int) -> None:
     """Seed what draws from torch's own generator (dropout) for a step."""
-    torch.manual_seed(
-        int(np.random.SeedSequence([seed, step % 2**32, 1]).generate_state(1, np.uint64)[0] >> 1)
-    )
+    torch.manual_seed(_number(np.random.SeedSequence([seed, step % 2**32, 1])))
+
+
+def _number(sequence: np.random.SeedSequence) -> int:
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
