@@ -26,6 +26,7 @@ from benchmarks.report import Report, Sizes
 from benchmarks.rival_loop import rate
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.parallel import available_cores, make_executor
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 
 TAGS = 10_861
@@ -110,10 +111,13 @@ def _ours(weights: Path, model: str, paths: list[Path], repeats: int) -> tuple[f
     # Whole-picture taggers come with a search for faces unless told otherwise; the others have none.
     alone: dict[str, Any] = {"faces": False} if "faces" in inspect.signature(Tagger).parameters else {}
     try:
-        tagger, label = Tagger(str(weights), gallery=None, **alone), "the same weights"
+        tagger, label = Tagger(TaggerOptions(str(weights), gallery=None, **alone)), "the same weights"
         tagger.tag(paths[0])
     except BooruTaggerError:
-        tagger, label = Tagger(model, gallery=None), "its own bundle (it does not read the stand-in)"
+        tagger, label = (
+            Tagger(TaggerOptions(model, gallery=None)),
+            "its own bundle (it does not read the stand-in)",
+        )
         tagger.tag(paths[0])
     executor = make_executor(None)
 

@@ -20,6 +20,7 @@ from benchmarks.report import Report, Sizes
 from booru_tagger.imaging import Floats, Picture, crop, letterbox, square_around
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult
@@ -77,16 +78,16 @@ def cost(work: Callable[[Item], object], items: Sequence[Item], threads: int, re
 def of_format(suffix: str, model: str, folder: Path, threads: int, repeats: int) -> Stages:
     """The stages for large pictures in one format."""
     paths = pictures.large(folder / f"large-{suffix}", suffix, pictures.DIFFERENT)
-    tagger = Tagger(model, gallery=None)
+    tagger = Tagger(TaggerOptions(model, gallery=None))
     tagger.load()
     data = [path.read_bytes() for path in paths]
-    decoded = [tagger.decode(item, "picture") for item in data]
-    faces = [(picture, [face.box for face in tagger.detect(picture)][:1]) for picture in decoded]
+    decoded = [tagger.networks.decode(item, "picture") for item in data]
+    faces = [(picture, [face.box for face in tagger.networks.detect(picture)][:1]) for picture in decoded]
     feeds = _feeds(tagger.bundle, faces)
     return Stages(
-        decode=cost(lambda item: tagger.decode(item, "picture"), data, threads, repeats),
-        detect=cost(tagger.detect, decoded, threads, repeats),
-        recognise=cost(lambda item: tagger.recognise(*item), faces, threads, repeats),
+        decode=cost(lambda item: tagger.networks.decode(item, "picture"), data, threads, repeats),
+        detect=cost(tagger.networks.detect, decoded, threads, repeats),
+        recognise=cost(lambda item: tagger.networks.recognise(*item), faces, threads, repeats),
         networks=sum(cost(session.run, inputs, threads, repeats) for session, inputs in feeds),
     )
 
@@ -129,7 +130,7 @@ def writing(result: TagResult, folder: Path, count: int) -> float:
 
 
 def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
-    tagger = Tagger(model, gallery=None)
+    tagger = Tagger(TaggerOptions(model, gallery=None))
     for suffix in pictures.FORMATS:
         found = of_format(suffix, model, folder, 1, sizes.repeats)
         report.add(f"decode ({suffix})", found.decode, "ms/picture")

@@ -12,14 +12,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from booru_tagger.tagging.options import TaggerOptions
     from booru_tagger.tagging.tagger import Tagger, tag_paths
     from booru_tagger.types import TagResult
 
-__all__ = ["TagResult", "Tagger", "tag_paths"]
+__all__ = ["TagResult", "Tagger", "TaggerOptions", "tag_paths"]
 
 _HOMES = {
     "TagResult": "booru_tagger.types",
     "Tagger": "booru_tagger.tagging.tagger",
+    "TaggerOptions": "booru_tagger.tagging.options",
     "tag_paths": "booru_tagger.tagging.tagger",
 }
 

@@ -19,6 +19,7 @@ from booru_tagger.providers import PROVIDERS
 from booru_tagger.review.verdicts import Band, Reviewer
 from booru_tagger.runner import Output
 from booru_tagger.sources.listed import suffixes
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Order, Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.writers.naming import Naming, Scheme, WriterOptions
@@ -39,19 +40,21 @@ def make_tagger(settings: Settings) -> Tagger:
     missing is no reason to look through ten thousand files first. MissingExtraError says how to get it.
     """
     tagger = Tagger(
-        settings.model,
-        thresholds=settings.threshold,
-        crops=settings.crops,
-        imply=settings.imply,
-        strip_implied=settings.strip_implied,
-        implications=settings.implications,
-        gallery=make_gallery(settings),
-        limits=make_limits(settings),
-        provider=settings.provider,
-        faces=settings.faces,
-        face_model=settings.face_model,
-        tag_thresholds=settings.tag_threshold,
-        mcut=settings.mcut,
+        TaggerOptions(
+            settings.model,
+            thresholds=settings.threshold,
+            crops=settings.crops,
+            imply=settings.imply,
+            strip_implied=settings.strip_implied,
+            implications=settings.implications,
+            gallery=make_gallery(settings),
+            limits=make_limits(settings),
+            provider=settings.provider,
+            faces=settings.faces,
+            face_model=settings.face_model,
+            tag_thresholds=settings.tag_threshold,
+            mcut=settings.mcut,
+        )
     )
     if settings.provider != DEFAULT_PROVIDER:
         tagger.load()
@@ -62,7 +65,7 @@ def running_on(settings: Settings, tagger: Tagger) -> str | None:
     """A line that says what the model runs on, where that was chosen."""
     if settings.provider == DEFAULT_PROVIDER:
         return None
-    return f"{tagger.model} runs on {settings.provider} ({tagger.provider})"
+    return f"{tagger.model} runs on {settings.provider} ({tagger.networks.provider})"
 
 
 def make_workers(settings: Settings) -> Executor:

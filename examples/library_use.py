@@ -2,9 +2,9 @@
 
 import sys
 
-from booru_tagger import Tagger, tag_paths
+from booru_tagger import Tagger, TaggerOptions, tag_paths
 
-for result in tag_paths(sys.argv[1:], Tagger(thresholds={"character": 0.7})):
+for result in tag_paths(sys.argv[1:], Tagger(TaggerOptions(thresholds={"character": 0.7}))):
     if result.error:
         print(f"{result.path}: {result.error.message}", file=sys.stderr)
         continue

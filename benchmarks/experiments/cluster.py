@@ -14,6 +14,7 @@ from statistics import median
 from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.runner import run
 from booru_tagger.sources.listed import Walk
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 
@@ -21,7 +22,7 @@ from booru_tagger.tagging.tagger import Tagger
 def rate(executor: Executor, paths: list[Path]) -> float:
     """Pictures a second, the start of workers and the loading of networks among it."""
     began = time.perf_counter()
-    report = run(paths, Tagger(gallery=None).tag, executor=executor, policy=Policy())
+    report = run(paths, Tagger(TaggerOptions(gallery=None)).tag, executor=executor, policy=Policy())
     seconds = time.perf_counter() - began
     if report.signal is not None:
         raise SystemExit("interrupted")

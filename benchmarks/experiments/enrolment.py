@@ -16,6 +16,7 @@ from booru_tagger.enrol import enrol
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.sources.listed import Walk
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import CharacterMatch
 
@@ -51,13 +52,13 @@ def main(arguments: Sequence[str]) -> None:
         folder.name: pictures(folder) for folder in sorted(asked.characters.iterdir()) if folder.is_dir()
     }
     able = [name for name, paths in of_character.items() if len(paths) > PICTURES]
-    others, plain = pictures(asked.others), Tagger(gallery=None)
+    others, plain = pictures(asked.others), Tagger(TaggerOptions(gallery=None))
     faces = right = wrong = strangers = taken = 0
     for draw in range(asked.draws):
         chance = random.Random(draw)
         names = chance.sample(able, min(ENROLLED, len(able)))
         chosen = {name: chance.sample(of_character[name], len(of_character[name])) for name in names}
-        tagger = Tagger(gallery=gallery_of(plain, chosen))
+        tagger = Tagger(TaggerOptions(gallery=gallery_of(plain, chosen)))
         for name, paths in chosen.items():
             found = named(tagger, paths[PICTURES:])
             faces += len(found)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from booru_tagger.review.similarity import ALIKE, groups
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 
 THRESHOLDS = (0.55, 0.6, 0.65, ALIKE, 0.75)
@@ -24,11 +25,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("trained", metavar="name", nargs="*", help="characters to leave out")
     asked = parser.parse_args(arguments)
-    tagger = Tagger(gallery=None)
+    tagger = Tagger(TaggerOptions(gallery=None))
     embeddings, names = [], []
     for path in sorted(asked.folder.glob("*_*.*")):
         name = path.name.partition("_")[0]
-        look = tagger.look(path.read_bytes(), path.name) if name not in asked.trained else None
+        look = (
+            tagger.networks.look_at_faces(path.read_bytes(), path.name) if name not in asked.trained else None
+        )
         if look is not None and len(look.faces) == 1:
             embeddings.append(look.answers[0].embedding)
             names.append(name)

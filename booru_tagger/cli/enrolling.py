@@ -21,6 +21,7 @@ from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths
 from booru_tagger.tagging.implications import colour_tag
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 
 NO_COLOUR = "none"
@@ -48,13 +49,15 @@ def add_character(request: Request, settings: Settings) -> int:
     if not request.replace:  # before minutes are spent on pictures
         refuse_taken({tag}, others)
     tagger = Tagger(
-        settings.model,
-        thresholds=settings.threshold,
-        crops=settings.crops,
-        gallery=None,
-        limits=make_limits(settings),
-        provider=settings.provider,
-        face_model=settings.face_model,
+        TaggerOptions(
+            settings.model,
+            thresholds=settings.threshold,
+            crops=settings.crops,
+            gallery=None,
+            limits=make_limits(settings),
+            provider=settings.provider,
+            face_model=settings.face_model,
+        )
     )
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
     comparable = others if others and others.recogniser == empty.recogniser else None

@@ -19,8 +19,9 @@ from booru_tagger.imaging import Floats, read_file
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.gallery.matching import anchor_for, prototype
+from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Rules
-from booru_tagger.tagging.tagger import Look, Tagger
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 from booru_tagger.vocab import tag_named
 
@@ -128,17 +129,17 @@ def _look_at(tagger: Tagger, pictures: Iterable[Path], step: Callable[[], None])
     spec = tagger.bundle.recogniser
     if spec is None:
         raise ModelError(f"{tagger.model}: this model has no recogniser, so it cannot tell characters apart")
-    rules = Rules(spec, tagger.bundle.labels, tagger.thresholds, imply=False)
+    rules = Rules(spec, tagger.bundle.labels, tagger.options.thresholds, imply=False)
     seen, digests = _Seen(), set()
     for path in pictures:
         try:
-            data = read_file(path, tagger.limits)
+            data = read_file(path, tagger.options.limits)
             digest = hashlib.sha256(data).digest()
             if digest in digests:
                 seen.repeated.append(str(path))
                 continue
             digests.add(digest)
-            _note(seen, str(path), tagger.look(data, str(path)), rules, tagger.model)
+            _note(seen, str(path), tagger.networks.look_at_faces(data, str(path)), rules, tagger.model)
         except ImageError as error:
             seen.failures.append(error)
         finally:

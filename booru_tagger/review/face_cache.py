@@ -88,12 +88,14 @@ class Album:
         sides = [longest_needed(result, faces, SIDE, EXPAND)]
         if spec is not None:
             sides.append(longest_needed(result, faces, spec.size, min(view.expand for view in spec.views)))
-        decoded = read_picture(picture, longest=max(sides), limits=self._tagger.limits)
+        decoded = read_picture(picture, longest=max(sides), limits=self._tagger.options.limits)
         boxes = [face.box for face in faces]
         heads = boxes
-        if spec is not None and self._tagger.crops:  # there a box is the crop, which shows more than the head
+        if (
+            spec is not None and self._tagger.options.crops
+        ):  # there a box is the crop, which shows more than the head
             heads = [square_around(box, 1 / spec.expand) for box in boxes]
-        answers = self._tagger.recognise(decoded, heads) if spec is not None else [None] * len(boxes)
+        answers = self._tagger.networks.recognise(decoded, heads) if spec is not None else [None] * len(boxes)
         made = [
             Cutout(
                 jpeg_of(Image.fromarray(cut_face(decoded, box, SIDE, EXPAND))),

@@ -7,25 +7,21 @@ has seen the whole picture. Characters are reconciled with the faces one by one;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.imaging import Floats, Pixels
+from booru_tagger.imaging import Floats
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Choice, Columns
 from booru_tagger.scores import check_key, checked_shares
+from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Reading, Rules, picture_tags
 from booru_tagger.types import Conflict, ScoredTag, Tag
 from booru_tagger.vocab import CHARACTER, GENERAL, TAG_CATEGORIES
 
-"""Categories that have thresholds; of the ratings, the likeliest is always given."""
-
 REVISION = 1
 """Raised when the same scores lead to other tags than before, so that pictures are done again."""
-
-Reread = Callable[[int, ScoredTag | None, Iterable[str]], Reading]
-"""Read a face once more: its number, who the tagger says it is, and the names that it denies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +125,6 @@ class General:
         choice = self.choice
         return (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
 
-    @property
-    def side(self) -> int:
-        """Side in pixels of what the tagger sees. Loads it."""
-        return self.tagger.side
-
-    def scores(self, pixels: Pixels) -> Floats:
-        """The probability of each column for an upright RGB picture."""
-        return self.tagger.scores([pixels])[0]
-
     def opinion(self, scores: Floats) -> Opinion:
         """What the scores say."""
         columns = self.tagger.columns
@@ -145,7 +132,7 @@ class General:
 
 
 def merged(
-    readings: Sequence[Reading], opinion: Opinion, rules: Rules | None, reread: Reread
+    look: Look, readings: Sequence[Reading], opinion: Opinion, rules: Rules | None
 ) -> tuple[tuple[Reading, ...], tuple[Tag, ...]]:
     """The faces as the tagger leaves them, and the picture's tags of both."""
     faces = list(readings)
@@ -153,7 +140,13 @@ def merged(
         verdict = name_faces(faces, opinion, rules)
         for index in verdict.changed:
             who, name = verdict.told.get(index), verdict.denied.get(index)
-            faces[index] = reread(index, who, () if name is None else (name,))
+            faces[index] = rules.read(
+                look.faces[index],
+                look.answers[index],
+                coloured=look.coloured,
+                told=who,
+                refuted=() if name is None else (name,),
+            )
             if who is not None and name is not None:
                 withdrawn = Conflict(name, name, who.tag, who.score)
                 faces[index] = replace(faces[index], conflicts=(*faces[index].conflicts, withdrawn))

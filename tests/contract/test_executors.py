@@ -17,6 +17,7 @@ import pytest
 from booru_tagger.errors import ClusterError
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor, make_executor
 from booru_tagger.runner import Outcome, run
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted, make_bundle, paint
@@ -283,7 +284,7 @@ def test_the_tagger_gives_the_same_under_ray(cluster: Executor, tmp_path: Path) 
     reports = []
     for executor in (SerialExecutor(), cluster):
         told: list[Outcome] = []
-        tagger = Tagger(model, gallery=None)
+        tagger = Tagger(TaggerOptions(model, gallery=None))
         run(paths, tagger.tag, executor=executor, policy=Policy(), listener=told.append)
         reports.append(told)
     assert reports[0] == reports[1]

@@ -24,6 +24,7 @@ from booru_export.training.torch_setup import load_torchvision
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, MissingExtraError
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.drawn_faces import BACKBONE_RECIPE, NETWORK_RECIPE, make_folders
 
@@ -158,7 +159,11 @@ def test_a_backbone_trains_exports_and_tags(data: Path) -> None:
     bundle, difference = export_checkpoint(data / "run" / "last.ckpt", data / "bundle", data=None, canon=None)
     assert difference < 0.02
     assert bundle.training["recogniser"]["recipe"]["backbone"] == SMALL
-    face = Tagger(data / "bundle", crops=True).tag(data / "faces" / "hatsune_miku" / "00.png").faces[0]
+    face = (
+        Tagger(TaggerOptions(data / "bundle", crops=True))
+        .tag(data / "faces" / "hatsune_miku" / "00.png")
+        .faces[0]
+    )
     assert len(face.candidates) == 3
     with pytest.raises(DataError, match="--resume"):
         train(data, "--pretrained", "none")

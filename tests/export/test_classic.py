@@ -28,6 +28,7 @@ from click.testing import CliRunner, Result
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted, paint
 from tests.support.drawn_faces import make_folders
@@ -56,7 +57,7 @@ def test_on_pixels_the_runtime_says_what_scikit_learn_says(
     bundle, difference = export_classic(trained, tmp_path / "bundle", read_canon(), parts["test"])
     assert difference <= 1e-4
     bundle.verify()
-    tagger = Tagger(tmp_path / "bundle", crops=True)
+    tagger = Tagger(TaggerOptions(tmp_path / "bundle", crops=True))
     expected = trained.probabilities(parts["test"])
     right = 0
     for item, wanted in zip(parts["test"], expected, strict=True):

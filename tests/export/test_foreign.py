@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Normalisation
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.drawn_faces import draw_face
 
@@ -61,7 +62,7 @@ def test_a_program_gives_the_same_scores_through_the_runtime(
     bundle, difference = export_foreign(foreign, tmp_path / "bundle", read_canon(), picture)
     assert difference <= 1e-4
     bundle.verify()
-    face = Tagger(tmp_path / "bundle", crops=True).tag(picture).faces[0]
+    face = Tagger(TaggerOptions(tmp_path / "bundle", crops=True)).tag(picture).faces[0]
     assert {candidate.tag for candidate in face.candidates} == set(LABELS)
     assert sum(candidate.score for candidate in face.candidates) == pytest.approx(1, abs=1e-4)
     assert b".py" not in (tmp_path / "bundle" / "recogniser.onnx").read_bytes()
@@ -86,7 +87,7 @@ def test_scores_are_made_probabilities_as_asked(program: Path, tmp_path: Path) -
     foreign = Foreign(program, LABELS, size=32, scores="sigmoid")
     export_foreign(foreign, tmp_path / "bundle", {})
     draw_face("shana", 1).save(tmp_path / "face.png")
-    face = Tagger(tmp_path / "bundle", crops=True).tag(tmp_path / "face.png").faces[0]
+    face = Tagger(TaggerOptions(tmp_path / "bundle", crops=True)).tag(tmp_path / "face.png").faces[0]
     assert sum(candidate.score for candidate in face.candidates) != pytest.approx(1, abs=1e-3)
 
 

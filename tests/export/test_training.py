@@ -28,6 +28,7 @@ from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box
 from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
@@ -106,7 +107,7 @@ def test_the_bundle_is_one_that_the_runtime_checks_and_runs(bundle: Path, data: 
     assert [label.tag for label in manifest.labels] == ["akiyama_mio", "fate_testarossa", "hatsune_miku"]
     assert manifest.labels[2].series == "vocaloid"
     assert "aqua_hair" in manifest.labels[2].implied
-    result = Tagger(bundle, crops=True).tag(data / "faces" / "hatsune_miku" / "3.png")
+    result = Tagger(TaggerOptions(bundle, crops=True)).tag(data / "faces" / "hatsune_miku" / "3.png")
     assert len(result.faces[0].candidates) == 3
     assert 0 < result.faces[0].candidates[0].score <= 1
 

@@ -13,6 +13,7 @@ from booru_tagger.review.face_cache import Album
 from booru_tagger.review.verdicts import Band, Reviewer
 from booru_tagger.runner import Output, run
 from booru_tagger.server.review import Session, Tools
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.writers.naming import Naming, WriterOptions
@@ -41,7 +42,7 @@ class Desk:
         """What `booru-tagger tag --batch` does, perhaps with other thresholds."""
         tagger = self.tools.tagger
         if thresholds:
-            tagger = Tagger(tagger.bundle.folder, thresholds=thresholds, gallery=None)
+            tagger = Tagger(TaggerOptions(tagger.bundle.folder, thresholds=thresholds, gallery=None))
         output = Output(
             self.tools.writers, Naming(), journal=self.journal, fingerprint=tagger.fingerprint, force=False
         )
@@ -71,7 +72,7 @@ def open_desk(
     """A desk over ``folder / "pictures"``; faces that score from 0.3 to 0.99 wait for a person."""
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
-    policy, tagger = policy or Policy(), Tagger(bundle, gallery=None)
+    policy, tagger = policy or Policy(), Tagger(TaggerOptions(bundle, gallery=None))
     with Journal.open(folder / "journal.sqlite3") as journal:
         album = Album(folder / "album.sqlite3", tagger)
         reviewer = Reviewer(journal, tagger.retell, policy, Band(0.3, 0.99))

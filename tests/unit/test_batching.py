@@ -162,7 +162,7 @@ def test_it_is_no_matter_of_one_picture() -> None:
 
 
 def test_the_provider_in_use_is_named(tiny_bundle: Path) -> None:
-    assert Tagger(tiny_bundle).provider == "CPUExecutionProvider"
+    assert Tagger(tiny_bundle).networks.provider == "CPUExecutionProvider"
 
 
 def test_threads_that_wait_for_a_device_leave_cores_to_others(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from booru_tagger.enrol.names import near_names
 from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import RGB, Painted, make_bundle, paint
 
@@ -45,7 +46,7 @@ def saved(path: Path, *faces: Painted) -> Path:
 
 @pytest.fixture
 def tagger(tiny_bundle: Path) -> Tagger:
-    return Tagger(tiny_bundle, gallery=None)
+    return Tagger(TaggerOptions(tiny_bundle, gallery=None))
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_the_majoritys_face_is_enrolled(tagger: Tagger, crowd: list[Path], tmp_p
     assert done.enrolled.pictures == tuple(map(str, crowd)) and done.enrolled.added
     assert (done.outliers, done.faceless, done.failures, done.warnings) == ((), (), (), ())
     gallery = Gallery(str(tagger.bundle.recogniser_sha256), [done.enrolled])
-    again = Tagger(tagger.bundle.folder, gallery=gallery)
+    again = Tagger(TaggerOptions(tagger.bundle.folder, gallery=gallery))
     new = again.tag(saved(tmp_path / "new.png", passer_by(20, 3), mine(150, 77)))
     characters = [face.character and face.character.tag for face in new.faces]
     assert sorted(characters, key=str) == [None, "my_oc_(original)"]
@@ -109,7 +110,7 @@ def test_crops_are_faces_already(tiny_bundle: Path, tmp_path: Path) -> None:
     for number in range(5):
         crops.append(tmp_path / f"{number}.png")
         paint([Painted(0, 0, 96, shade(RED, number), "purple", "green")], (96, 96)).save(crops[-1])
-    done = enrol(Tagger(tiny_bundle, crops=True), "oc", crops)
+    done = enrol(Tagger(TaggerOptions(tiny_bundle, crops=True)), "oc", crops)
     assert len(done.enrolled.faces) == 5 and done.warnings == ()
 
 
@@ -225,7 +226,7 @@ def test_no_faces_and_no_names_are_refused(tagger: Tagger, tmp_path: Path) -> No
 
 
 def test_a_model_without_a_recogniser_cannot_enrol(tmp_path: Path) -> None:
-    tagger = Tagger(make_bundle(tmp_path / "b", recogniser=None), gallery=None)
+    tagger = Tagger(TaggerOptions(make_bundle(tmp_path / "b", recogniser=None), gallery=None))
     with pytest.raises(ModelError, match="no recogniser"):
         enrol(tagger, "oc", [saved(tmp_path / "a.png", mine(20))])
 

@@ -13,6 +13,7 @@ from PIL import Image
 from booru_tagger.errors import ImageError
 from booru_tagger.review import face_cache as module
 from booru_tagger.review.face_cache import SIDE, Album
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
 from tests.support.bundles import Painted, paint
@@ -20,7 +21,7 @@ from tests.support.bundles import Painted, paint
 
 @pytest.fixture
 def tagger(tiny_bundle: Path) -> Tagger:
-    return Tagger(tiny_bundle, gallery=None)
+    return Tagger(TaggerOptions(tiny_bundle, gallery=None))
 
 
 @pytest.fixture
@@ -110,11 +111,11 @@ def test_makes_room(
 
 
 def test_crops_are_compared_as_they_are_tagged(tiny_bundle: Path, tmp_path: Path) -> None:
-    tagger = Tagger(tiny_bundle, crops=True, gallery=None)
+    tagger = Tagger(TaggerOptions(tiny_bundle, crops=True, gallery=None))
     paint([Painted(0, 0, 100)], size=(100, 100)).save(tmp_path / "a.png")
     album = Album(tmp_path / "faces.sqlite3", tagger)
     (made,) = album.make(tmp_path / "a.png", (result := tagger.tag(tmp_path / "a.png")), result.faces)
-    (answer,) = tagger.look((tmp_path / "a.png").read_bytes(), "a.png").answers
+    (answer,) = tagger.networks.look_at_faces((tmp_path / "a.png").read_bytes(), "a.png").answers
     assert made.embedding is not None and answer.embedding is not None
     assert float(made.embedding @ answer.embedding) > 0.999
     album.close()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from booru_tagger.imaging import Picture, decode_picture
 from booru_tagger.parallel import ThreadExecutor
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
 from tests.support.bundles import Painted, paint
@@ -82,7 +83,7 @@ def missing(faces: tuple[FaceResult, ...], among: tuple[FaceResult, ...], least:
 
 
 def test_same_faces_and_same_tags_with_the_model_that_ships(pictures: list[Encoded]) -> None:
-    tagger = Tagger(gallery=None)
+    tagger = Tagger(TaggerOptions(gallery=None))
     assert tagger.bundle.detector is not None
     least = tagger.bundle.detector.threshold + CLEAR
     slow, fast = by_reference(tagger, pictures), by_fast_path(tagger, pictures)
@@ -98,13 +99,13 @@ def test_same_faces_and_same_tags_with_the_model_that_ships(pictures: list[Encod
 
 def test_a_smaller_decoding_is_part_of_the_comparison(pictures: list[Encoded]) -> None:
     name, data = pictures[0]
-    assert Tagger(gallery=None).decode(data, name).scale < 1
+    assert Tagger(TaggerOptions(gallery=None)).networks.decode(data, name).scale < 1
     assert decode_picture(data, name).scale == 1
 
 
 def test_the_same_to_the_pixel_where_nothing_is_left_out(tiny_bundle: Path) -> None:
     """With a model whose answers are known, and pictures that decode whole, both paths give one result."""
-    tagger = Tagger(tiny_bundle, gallery=None)
+    tagger = Tagger(TaggerOptions(tiny_bundle, gallery=None))
     pictures = [
         (f"{side}.png", encoded(paint([Painted(20, 30, side), Painted(180, 60, 70, "cirno")]), "PNG"))
         for side in (60, 84, 110, 131)
@@ -114,12 +115,12 @@ def test_the_same_to_the_pixel_where_nothing_is_left_out(tiny_bundle: Path) -> N
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_two_pixels_and_the_same_tags_on_reduced_jpegs(tiny_bundle: Path, orientation: int) -> None:
-    tagger = Tagger(tiny_bundle, gallery=None)
+    tagger = Tagger(TaggerOptions(tiny_bundle, gallery=None))
     image = paint([Painted(300, 420, 640), Painted(1300, 500, 480, "cirno", "blue", "blue")], (2048, 1600))
     exif = Image.Exif()
     exif[0x0112] = orientation
     picture = ("a.jpg", encoded(image, "JPEG", quality=95, subsampling=0, exif=exif))
-    assert tagger.decode(picture[1], "a.jpg").scale < 1
+    assert tagger.networks.decode(picture[1], "a.jpg").scale < 1
     (before,), (after,) = by_reference(tagger, [picture]), by_fast_path(tagger, [picture])
     assert len(after.faces) == len(before.faces) > 0
     for one, other in zip(before.faces, after.faces, strict=True):

@@ -19,6 +19,7 @@ from booru_tagger.models.gallery import Enrolled, Gallery, Matching, dump, load,
 from booru_tagger.models.gallery import stored as stored_module
 from booru_tagger.models.gallery.matching import leave_one_out
 from booru_tagger.models.recogniser import Recognition
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult, ScoredTag
@@ -334,10 +335,11 @@ def test_a_gallery_of_another_model_is_refused(tiny_bundle: Path, tmp_path: Path
     with pytest.raises(
         ModelError, match=r"g\.json: .*another model \(tiny 1\).*characters add.*--no-gallery"
     ):
-        Tagger(tiny_bundle, gallery=path)
+        Tagger(TaggerOptions(tiny_bundle, gallery=path))
     with pytest.raises(ModelError, match="no such gallery"):
-        Tagger(tiny_bundle, gallery=tmp_path / "nowhere.json")
-    assert Tagger(tiny_bundle, gallery=Gallery("cd" * 32)).gallery is not None  # nobody is in it
+        Tagger(TaggerOptions(tiny_bundle, gallery=tmp_path / "nowhere.json"))
+    empty = Gallery("cd" * 32)
+    assert Tagger(TaggerOptions(tiny_bundle, gallery=empty)).gallery is not None  # nobody is in it
 
 
 def fitting(folder: Path, *people: Enrolled) -> Gallery:
@@ -355,14 +357,15 @@ def test_the_users_own_gallery_is_used_where_there_is_one(
     path.write_bytes(dump(fitting(tiny_bundle, person("mine", around(0, 3, 0.1, dimension=9)))))
     tagger = Tagger(tiny_bundle)
     assert tagger.gallery is not None and tagger.gallery.tags == {"mine"}
-    assert Tagger(tiny_bundle, gallery=None).gallery is None
+    assert Tagger(TaggerOptions(tiny_bundle, gallery=None)).gallery is None
     assert open_gallery("default", tagger.bundle) is not None
 
 
 def test_the_taggers_fingerprint_and_pickle_have_the_gallery_in_them(tiny_bundle: Path) -> None:
     people = fitting(tiny_bundle, person("mine", around(0, 3, 0.1, dimension=9)))
-    plain, with_people = Tagger(tiny_bundle, gallery=None), Tagger(tiny_bundle, gallery=people)
-    assert plain.fingerprint == Tagger(tiny_bundle, gallery=people.without({"mine"})).fingerprint
+    galleries = (None, people.without({"mine"}), people)
+    plain, emptied, with_people = (Tagger(TaggerOptions(tiny_bundle, gallery=one)) for one in galleries)
+    assert plain.fingerprint == emptied.fingerprint
     assert with_people.fingerprint != plain.fingerprint
     again = pickle.loads(pickle.dumps(with_people))
     assert again.fingerprint == with_people.fingerprint and again.gallery.tags == {"mine"}

@@ -10,6 +10,7 @@ from booru_tagger.colors import Part
 from booru_tagger.errors import ConfigError
 from booru_tagger.models.bundle import Label
 from booru_tagger.tagging.implications import Implication, colour_tag, extended, read_implications
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted, paint
 
@@ -105,11 +106,12 @@ def test_the_table_holds_in_tagging(tiny_bundle: Path, tmp_path: Path) -> None:
     path = table(tmp_path, f"{HEADER}hatsune_miku,magical_mirai,pink,,leek -twintails\n")
     picture = tmp_path / "a.png"
     paint([Painted(20, 30, 100, "hatsune_miku", "pink", "aqua")]).save(picture)
-    plain, more = Tagger(tiny_bundle), Tagger(tiny_bundle, implications=path)
+    plain, more = Tagger(tiny_bundle), Tagger(TaggerOptions(tiny_bundle, implications=path))
     assert plain.fingerprint != more.fingerprint
     result = more.tag(picture)
     assert {tag.tag for tag in result.tags} == {
         *("hatsune_miku", "magical_mirai", "pink_hair", "aqua_eyes", "leek"),
     }
     assert result.conflicts == () != plain.tag(picture).conflicts
-    assert Tagger(tiny_bundle, implications=read_implications(path)).fingerprint == more.fingerprint
+    again = Tagger(TaggerOptions(tiny_bundle, implications=read_implications(path)))
+    assert again.fingerprint == more.fingerprint

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from booru_tagger.errors import (
     UnreadableImageError,
 )
 from booru_tagger.imaging import Limits, Picture
-from booru_tagger.tagging import tagger as tagger_module
+from booru_tagger.tagging import looking
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, ScoredTag
 from tests.support.bundles import WHO, Painted, make_bundle, paint
@@ -120,7 +122,7 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         seen.append(max(picture.pixels.shape))
         return picture
 
-    monkeypatch.setattr(tagger_module, "decode_picture", record)
+    monkeypatch.setattr(looking, "decode_picture", record)
     return seen
 
 
@@ -152,9 +154,9 @@ def test_a_decoded_picture_is_tagged_as_it_is(tagger: Tagger) -> None:
     result = tagger.tag_picture(Picture(pixels, 640, 480), "from memory")
     assert result.path == "from memory" and result.width == 640
     assert near(result.faces[0].box, FACES[0], 2)
-    faces = tagger.detect(Picture(pixels, 640, 480))
+    faces = tagger.networks.detect(Picture(pixels, 640, 480))
     assert [face.box for face in faces] == [face.box for face in result.faces]
-    (answer, _) = tagger.recognise(Picture(pixels, 640, 480), [face.box for face in faces])
+    (answer, _) = tagger.networks.recognise(Picture(pixels, 640, 480), [face.box for face in faces])
     assert answer.character.argmax() == 0 and answer.embedding is not None
 
 
@@ -167,13 +169,13 @@ def test_crops_are_one_face_each(tiny_bundle: Path, tmp_path: Path, monkeypatch:
     face = Painted(0, 0, 160, "cirno", "blue", "blue")
     paint([face], (160, 160)).resize((1600, 1600)).save(tmp_path / "crop.jpg", quality=90)
     seen = decodes(monkeypatch)
-    result = Tagger(tiny_bundle, crops=True).tag(tmp_path / "crop.jpg")
+    result = Tagger(TaggerOptions(tiny_bundle, crops=True)).tag(tmp_path / "crop.jpg")
     assert seen == [200]  # at least twice the recogniser's 32
     (only,) = result.faces
     assert only.box == Box(0, 0, 1600, 1600) and only.score == 1
     assert only.character and only.character.tag == "cirno"
     pixels = np.asarray(paint([face], (160, 160)))
-    again = Tagger(tiny_bundle, crops=True).tag_picture(Picture(pixels, 160, 160), "x")
+    again = Tagger(TaggerOptions(tiny_bundle, crops=True)).tag_picture(Picture(pixels, 160, 160), "x")
     assert again.faces[0].character and again.faces[0].character.tag == "cirno"
 
 
@@ -182,10 +184,10 @@ def test_a_bundle_without_a_detector_tags_crops_only(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no detector, so it takes face crops only: use --crops"):
         Tagger(folder)
     path = saved(tmp_path / "a.png", [Painted(0, 0, 240)])
-    crops = Tagger(folder, crops=True)
+    crops = Tagger(TaggerOptions(folder, crops=True))
     assert len(crops.tag(path).faces) == 1
     with pytest.raises(ModelError, match="no detector"):
-        crops.detect(imaging.read_picture(path))
+        crops.networks.detect(imaging.read_picture(path))
 
 
 def test_a_bundle_without_a_recogniser_finds_faces(tmp_path: Path) -> None:
@@ -193,9 +195,9 @@ def test_a_bundle_without_a_recogniser_finds_faces(tmp_path: Path) -> None:
     result = Tagger(folder).tag(saved(tmp_path / "a.png"))
     assert len(result.faces) == 2 and result.tags == () and result.faces[0].candidates == ()
     with pytest.raises(ModelError, match="no recogniser"):
-        Tagger(folder, crops=True)
+        Tagger(TaggerOptions(folder, crops=True))
     with pytest.raises(ModelError, match="no recogniser"):
-        Tagger(folder).recognise(imaging.read_picture(tmp_path / "a.png"), [])
+        Tagger(folder).networks.recognise(imaging.read_picture(tmp_path / "a.png"), [])
 
 
 def test_a_colourless_picture_gives_no_colours(tagger: Tagger, tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_a_colourless_picture_gives_no_colours(tagger: Tagger, tmp_path: Path) -
 def test_a_greyscale_crop_gives_no_colours(tiny_bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     paint([Painted(0, 0, 160, "nobody", "black", "black")], (160, 160)).convert("L").save(path)
-    (face,) = Tagger(tiny_bundle, crops=True).tag(path).faces
+    (face,) = Tagger(TaggerOptions(tiny_bundle, crops=True)).tag(path).faces
     assert face.hair_color is None and face.eye_color is None
 
 
@@ -221,10 +223,10 @@ def test_thresholds_of_the_user(tiny_bundle: Path, tmp_path: Path) -> None:
     plain = Tagger(tiny_bundle).tag(path)
     assert len(plain.faces) == 1 and plain.faces[0].character is None
     assert plain.faces[0].candidates[0] == ScoredTag("hatsune_miku", pytest.approx(0.5, abs=0.1))
-    lower = Tagger(tiny_bundle, thresholds={"character": 0.3, "face": 0.2}).tag(path)
+    lower = Tagger(TaggerOptions(tiny_bundle, thresholds={"character": 0.3, "face": 0.2})).tag(path)
     assert len(lower.faces) == 2
     assert all(face.character for face in lower.faces)
-    strict = Tagger(tiny_bundle, thresholds={"hair": 1.0, "eyes": 1.0}).tag(path)
+    strict = Tagger(TaggerOptions(tiny_bundle, thresholds={"hair": 1.0, "eyes": 1.0})).tag(path)
     assert strict.faces[0].hair_color is None and strict.faces[0].eye_color is None
 
 
@@ -241,12 +243,12 @@ def test_thresholds_of_the_user(tiny_bundle: Path, tmp_path: Path) -> None:
 )
 def test_bad_thresholds(tiny_bundle: Path, thresholds: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        Tagger(tiny_bundle, thresholds=thresholds)
+        Tagger(TaggerOptions(tiny_bundle, thresholds=thresholds))
 
 
 def test_bad_providers_fail_at_once(tiny_bundle: Path) -> None:
     with pytest.raises(ConfigError, match="unknown provider"):
-        Tagger(tiny_bundle, provider="abacus")
+        Tagger(TaggerOptions(tiny_bundle, provider="abacus"))
 
 
 def test_one_bad_picture_does_not_stop_the_others(tagger: Tagger, tmp_path: Path) -> None:
@@ -275,7 +277,7 @@ def test_running_out_of_memory_costs_one_picture(
     def greedy(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(tagger_module, "colourfulness", greedy)
+    monkeypatch.setattr(looking, "colourfulness", greedy)
     (result,) = tag_paths([path], tagger)
     assert result.error and result.error.kind == "too-large"
 
@@ -288,7 +290,7 @@ def test_one_picture_raises(tagger: Tagger, tmp_path: Path) -> None:
     with pytest.raises(DamagedImageError):
         tagger.tag(path)
     with pytest.raises(BooruTaggerError, match="limit of 100"):
-        Tagger(tagger.bundle.folder, limits=Limits(pixels=100)).tag(saved(tmp_path / "b.png"))
+        Tagger(TaggerOptions(tagger.bundle.folder, limits=Limits(pixels=100))).tag(saved(tmp_path / "b.png"))
 
 
 def test_a_damaged_model_is_said_before_the_first_picture(tmp_path: Path) -> None:
@@ -309,12 +311,12 @@ def test_the_default_model_is_used_without_a_tagger(
 def test_the_fingerprint_follows_what_decides_results(tiny_bundle: Path, tmp_path: Path) -> None:
     plain = Tagger(tiny_bundle).fingerprint
     assert int(plain, 16) >= 0
-    assert Tagger(tiny_bundle, threads=2, limits=Limits(1000)).fingerprint == plain
+    assert Tagger(TaggerOptions(tiny_bundle, threads=2, limits=Limits(1000))).fingerprint == plain
     others = {
-        Tagger(tiny_bundle, crops=True).fingerprint,
-        Tagger(tiny_bundle, imply=False).fingerprint,
-        Tagger(tiny_bundle, thresholds={"face": 0.4}).fingerprint,
-        Tagger(tiny_bundle, thresholds={"hair": 0.4}).fingerprint,
+        Tagger(TaggerOptions(tiny_bundle, crops=True)).fingerprint,
+        Tagger(TaggerOptions(tiny_bundle, imply=False)).fingerprint,
+        Tagger(TaggerOptions(tiny_bundle, thresholds={"face": 0.4})).fingerprint,
+        Tagger(TaggerOptions(tiny_bundle, thresholds={"hair": 0.4})).fingerprint,
         Tagger(make_bundle(tmp_path, detector={"threshold": 0.4})).fingerprint,
     }
     assert len(others | {plain}) == 6
@@ -322,12 +324,25 @@ def test_the_fingerprint_follows_what_decides_results(tiny_bundle: Path, tmp_pat
 
 def test_a_pickled_tagger_does_the_same_work(tiny_bundle: Path, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png")
-    first = Tagger(tiny_bundle, thresholds={"character": 0.4}, imply=False)
+    first = Tagger(TaggerOptions(tiny_bundle, thresholds={"character": 0.4}, imply=False))
     expected = first.tag(path)
     data = pickle.dumps(first)
     assert len(data) < 2000
     second = pickle.loads(data)
     assert second.tag(path) == expected and second.fingerprint == first.fingerprint
+
+
+def test_options_are_a_value_that_travels(tiny_bundle: Path) -> None:
+    given = MappingProxyType({"face": 1, "hair": 0.5})
+    options = TaggerOptions(tiny_bundle, thresholds=given, mcut=["general"])
+    assert pickle.loads(pickle.dumps(options)) == options
+    assert options == TaggerOptions(tiny_bundle, thresholds={"face": 1.0, "hair": 0.5}, mcut=("general",))
+    assert Tagger(Tagger(options).options).fingerprint == Tagger(options).fingerprint
+
+
+def test_keywords_of_former_times_are_told_where_they_went(tiny_bundle: Path) -> None:
+    with pytest.raises(TypeError, match=r"Tagger\(TaggerOptions\(crops=\.\.\., imply=\.\.\.\)\)"):
+        Tagger(tiny_bundle, crops=True, imply=False)  # type: ignore[arg-type]
 
 
 def test_one_tagger_serves_many_threads(tagger: Tagger, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from booru_tagger.journal import Journal
 from booru_tagger.review.verdicts import Band, Reviewer, matching, tell, untold
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import Reading
 from booru_tagger.tagging.tagger import Tagger
@@ -31,7 +32,7 @@ MIKU, STRANGER = Painted(20, 40, 80), Painted(180, 40, 80, "stranger", "red", "b
 
 @pytest.fixture
 def tagger(tiny_bundle: Path) -> Tagger:
-    return Tagger(tiny_bundle, gallery=None)
+    return Tagger(TaggerOptions(tiny_bundle, gallery=None))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from booru_tagger.errors import ConfigError, ModelError
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
 from tests.support import taggers
@@ -29,7 +30,7 @@ def tagger(folder: Path, bundle: Path, given: Scores, **options: Any) -> Tagger:
     """One whose foreign half says ``given`` of every picture, and nothing of all else."""
     scores = [{"sensitive": 0.8, **given}.get(name, 0.01) for name, _ in ROWS]
     taggers.make_wd(folder / "wd-tiny", scores, rows=ROWS)
-    return Tagger(folder / "wd-tiny", face_model=bundle, gallery=None, **options)
+    return Tagger(TaggerOptions(folder / "wd-tiny", face_model=bundle, gallery=None, **options))
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_a_pickled_tagger_and_its_fingerprint(tmp_path: Path, tiny_bundle: Path)
     first = tagger(tmp_path, tiny_bundle, {"1girl": 0.9}, mcut=("character",))
     second = pickle.loads(pickle.dumps(first))
     assert second.tag(path) == first.tag(path) and second.fingerprint == first.fingerprint
-    seen = {first.fingerprint, Tagger(tiny_bundle, gallery=None).fingerprint}
+    seen = {first.fingerprint, Tagger(TaggerOptions(tiny_bundle, gallery=None)).fingerprint}
     changes: list[dict[str, Any]] = [{}, {"tag_thresholds": {"general": 0.4}}, {"faces": False}]
     seen |= {tagger(tmp_path, tiny_bundle, {"1girl": 0.9}, **change).fingerprint for change in changes}
     seen.add(tagger(tmp_path, tiny_bundle, {"1girl": 0.8}).fingerprint)
@@ -192,13 +193,13 @@ def test_bad_options(options: Any, message: str, tmp_path: Path, tiny_bundle: Pa
 
 def test_a_model_of_faces_cannot_do_without_them(tiny_bundle: Path) -> None:
     with pytest.raises(ConfigError, match="knows faces only"):
-        Tagger(tiny_bundle, faces=False)
+        Tagger(TaggerOptions(tiny_bundle, faces=False))
 
 
 def test_a_tagger_finds_no_faces(tmp_path: Path) -> None:
     folder = taggers.make_wd(tmp_path / "wd")
     with pytest.raises(ModelError, match="a WD tagger, which tags whole pictures"):
-        Tagger(folder, face_model=folder)
+        Tagger(TaggerOptions(folder, face_model=folder))
 
 
 def test_a_broken_network_is_said_before_the_first_picture(tmp_path: Path, tiny_bundle: Path) -> None:

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from booru_tagger.journal import Journal
 from booru_tagger.models.gallery import load
 from booru_tagger.server.review import make_app
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted
 from tests.support.sessions import Desk, open_desk, paint_all, unsure
@@ -287,7 +288,9 @@ class TestTeaching:
         enrolled = load(path).find("my_oc")
         assert enrolled is not None and "blue_hair" in enrolled.label.implied
         paint_all(desk.folder, {"new.png": [unsure(100, shade=2)]})
-        found = Tagger(desk.tools.tagger.bundle.folder, gallery=path).tag(desk.folder / "new.png")
+        found = Tagger(TaggerOptions(desk.tools.tagger.bundle.folder, gallery=path)).tag(
+            desk.folder / "new.png"
+        )
         assert [face.character.tag for face in found.faces if face.character] == ["my_oc"]
 
 

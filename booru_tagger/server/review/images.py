@@ -33,7 +33,7 @@ class Images:
     def __init__(self, session: Session, album: Album) -> None:
         self._session = session
         self._album = album
-        self._limits = session.tools.tagger.limits
+        self._limits = session.tools.tagger.options.limits
         self._turns = [threading.Lock() for _ in range(64)]
         self._recent: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._recent_lock = threading.Lock()

@@ -170,7 +170,7 @@ class Session:
         box = _inside(box, shot.result)
         if any(self.heads[other].box.iou(box) >= SAME_FACE for other in shot.faces):
             raise DataError("there is a face in this place already")
-        decoded = read_picture(shot.path, limits=self.tools.tagger.limits)
+        decoded = read_picture(shot.path, limits=self.tools.tagger.options.limits)
         face = self.tools.tagger.read_face(decoded, box).face
         verdict = Verdict(
             "unknown", "", replace(face, character=None), *_size(shot.result), True, time.time()

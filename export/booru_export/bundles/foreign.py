@@ -23,6 +23,7 @@ from booru_tagger.errors import DataError, ModelError
 from booru_tagger.imaging import Normalisation, fit, read_picture
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.vocab import normalise, problem
 
@@ -253,7 +254,7 @@ def _round_trip(
     answer = Session(bundle.folder / "recogniser.onnx").run({"faces": faces.numpy()})["character"]
     difference = float(np.abs(answer - expected.numpy()).max())
     if picture is not None:
-        face = Tagger(bundle.folder, crops=True).tag(picture).faces[0]
+        face = Tagger(TaggerOptions(bundle.folder, crops=True)).tag(picture).faces[0]
         scores = dict(zip(foreign.labels, expected[0].tolist(), strict=True))
         difference = max([difference, *(abs(scores[one.tag] - one.score) for one in face.candidates)])
     if not difference <= MOST_DIFFERENCE:

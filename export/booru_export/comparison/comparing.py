@@ -25,6 +25,7 @@ from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 
 NETWORK = "network"
@@ -244,7 +245,7 @@ def _network_recipe(method: str, contest: Contest) -> RecogniserRecipe:
 def _judge(method: str, contest: Contest, test: Sequence[FaceItem], seconds: float, say: Say) -> Entry:
     """Answers to the test pictures, one after the other as `booru-tagger tag --crops` gives them."""
     place = _place(method, contest)
-    tagger = Tagger(place / "bundle", crops=True)
+    tagger = Tagger(TaggerOptions(place / "bundle", crops=True))
     tagger.load()
     answers: list[Answer] = []
     spent = 0.0

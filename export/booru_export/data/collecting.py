@@ -138,7 +138,7 @@ class Collector:
         return self._embed(picture, [Box(x - half, y - half, x + half, y + half)])[0]
 
     def _embed(self, picture: Picture, boxes: Sequence[Box]) -> list[Floats]:
-        embeddings = [answer.embedding for answer in self.tagger.recognise(picture, boxes)]
+        embeddings = [answer.embedding for answer in self.tagger.networks.recognise(picture, boxes)]
         found = [embedding for embedding in embeddings if embedding is not None]
         if len(found) < len(boxes):
             raise ModelError(f"{self.model}: its recogniser gives no embedding, so it cannot compare faces")
@@ -160,7 +160,7 @@ class Collector:
     def _candidates(
         self, path: Path, picture: Picture, prototypes: Prototypes, wanted: frozenset[str], closeness: float
     ) -> Iterator[Candidate]:
-        faces = [face for face in self.tagger.detect(picture) if _side(face) >= LEAST]
+        faces = [face for face in self.tagger.networks.detect(picture) if _side(face) >= LEAST]
         embeddings = self._embed(picture, [face.box for face in faces]) if faces else []
         for face, embedding in zip(faces, embeddings, strict=True):
             label, near, lead, rival = prototypes.nearest(embedding)

@@ -15,6 +15,7 @@ from booru_export.data.tables import FaceItem
 from booru_tagger.errors import ModelError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Pixels, crop, read_picture, square_around
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face
 
@@ -65,7 +66,7 @@ class Cutter:
         several: Several = "skip",
         write: bool = True,
     ) -> None:
-        self.tagger = Tagger(model, gallery=None)
+        self.tagger = Tagger(TaggerOptions(model, gallery=None))
         if self.tagger.bundle.detector is None:
             raise ModelError(f"{model}: has no detector, so it cannot cut faces out of whole illustrations")
         recogniser = self.tagger.bundle.recogniser
@@ -75,7 +76,7 @@ class Cutter:
     def cut(self, item: FaceItem) -> Cut | Rejected:
         """The crop for ``item``, whose path is the illustration's. Raises ``ImageError``."""
         picture = read_picture(item.path)
-        face = self._choose(self.tagger.detect(picture))
+        face = self._choose(self.tagger.networks.detect(picture))
         if isinstance(face, Rejected):
             return face
         return self.save(item, picture.pixels, face)

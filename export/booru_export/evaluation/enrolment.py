@@ -15,6 +15,7 @@ from booru_tagger.imaging import read_file
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.recogniser import Recognition
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import CharacterMatch, Face
@@ -36,10 +37,10 @@ class Seen:
 
 def look(model: Path, items: Sequence[FaceItem], step: Callable[[], None]) -> list[Seen]:
     """Run a bundle on face crops, without any rule."""
-    tagger = Tagger(model, crops=True, gallery=None)
+    tagger = Tagger(TaggerOptions(model, crops=True, gallery=None))
     seen = []
     for item in items:
-        result = tagger.look(read_file(item.path, tagger.limits), str(item.path))
+        result = tagger.networks.look_at_faces(read_file(item.path, tagger.options.limits), str(item.path))
         seen.append(Seen(item.label, result.faces[0], result.answers[0]))
         step()
     return seen
@@ -52,7 +53,7 @@ def enrolment_figures(model: Path, seen: Sequence[Seen], faces: int, seed: int =
     ``enrolled_wrong`` of those that get another; ``enrolled_taken`` that of everybody else's faces (the
     bundle's own characters and strangers) that are taken for one of them.
     """
-    tagger = Tagger(model, crops=True, gallery=None)
+    tagger = Tagger(TaggerOptions(model, crops=True, gallery=None))
     known = {label.tag for label in tagger.bundle.labels}
     of_character: dict[str, list[Seen]] = defaultdict(list)
     for item in seen:

@@ -14,6 +14,7 @@ from booru_export.data.tables import FaceItem, Scene
 from booru_export.evaluation.metrics import Detections, Matches, auroc, calibration_error, macro, match
 from booru_tagger.colors import Part, tag_for
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 
@@ -65,7 +66,7 @@ def look_at_faces(
     model: Path, items: Sequence[FaceItem], *, step: Callable[[], None] = lambda: None
 ) -> list[SeenFace]:
     """Run the bundle on face crops; those of characters that it does not know are strangers."""
-    tagger = Tagger(str(model), crops=True, gallery=None)
+    tagger = Tagger(TaggerOptions(str(model), crops=True, gallery=None))
     known = {label.tag for label in tagger.bundle.labels}
     seen = []
     for item in items:
@@ -84,7 +85,7 @@ def look_at_scenes(
     step: Callable[[], None] = lambda: None,
 ) -> list[SeenScene]:
     """Run the bundle on whole illustrations, down to faces that score ``lowest``."""
-    tagger = Tagger(str(model), thresholds={"face": lowest}, gallery=None)
+    tagger = Tagger(TaggerOptions(str(model), thresholds={"face": lowest}, gallery=None))
     seen = []
     for scene in scenes:
         seen.append(SeenScene(scene, tagger.tag(scene.path).faces))
