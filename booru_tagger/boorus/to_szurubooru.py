@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from booru_tagger.boorus.sink import BooruSink
 from booru_tagger.boorus.szurubooru import ConflictError, Post, Szurubooru, UploadedError
 from booru_tagger.config.settings import SAFETIES
 from booru_tagger.errors import ImageError, RemoteError
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Limits, read_file
 from booru_tagger.journal import Pushed, Pushes
 from booru_tagger.types import Tag, TagResult
@@ -188,7 +188,7 @@ class SzurubooruSink(BooruSink):
 
 
 def _item_of(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return f"sha256:{sha256_of_bytes(content)}"
 
 
 def _rated(tags: Iterable[Tag]) -> str | None:

@@ -1,1 +1,1 @@
-"""Files: changed in one step, locked between processes, and told from what they were."""
+"""Files: read safely, changed in one step, locked between processes, and told from what they were."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-import os
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from booru_tagger.errors import (
     TooLargeImageError,
     UnreadableImageError,
 )
+from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.imaging.values import Picture
 
 _ORIENTATION = 0x0112
@@ -70,17 +69,11 @@ def read_picture(path: Path, *, longest: int | None = None, limits: Limits | Non
 def read_file(path: Path, limits: Limits) -> bytes:
     """The bytes of a regular file. Raises :class:`UnreadableImageError` or :class:`TooLargeImageError`."""
     try:
-        # O_NONBLOCK: opening a FIFO must not hang; what is not a regular file is refused just below.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as handle:
-            status = os.fstat(handle.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableImageError(f"{path}: not a regular file")
-            if status.st_size > limits.file_bytes:
-                raise TooLargeImageError(
-                    f"{path}: {status.st_size:,} bytes, more than the limit of {limits.file_bytes:,}"
-                )
-            return handle.read()
+        return read_regular(path, limits.file_bytes)
+    except OversizeFileError as error:
+        raise TooLargeImageError(
+            f"{path}: {error.size:,} bytes, more than the limit of {limits.file_bytes:,}"
+        ) from error
     except OSError as error:
         raise UnreadableImageError(f"{path}: {error.strerror or error}") from error
 

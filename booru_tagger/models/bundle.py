@@ -6,7 +6,6 @@ labels, thresholds, what each character implies. Nothing of it is in the code.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from booru_tagger.errors import ModelError
+from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.models.fields import Table
 from booru_tagger.models.manifest import (
     MANIFEST,
@@ -61,9 +62,9 @@ class Bundle:
         """Read the manifest in ``folder``. Raises :class:`ModelError`."""
         path = folder / MANIFEST
         try:
-            if path.stat().st_size > MAX_MANIFEST_BYTES:
-                raise ModelError(f"{path}: larger than a manifest can be; is it the right file?")
-            data = path.read_bytes()
+            data = read_regular(path, MAX_MANIFEST_BYTES)
+        except OversizeFileError as error:
+            raise ModelError(f"{path}: larger than a manifest can be; is it the right file?") from error
         except FileNotFoundError as error:
             raise ModelError(f"{folder}: no {MANIFEST} there, so it is not a model folder") from error
         except OSError as error:
@@ -79,12 +80,12 @@ class Bundle:
         """The bytes of one of the bundle's files, after comparing their hash with the manifest's."""
         record, path = self.files[name], self.folder / name
         try:
-            data = path.read_bytes()
+            data = read_regular(path)
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror or error}; install the model again") from error
         if len(data) != record.bytes:
             difference = f"it has {len(data):,} bytes where {MANIFEST} expects {record.bytes:,}"
-        elif (digest := hashlib.sha256(data).hexdigest()) != record.sha256:
+        elif (digest := sha256_of_bytes(data)) != record.sha256:
             difference = f"its SHA-256 begins {digest[:12]} where {MANIFEST} expects {record.sha256[:12]}"
         else:
             return data
@@ -139,7 +140,7 @@ def _bundle(data: object, folder: Path) -> Bundle:
 def _fingerprint(manifest: Mapping[str, Any]) -> str:
     used = {key: manifest.get(key) for key in _USED}
     text = json.dumps(used, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return sha256_of_bytes(text.encode())[:16]
 
 
 def _free(table: Table, key: str) -> Mapping[str, Any]:

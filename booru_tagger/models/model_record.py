@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import ModelError
+from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.files.replace import replace_file
+from booru_tagger.files.stamps import sha256_of_file
 from booru_tagger.models.fields import Table
 from booru_tagger.models.manifest import FileRecord, read_files
 
@@ -60,9 +62,9 @@ def read_record(folder: Path) -> ModelRecord | None:
     try:
         if not path.is_file():
             return None
-        if path.stat().st_size > _MAX_BYTES:
-            raise ModelError(f"{path}: larger than a record can be")
-        data = json.loads(path.read_text("utf-8"))
+        data = json.loads(read_regular(path, _MAX_BYTES).decode())
+    except OversizeFileError as error:
+        raise ModelError(f"{path}: larger than a record can be") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -81,13 +83,13 @@ def read_record(folder: Path) -> ModelRecord | None:
 
 
 def write_record(folder: Path, record: ModelRecord) -> None:
-    (folder / FILE_RECORD).write_text(json.dumps(record.to_json(), indent=1) + "\n", "utf-8")
+    """Put the record into ``folder``. Raises :class:`booru_tagger.errors.OutputError`."""
+    replace_file(folder / FILE_RECORD, (json.dumps(record.to_json(), indent=1) + "\n").encode())
 
 
 def digest(path: Path) -> str:
     """SHA-256 of a file. Raises :class:`ModelError`."""
     try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from booru_tagger.files.stamps import FileState, state_of
 from booru_tagger.types import TagResult
 from booru_tagger.watch.root import Root
-from booru_tagger.watch.settling import Stamp, look
 
 POLL_SECONDS = 2.0
 POLL_SHARE = 10
@@ -22,7 +22,7 @@ OLD_SECONDS = 60.0
 be wrong; by more than this, they cost a try in vain."""
 PORTION = 200
 
-Looks = dict[str, Stamp | None]
+Looks = dict[str, FileState | None]
 
 
 class Found(NamedTuple):
@@ -112,16 +112,16 @@ class Listings:
         if isinstance(item, TagResult):
             return item
         path = str(item)
-        stamp = look(path)
+        state = state_of(path)
         if passage.looks is not None:
-            passage.looks[path] = stamp
+            passage.looks[path] = state
         if passage.seen is None:
-            return Found(path, stamp is None or self._is_old(stamp))
-        if path in passage.seen and passage.seen[path] == stamp:
+            return Found(path, state is None or self._is_old(state))
+        if path in passage.seen and passage.seen[path] == state:
             return None
-        return Found(path, stamp is None)
+        return Found(path, state is None)
 
-    def _is_old(self, stamp: Stamp) -> bool:
+    def _is_old(self, state: FileState) -> bool:
         # The time of the last status change cannot be set back, unlike that of the last modification.
-        changed = max(stamp.mtime_ns, stamp.ctime_ns) / 1e9
+        changed = max(state.mtime_ns, state.ctime_ns) / 1e9
         return self._now() - changed >= OLD_SECONDS

@@ -6,7 +6,7 @@ import heapq
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from booru_tagger.watch.settling import Stamp
+from booru_tagger.files.stamps import FileState
 
 DELAYS = (2.0, 10.0, 60.0)
 """Seconds before the second, third and fourth try of a file."""
@@ -17,7 +17,7 @@ were come across again."""
 
 @dataclass(slots=True)
 class _Failed:
-    stamp: Stamp
+    state: FileState
     tries: int
 
 
@@ -30,13 +30,13 @@ class Retries:
         self._failed: OrderedDict[str, _Failed] = OrderedDict()
         self._queue: list[tuple[float, str]] = []
 
-    def failed(self, path: str, stamp: Stamp, now: float) -> float | None:
+    def failed(self, path: str, state: FileState, now: float) -> float | None:
         """Note a failure. Seconds until the next try; ``None`` where the file is set aside."""
         known = self._failed.pop(path, None)
-        tries = known.tries + 1 if known is not None and known.stamp == stamp else 1
+        tries = known.tries + 1 if known is not None and known.state == state else 1
         if len(self._queue) >= self._most:
             tries = len(self._delays) + 1
-        self._failed[path] = _Failed(stamp, tries)
+        self._failed[path] = _Failed(state, tries)
         if len(self._failed) > self._most:
             self._failed.popitem(last=False)
         if tries > len(self._delays):
@@ -45,10 +45,10 @@ class Retries:
         heapq.heappush(self._queue, (now + delay, path))
         return delay
 
-    def is_set_aside(self, path: str, stamp: Stamp) -> bool:
+    def is_set_aside(self, path: str, state: FileState) -> bool:
         """Whether the file failed for good, and has not changed since."""
         known = self._failed.get(path)
-        return known is not None and known.stamp == stamp and known.tries > len(self._delays)
+        return known is not None and known.state == state and known.tries > len(self._delays)
 
     def next_due(self) -> float | None:
         return self._queue[0][0] if self._queue else None

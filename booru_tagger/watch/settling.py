@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import heapq
-import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from booru_tagger.files.stamps import FileState, state_of
 
 PATIENCE = 30.0
 """Seconds without a change after which a file is taken even though its writer has not closed it."""
 
 
-class Stamp(NamedTuple):
-    """What a file looks like from outside: whoever writes to it, replaces it or opens it up changes this."""
-
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-
-def look(path: str) -> Stamp | None:
-    """The stamp of the regular file that ``path`` leads to; ``None`` where there is none."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - asked for every file of every poll
-    except (OSError, ValueError):
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
 @dataclass(slots=True)
 class _Unsettled:
-    stamp: Stamp
+    state: FileState
     since: float
     due: float
     writing: bool
@@ -49,7 +28,7 @@ class Settler:
     """
 
     def __init__(
-        self, quiet: float, patience: float = PATIENCE, look: Callable[[str], Stamp | None] = look
+        self, quiet: float, patience: float = PATIENCE, look: Callable[[str], FileState | None] = state_of
     ) -> None:
         self._quiet = quiet
         self._patience = max(quiet, patience)
@@ -62,12 +41,12 @@ class Settler:
 
     def touch(self, path: str, now: float, *, writing: bool = False) -> None:
         """Something happened to the file; ``writing`` if its writer is not done, as far as is known."""
-        stamp = self._look(path)
-        if stamp is None:
+        state = self._look(path)
+        if state is None:
             return  # and if we hold it, it will be missed when it is due
         if path not in self._files:
             heapq.heappush(self._queue, (now + self._quiet, path))
-        self._files[path] = _Unsettled(stamp, now, now + self._quiet, writing)
+        self._files[path] = _Unsettled(state, now, now + self._quiet, writing)
 
     def next_due(self) -> float | None:
         """When to call :meth:`ready` again; it may then find that it is too early still."""
@@ -84,12 +63,12 @@ class Settler:
 
     def _is_settled(self, path: str, file: _Unsettled, now: float) -> bool:
         if file.due <= now:
-            stamp = self._look(path)
-            if stamp is None:
+            state = self._look(path)
+            if state is None:
                 del self._files[path]
                 return False
-            if stamp != file.stamp:
-                file.stamp, file.since = stamp, now
+            if state != file.state:
+                file.state, file.since = state, now
             elif now - file.since >= self._needed(file):
                 del self._files[path]
                 return True
@@ -98,4 +77,4 @@ class Settler:
         return False
 
     def _needed(self, file: _Unsettled) -> float:
-        return self._patience if file.writing or file.stamp.size == 0 else self._quiet
+        return self._patience if file.writing or file.state.size == 0 else self._quiet

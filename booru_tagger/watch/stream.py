@@ -9,13 +9,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from booru_tagger.files.stamps import state_of
 from booru_tagger.types import TagResult
 from booru_tagger.watch.inbox import Inbox, News
 from booru_tagger.watch.listing import Listings
 from booru_tagger.watch.names import Names
 from booru_tagger.watch.retries import Retries
 from booru_tagger.watch.root import Root, Walk
-from booru_tagger.watch.settling import Settler, look
+from booru_tagger.watch.settling import Settler
 
 Item: TypeAlias = Path | TagResult
 
@@ -116,8 +117,8 @@ class Watch:
     def failed(self, path: str, reason: str) -> None:
         """Say that what was given failed. A picture is given some more times, later and later, and then set
         aside until it changes; what has gone is forgotten."""
-        stamp, what = look(path), {"path": path, "reason": reason}
-        delay = None if stamp is None or self._once else self._retries.failed(path, stamp, self._clock())
+        state, what = state_of(path), {"path": path, "reason": reason}
+        delay = None if state is None or self._once else self._retries.failed(path, state, self._clock())
         if delay is not None:
             _log.info("%s; next try in %g s", reason, delay, extra={"event": "retry", **what})
         elif os.path.lexists(path):
@@ -233,8 +234,8 @@ class Watch:
             if item in self._in_flight or len(self._in_flight) >= _IN_FLIGHT_MOST:
                 yield None  # what changes while it is worked on comes after that work, not beside it
                 self._in_flight.clear()
-            stamp = look(item)
-            if stamp is None or not self._retries.is_set_aside(item, stamp):
+            state = state_of(item)
+            if state is None or not self._retries.is_set_aside(item, state):
                 self._in_flight.add(item)
                 yield Path(item)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
+from booru_tagger.files.reading import IrregularFileError, read_with_status
 from booru_tagger.files.replace import output_error, refuse_read_only, replace_file, status_of
-from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.files.stamps import FileState, sha256_of_bytes
 from booru_tagger.writers.base import Written
 
 
@@ -65,10 +65,6 @@ def revise(
     raise ChangedMeanwhileError(f"{target}: another program keeps changing it; run again when it is done")
 
 
-_Seen = tuple[int, int, int]
-"""Inode, size and modification time: what tells that a file was changed."""
-
-
 def read_target(target: Path) -> bytes | None:
     """The bytes of a target, ``None`` where there is none. Raises :class:`OutputError`."""
     return _read(target)[0]
@@ -76,17 +72,13 @@ def read_target(target: Path) -> bytes | None:
 
 def _read(target: Path) -> tuple[bytes | None, os.stat_result | None]:
     try:
-        # O_NONBLOCK: opening a FIFO must not hang; what is not a regular file is refused just below.
-        descriptor = os.open(target, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as handle:
-            status = os.fstat(handle.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OutputError(f"{target}: is not a regular file; move it away")
-            return handle.read(), status
+        return read_with_status(target)
     except FileNotFoundError:
         return None, None
     except IsADirectoryError as error:
         raise OutputError(f"{target}: is a folder; move it away") from error
+    except IrregularFileError as error:
+        raise OutputError(f"{target}: is not a regular file; move it away") from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise output_error(target, error) from error
@@ -104,7 +96,7 @@ def _bring_about(
     target = written.target
 
     def last_look() -> None:
-        if _signature(status_of(target)) != _signature(seen):
+        if _state(status_of(target)) != _state(seen):
             raise ChangedMeanwhileError(f"{target}: was changed by another program")
         if announce is not None:
             announce(written)
@@ -121,8 +113,8 @@ def _bring_about(
     replace_file(target, data, mtime_ns=mtime, last_look=last_look)
 
 
-def _signature(status: os.stat_result | None) -> _Seen | None:
-    return None if status is None else (status.st_ino, status.st_size, status.st_mtime_ns)
+def _state(status: os.stat_result | None) -> FileState | None:
+    return None if status is None else FileState.of(status)
 
 
 def _delete(target: Path, last_look: Callable[[], None]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from booru_tagger.errors import DataError, ModelError, OutputError
+from booru_tagger.errors import DataError, ModelError
+from booru_tagger.files.replace import replace_file
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import MANIFEST, SCHEMA, Bundle
 
@@ -41,14 +42,14 @@ def put_part(
     folder.mkdir(parents=True, exist_ok=True)
     manifest = read_manifest(folder)
     name = f"{section}.onnx"
-    manifest["files"][name] = {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}
+    manifest["files"][name] = {"sha256": sha256_of_bytes(model), "bytes": len(model)}
     manifest[section] = {"file": name, **values}
     for key, value in more.items():
         both = isinstance(value, Mapping) and isinstance(manifest.get(key), dict)
         manifest[key] = {**manifest[key], **value} if both else value
     manifest["created"] = time.strftime("%Y-%m-%d", time.gmtime())
     manifest.setdefault("licence", LICENCE)
-    _replace(folder / name, model)
+    replace_file(folder / name, model)
     return write_manifest(folder, manifest)
 
 
@@ -58,7 +59,7 @@ def copy_bundle(source: Path, target: Path) -> Bundle:
     target.mkdir(parents=True, exist_ok=True)
     if source.resolve() != target.resolve():
         for name in bundle.files:
-            _replace(target / name, bundle.read(name))
+            replace_file(target / name, bundle.read(name))
         write_manifest(target, read_manifest(source))
     return bundle
 
@@ -67,7 +68,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
     """Write the manifest, and take it back if the runtime does not accept it. Raises :class:`ModelError`."""
     path = folder / MANIFEST
     before = path.read_bytes() if path.exists() else None
-    _replace(path, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    replace_file(path, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
     try:
         bundle = Bundle.load(folder)
         bundle.verify()
@@ -75,19 +76,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
         if before is None:
             path.unlink()
         else:
-            _replace(path, before)
+            replace_file(path, before)
         raise
     return bundle
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {error.strerror or error}") from error
 
 
 def normalisation_keys(normalisation: Normalisation) -> dict[str, list[float]]:

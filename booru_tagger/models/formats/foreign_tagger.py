@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from booru_tagger.errors import ModelError
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Floats, Pixels
 from booru_tagger.models.formats import Answer, Found, find_format
 from booru_tagger.models.formats.extras import refined
@@ -72,7 +72,7 @@ class ForeignTagger:
         if self.record is not None:
             self.record.compare(self.folder, hashes)
         decisive = {"files": hashes, "format": asdict(self.format)}
-        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+        return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())[:16]
 
     def check(self) -> None:
         """Load the network and compare its signature with the layout. Raises :class:`ModelError`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import ModelError
+from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.models.formats.records import Format, TagLabel
 from booru_tagger.vocab import CATEGORIES, CHARACTER, GENERAL, RATING, normalise, problem
 
@@ -43,9 +44,9 @@ def read_labels(path: Path, layout: Format, folder: Path) -> tuple[TagLabel, ...
 def read_text(path: Path) -> str:
     """A text file of a model. Raises :class:`ModelError`."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelError(f"{path}: larger than such a file can be; is it the right one?")
-        return path.read_text("utf-8-sig")
+        return read_regular(path, MAX_BYTES).decode("utf-8-sig")
+    except OversizeFileError as error:
+        raise ModelError(f"{path}: larger than such a file can be; is it the right one?") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

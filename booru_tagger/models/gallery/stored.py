@@ -13,6 +13,7 @@ import numpy as np
 import platformdirs
 
 from booru_tagger.errors import ModelError
+from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.fields import Table
@@ -38,9 +39,9 @@ def default_path() -> Path:
 def load(path: Path, *, matching: Matching | None = None) -> Gallery:
     """Read and check a gallery file. Raises :class:`ModelError`."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelError(f"{path}: larger than a gallery can be; is it the right file?")
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES)
+    except OversizeFileError as error:
+        raise ModelError(f"{path}: larger than a gallery can be; is it the right file?") from error
     except FileNotFoundError as error:
         raise ModelError(
             f"{path}: there is no such gallery; `booru-tagger characters add` begins one"

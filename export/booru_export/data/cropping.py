@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from PIL import Image
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import ModelError
 from booru_tagger.files.replace import replace_file
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Pixels, crop, read_picture, square_around
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
@@ -85,7 +85,7 @@ class Cutter:
         """Write the crop of ``face`` in the picture ``item.path``, whose full-size ``pixels`` are given."""
         square = square_around(face.box, self.expand)
         data = jpeg_bytes(crop(pixels, square, min(MOST, max(1, round(square.width)))))
-        name = f"{hashlib.sha256(data).hexdigest()[:16]}.jpg"
+        name = f"{sha256_of_bytes(data)[:16]}.jpg"
         path = self.folder / folder_name(item.label) / name
         if self.write and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,4 +115,4 @@ def jpeg_bytes(pixels: Pixels, quality: int = 95) -> bytes:
 def folder_name(label: str) -> str:
     """A folder name for a tag on any system; two tags never share one."""
     safe = _UNSAFE.sub("_", label)[:80]
-    return safe if safe == label else f"{safe}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    return safe if safe == label else f"{safe}-{sha256_of_bytes(label.encode())[:8]}"

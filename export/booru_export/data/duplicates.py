@@ -8,7 +8,6 @@ Faces look alike at low frequencies; therefore a pair must also agree in a small
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy.typing as npt
 
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import ImageError
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Floats, Limits, Pixels, decode_picture, fit, read_file
 
 SIDE = 32
@@ -80,7 +80,7 @@ def take_prints(
             sign, thumb = _look(picture.pixels)
             signs.append(sign)
             thumbs.append(thumb)
-            digests.append(hashlib.sha256(data).hexdigest())
+            digests.append(sha256_of_bytes(data))
             sizes.append((picture.width, picture.height))
         step()
     prints = Prints(

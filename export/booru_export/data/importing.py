@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +25,7 @@ from booru_export.data.tables import FaceItem, add_faces, path_from, read_faces,
 from booru_export.progress import progress
 from booru_tagger.errors import DataError, ImageError
 from booru_tagger.files.replace import replace_file
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import read_picture
 
 TABLE = "faces.csv"
@@ -206,13 +205,11 @@ def _worst(left_out: Counter[str]) -> str:
 
 def _copied(item: FaceItem, output: Path, listing: Listing) -> FaceItem:
     data = item.path.read_bytes()
-    name = f"{hashlib.sha256(data).hexdigest()[:16]}{item.path.suffix.lower()}"
+    name = f"{sha256_of_bytes(data)[:16]}{item.path.suffix.lower()}"
     target = output / folder_name(item.label) / name
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{name}.partial")
-        shutil.copyfile(item.path, partial)
-        partial.replace(target)
+        replace_file(target, data)
     if item.path in listing.colours:
         listing.colours[target] = listing.colours[item.path]
     return replace(item, path=target)
