@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_limits(settings: Settings) -> Limits:
-    return Limits(pixels=settings.max_pixels, file_bytes=settings.max_bytes)
+    return Limits(pixels=settings.reading.max_pixels, file_bytes=settings.reading.max_bytes)
 
 
 def make_tagger(settings: Settings) -> Tagger:
@@ -41,64 +41,64 @@ def make_tagger(settings: Settings) -> Tagger:
     """
     tagger = Tagger(
         TaggerOptions(
-            settings.model,
-            thresholds=settings.threshold,
-            crops=settings.crops,
-            imply=settings.imply,
-            strip_implied=settings.strip_implied,
-            implications=settings.implications,
+            settings.tagging.model,
+            thresholds=settings.tagging.threshold,
+            crops=settings.tagging.crops,
+            imply=settings.tagging.imply,
+            strip_implied=settings.tagging.strip_implied,
+            implications=settings.tagging.implications,
             gallery=make_gallery(settings),
             limits=make_limits(settings),
-            provider=settings.provider,
-            faces=settings.faces,
-            face_model=settings.face_model,
-            tag_thresholds=settings.tag_threshold,
-            mcut=settings.mcut,
+            provider=settings.tagging.provider,
+            faces=settings.tagging.faces,
+            face_model=settings.tagging.face_model,
+            tag_thresholds=settings.tagging.tag_threshold,
+            mcut=settings.tagging.mcut,
         )
     )
-    if settings.provider != DEFAULT_PROVIDER:
+    if settings.tagging.provider != DEFAULT_PROVIDER:
         tagger.load()
     return tagger
 
 
 def running_on(settings: Settings, tagger: Tagger) -> str | None:
     """A line that says what the model runs on, where that was chosen."""
-    if settings.provider == DEFAULT_PROVIDER:
+    if settings.tagging.provider == DEFAULT_PROVIDER:
         return None
-    return f"{tagger.model} runs on {settings.provider} ({tagger.networks.provider})"
+    return f"{tagger.model} runs on {settings.tagging.provider} ({tagger.networks.provider})"
 
 
 def make_workers(settings: Settings) -> Executor:
     """Pictures at once: as many as told, else one for each core, or two where a device computes meanwhile."""
-    waiting = PROVIDERS[settings.provider].batch > 1
-    jobs = settings.jobs or (2 * available_cores() if waiting else None)
-    return make_executor(jobs, settings.executor, settings.address)
+    waiting = PROVIDERS[settings.tagging.provider].batch > 1
+    jobs = settings.running.jobs or (2 * available_cores() if waiting else None)
+    return make_executor(jobs, settings.running.executor, settings.running.address)
 
 
 def make_gallery(settings: Settings) -> str | Path | None:
     """What a tagger is to take for its gallery."""
-    if isinstance(settings.gallery, Path):
-        return settings.gallery
-    return DEFAULT if settings.gallery else None
+    if isinstance(settings.tagging.gallery, Path):
+        return settings.tagging.gallery
+    return DEFAULT if settings.tagging.gallery else None
 
 
 def make_policy(settings: Settings) -> Policy:
     """Raises ConfigError for a tag that could not be written."""
     return Policy(
-        allow=settings.allow,
-        deny=settings.deny,
-        rename=settings.rename,
-        thresholds=settings.category_threshold,
-        order=cast(Order, settings.order),
-        prefix=settings.prefix,
-        suffix=settings.suffix,
+        allow=settings.policy.allow,
+        deny=settings.policy.deny,
+        rename=settings.policy.rename,
+        thresholds=settings.policy.category_threshold,
+        order=cast(Order, settings.policy.order),
+        prefix=settings.policy.prefix,
+        suffix=settings.policy.suffix,
     )
 
 
 def make_band(settings: Settings, tagger: Tagger) -> Band | None:
     """Which faces people should look at; ``None`` where the model cannot tell faces apart anyway."""
-    if settings.review_band is not None:
-        return Band(*settings.review_band)
+    if settings.recording.review_band is not None:
+        return Band(*settings.recording.review_band)
     spec = tagger.bundle.recogniser
     return Band(spec.review) if spec is not None else None
 
@@ -106,10 +106,12 @@ def make_band(settings: Settings, tagger: Tagger) -> Band | None:
 def writer_options(settings: Settings, roots: Sequence[Path] = ()) -> WriterOptions:
     """``roots`` are the folders whose trees are mirrored where an output folder is set."""
     return WriterOptions(
-        naming=Naming(cast(Scheme, settings.sidecar_name), settings.output, tuple(roots), suffixes()),
-        spaces=settings.spaces,
-        escape_brackets=settings.escape_brackets,
-        keep_mtime=settings.keep_mtime,
+        naming=Naming(
+            cast(Scheme, settings.writing.sidecar_name), settings.writing.output, tuple(roots), suffixes()
+        ),
+        spaces=settings.writing.spaces,
+        escape_brackets=settings.writing.escape_brackets,
+        keep_mtime=settings.writing.keep_mtime,
     )
 
 
@@ -119,10 +121,10 @@ def open_journal(settings: Settings, tell: Callable[[str], None] = _log.warning)
 
     ``tell`` is called with each thing that a person should hear of it. Raises what :meth:`Journal.open` does.
     """
-    if settings.journal is False:
+    if settings.recording.journal is False:
         yield None
         return
-    path = settings.journal if isinstance(settings.journal, Path) else default_path()
+    path = settings.recording.journal if isinstance(settings.recording.journal, Path) else default_path()
     with Journal.open(path) as journal:
         told = len(journal.warnings)
         for warning in journal.warnings:
@@ -159,7 +161,7 @@ def open_desk(
     be had, and OutputError for those that get in each other's way and for a journal that cannot be used.
     """
     options = writer_options(settings, roots)
-    writers = [make_writer(name, options) for name in settings.writer]
+    writers = [make_writer(name, options) for name in settings.writing.writer]
     check_writers(writers)
     fingerprint = _fingerprint(settings, tagger, policy, options)
     with open_journal(settings, tell) as journal:
@@ -169,7 +171,7 @@ def open_desk(
             journal=journal,
             fingerprint=fingerprint,
             force=force,
-            respect_deletions=settings.respect_deletions,
+            respect_deletions=settings.writing.respect_deletions,
         )
         yield Desk(output, None if journal is None else make_reviewer(settings, tagger, policy, journal))
 
@@ -182,8 +184,8 @@ def make_reviewer(settings: Settings, tagger: Tagger, policy: Policy, journal: J
 def _fingerprint(settings: Settings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:
     """Changes with whatever may change what is written; which folders were named is not among it."""
     plain = replace(options, naming=replace(options.naming, roots=()))
-    parts = (*tagging_parts(tagger, policy), settings.writer, plain)
-    if not settings.respect_deletions:
+    parts = (*tagging_parts(tagger, policy), settings.writing.writer, plain)
+    if not settings.writing.respect_deletions:
         parts += ("tags that were taken out are written again",)
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()
 

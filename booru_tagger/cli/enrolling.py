@@ -50,13 +50,13 @@ def add_character(request: Request, settings: Settings) -> int:
         refuse_taken({tag}, others)
     tagger = Tagger(
         TaggerOptions(
-            settings.model,
-            thresholds=settings.threshold,
-            crops=settings.crops,
+            settings.tagging.model,
+            thresholds=settings.tagging.threshold,
+            crops=settings.tagging.crops,
             gallery=None,
             limits=make_limits(settings),
-            provider=settings.provider,
-            face_model=settings.face_model,
+            provider=settings.tagging.provider,
+            face_model=settings.tagging.face_model,
         )
     )
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
@@ -106,11 +106,11 @@ def _words(given: Sequence[str]) -> list[str]:
 
 
 def _gallery_file(settings: Settings) -> Path:
-    if settings.gallery is False:
+    if settings.tagging.gallery is False:
         raise ConfigError(
             "the gallery is switched off (gallery = false, or --no-gallery); name one: --gallery"
         )
-    return settings.gallery if isinstance(settings.gallery, Path) else default_path()
+    return settings.tagging.gallery if isinstance(settings.tagging.gallery, Path) else default_path()
 
 
 def _pictures(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:

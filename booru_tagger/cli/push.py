@@ -5,12 +5,9 @@ from __future__ import annotations
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.config import names_in
 
-_TAGGING = (
-    *("model", "threshold", "crops", "imply", "strip_implied", "implications", "gallery"),
-    *("format", "jobs", "journal", "max_pixels", "max_bytes"),
-    *("allow", "deny", "rename", "category_threshold", "order", "prefix", "suffix"),
-)
+_TAGGING = (*names_in("tagging", "policy"), "format", "jobs", "journal", "max_pixels", "max_bytes")
 _SENDING = ("marker", "request_rate", "request_timeout")
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Send nothing; print what would be sent.")

@@ -54,7 +54,7 @@ class _Push:
 
     def fingerprint(self, *parts: object) -> str:
         """Changes with whatever may change what is sent."""
-        decisive = (*tagging_parts(self.tagger, self.policy), self.settings.marker, *parts)
+        decisive = (*tagging_parts(self.tagger, self.policy), self.settings.pushing.marker, *parts)
         return hashlib.sha256(repr(decisive).encode("utf-8", "backslashreplace")).hexdigest()
 
     def go(
@@ -68,7 +68,7 @@ class _Push:
             self._journal() as journal,
             show_progress(self.count, wanted=wants_progress(self.settings)) as progress,
         ):
-            printer = make_printer(self.settings.format, progress.pause)
+            printer = make_printer(self.settings.printing.format, progress.pause)
 
             def listener(outcome: Outcome) -> None:
                 progress(outcome)
@@ -78,7 +78,7 @@ class _Push:
             report = run(
                 self._until_lost(items),
                 tag,
-                executor=make_executor(self.settings.jobs),
+                executor=make_executor(self.settings.running.jobs),
                 policy=self.policy,
                 output=None if self.dry_run else make_sink(pushes),
                 listener=listener,
@@ -106,21 +106,21 @@ class _Push:
 
 def push_to_hydrus(query: tuple[str, ...], settings: Settings, *, dry_run: bool, force: bool) -> int:
     """Tag what the search finds; the exit code. Raises :class:`BooruTaggerError`."""
-    if settings.hydrus_key is None:
+    if settings.pushing.hydrus_key is None:
         raise ConfigError(
             "hydrus_key: must be set (BOORU_TAGGER_HYDRUS_KEY, or in the configuration file); make one in "
             "hydrus under services > review services > local > client api"
         )
-    hydrus = Hydrus(_server(settings.hydrus_url, {KEY_HEADER: settings.hydrus_key}, settings))
+    hydrus = Hydrus(_server(settings.pushing.hydrus_url, {KEY_HEADER: settings.pushing.hydrus_key}, settings))
     hydrus.connect()
-    service = hydrus.service(settings.hydrus_service)
+    service = hydrus.service(settings.pushing.hydrus_service)
     hashes = hydrus.search(query)
     tagger, policy = make_tagger(settings), make_policy(settings)
     place = f"hydrus:{hydrus.server.url}/{service.key}"
     push = _Push(settings, place, dry_run, force, tagger, policy, lambda: len(hashes))
 
     def tag(picture: Path) -> TagResult:
-        data = hydrus.fetch(to_hydrus.hash_of(picture), settings.max_bytes)
+        data = hydrus.fetch(to_hydrus.hash_of(picture), settings.reading.max_bytes)
         return tagger.tag_bytes(data, str(picture))
 
     def items() -> Iterator[Item]:
@@ -138,7 +138,7 @@ def push_to_hydrus(query: tuple[str, ...], settings: Settings, *, dry_run: bool,
             service,
             pushes=pushes,
             fingerprint=push.fingerprint(),
-            marker=settings.marker,
+            marker=settings.pushing.marker,
             force=force,
         )
 
@@ -150,11 +150,15 @@ def push_to_szurubooru(
 ) -> int:
     """Tag posts and upload pictures; the exit code. Raises UsageError and :class:`BooruTaggerError`."""
     _check(posts, uploads)
-    if settings.szurubooru_url is None:
+    if settings.pushing.szurubooru_url is None:
         raise ConfigError("szurubooru_url: must be set to the address of the site")
-    headers = login(settings.szurubooru_user, settings.szurubooru_token, settings.szurubooru_password)
-    site = Szurubooru(_server(api_address(settings.szurubooru_url), headers, settings))
-    site.connect(settings.szurubooru_user)
+    headers = login(
+        settings.pushing.szurubooru_user,
+        settings.pushing.szurubooru_token,
+        settings.pushing.szurubooru_password,
+    )
+    site = Szurubooru(_server(api_address(settings.pushing.szurubooru_url), headers, settings))
+    site.connect(settings.pushing.szurubooru_user)
     tagger, policy = make_tagger(settings), make_policy(settings)
     place = f"szurubooru:{site.server.url}"
     count = None if posts is not None else lambda: sum(1 for _ in _files(uploads, settings))
@@ -164,7 +168,7 @@ def push_to_szurubooru(
         number = to_szurubooru.post_of(picture)
         if number is None:
             return tagger.tag(picture)
-        return tagger.tag_bytes(site.fetch(site.post(number), settings.max_bytes), str(picture))
+        return tagger.tag_bytes(site.fetch(site.post(number), settings.reading.max_bytes), str(picture))
 
     def items() -> Iterator[Item]:
         if posts is not None:
@@ -172,22 +176,24 @@ def push_to_szurubooru(
         yield from _files(uploads, settings)
 
     def sink(pushes: Pushes | None) -> Sink:
-        categories = settings.szurubooru_category
+        categories = settings.pushing.szurubooru_category
         return to_szurubooru.SzurubooruSink(
             site,
             pushes=pushes,
             fingerprint=push.fingerprint(sorted(categories.items())),
-            marker=settings.marker,
+            marker=settings.pushing.marker,
             force=force,
             categories=categories,
-            uploading=to_szurubooru.Uploading(settings.safety, uploads.similar, make_limits(settings)),
+            uploading=to_szurubooru.Uploading(
+                settings.pushing.safety, uploads.similar, make_limits(settings)
+            ),
         )
 
     return push.go(items(), tag, sink)
 
 
 def _server(url: str, headers: dict[str, str], settings: Settings) -> Server:
-    return Server(url, headers, rate=settings.request_rate, timeout=settings.request_timeout)
+    return Server(url, headers, rate=settings.pushing.request_rate, timeout=settings.pushing.request_timeout)
 
 
 def _check(posts: str | None, uploads: Uploads) -> None:
@@ -201,5 +207,9 @@ def _check(posts: str | None, uploads: Uploads) -> None:
 
 
 def _files(uploads: Uploads, settings: Settings) -> Iterator[Item]:
-    walk = Walk(settings.recursive, settings.follow_links, settings.file_links) if uploads.batch else None
+    walk = (
+        Walk(settings.reading.recursive, settings.reading.follow_links, settings.reading.file_links)
+        if uploads.batch
+        else None
+    )
     return from_paths([Path(path) for path in uploads.paths], walk)

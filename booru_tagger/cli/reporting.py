@@ -41,7 +41,7 @@ def write_report(folder: Path, target: Path, settings: Settings) -> int:
                 album,
                 waits=waits,
                 limits=make_limits(settings),
-                walk=Walk(recursive=settings.recursive, follow_links=settings.follow_links),
+                walk=Walk(recursive=settings.reading.recursive, follow_links=settings.reading.follow_links),
                 step=step,
             )
     if not report.pictures:

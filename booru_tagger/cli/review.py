@@ -7,12 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.config import PUSHING, SERVING
-from booru_tagger.config import settings as all_settings
-
-_ELSEWHERE = (
-    PUSHING | SERVING | {"format", "jobs", "recursive", "follow_links", "file_links", "respect_deletions"}
-)
+from booru_tagger.config import names_in
 
 
 @click.command()
@@ -30,7 +25,10 @@ _ELSEWHERE = (
     metavar="FILE.csv",
     help="Open no page; write what was said of faces so far into a table, for `dataset collect --verdicts`.",
 )
-@with_settings(*(name for name in all_settings() if name not in _ELSEWHERE))
+@with_settings(
+    *names_in("tagging", "policy", "writing", "recording", without=("respect_deletions",)),
+    *("max_pixels", "max_bytes", "executor", "address"),
+)
 def review(
     folders: tuple[Path, ...], queue: bool, port: int, opens: bool, export: Path | None, loaded: Loaded
 ) -> int:

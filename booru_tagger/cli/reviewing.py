@@ -113,12 +113,18 @@ def _session(request: Request, settings: Settings, journal: Journal) -> Session:
 
     tagger, policy = make_tagger(settings), make_policy(settings)
     options = writer_options(settings, request.folders)
-    writers = [make_writer(name, options) for name in settings.writer]
+    writers = [make_writer(name, options) for name in settings.writing.writer]
     check_writers(writers)
     reviewer = make_reviewer(settings, tagger, policy, journal)
-    path = settings.gallery if isinstance(settings.gallery, Path) else gallery.default_path()
+    path = settings.tagging.gallery if isinstance(settings.tagging.gallery, Path) else gallery.default_path()
     tools = Tools(
-        journal, tagger, policy, reviewer, options, writers, None if settings.gallery is False else path
+        journal,
+        tagger,
+        policy,
+        reviewer,
+        options,
+        writers,
+        None if settings.tagging.gallery is False else path,
     )
     session = Session(tools)
     for folder in request.folders:

@@ -5,16 +5,11 @@ from __future__ import annotations
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.config import SERVING
-
-_TAGGING = (
-    *("model", "threshold", "crops", "imply", "strip_implied", "implications", "gallery"),
-    *("max_pixels", "allow", "deny", "rename", "category_threshold", "order", "prefix", "suffix", "jobs"),
-)
+from booru_tagger.config import names_in
 
 
 @click.command()
-@with_settings(*_TAGGING, *SERVING)
+@with_settings(*names_in("tagging", "policy", "serving"), "max_pixels", "jobs")
 def serve(loaded: Loaded) -> int:
     """Answer other programs that ask for the tags of pictures.
 

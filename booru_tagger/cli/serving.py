@@ -24,9 +24,10 @@ def serve_pictures(settings: Settings) -> int:
         raise MissingExtraError(
             f"the server needs {error.name or error}; install it: pip install 'booru-tagger[web]'"
         ) from error
-    if settings.token is None and not _is_loopback(settings.host):
+    if settings.serving.token is None and not _is_loopback(settings.serving.host):
         raise ConfigError(
-            f"--host {settings.host} can be reached from other computers: set a --token that they must know"
+            f"--host {settings.serving.host} can be reached from other computers: "
+            "set a --token that they must know"
         )
     tagger, policy = make_tagger(settings), make_policy(settings)
     tagger.load()
@@ -35,14 +36,14 @@ def serve_pictures(settings: Settings) -> int:
         return chosen(tagger.tag_bytes(data, name), policy)
 
     bounds = Bounds(
-        body=settings.max_upload,
-        jobs=settings.jobs or available_cores(),
-        waiting=settings.max_waiting,
-        seconds=float(settings.answer_timeout),
+        body=settings.serving.max_upload,
+        jobs=settings.running.jobs or available_cores(),
+        waiting=settings.serving.max_waiting,
+        seconds=float(settings.serving.answer_timeout),
     )
-    app = make_app(tag, bounds, model=tagger.model, token=settings.token)
-    with listen(settings.host, settings.port) as listener:
-        place = f"[{settings.host}]" if ":" in settings.host else settings.host
+    app = make_app(tag, bounds, model=tagger.model, token=settings.serving.token)
+    with listen(settings.serving.host, settings.serving.port) as listener:
+        place = f"[{settings.serving.host}]" if ":" in settings.serving.host else settings.serving.host
         click.echo(f"booru-tagger serves at http://{place}:{listener.getsockname()[1]}/", err=True)
         with contextlib.suppress(KeyboardInterrupt):  # how serving ends
             make_server(app, bounds.seconds).run(sockets=[listener])

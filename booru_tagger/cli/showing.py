@@ -45,7 +45,7 @@ def show_picture(request: Request, settings: Settings) -> int:
     if request.draw is not None:
         _check_drawing(request.draw)
     options = writer_options(settings, [request.file.parent])
-    writers = [make_writer(name, options) for name in settings.writer]
+    writers = [make_writer(name, options) for name in settings.writing.writer]
     with need_journal(settings) as journal:
         known = provenance(request.file, journal, writers, options)
     if known.result is None and not known.tags and not request.file.exists():
@@ -70,7 +70,7 @@ def _check_drawing(path: Path) -> None:
 def _draw(path: Path, file: Path, known: Provenance, settings: Settings) -> None:
     if known.result is None:
         raise OutputError(f"{path}: nothing to draw: {file} was not tagged yet, or was untagged since")
-    limits = Limits(pixels=settings.max_pixels, file_bytes=settings.max_bytes)
+    limits = Limits(pixels=settings.reading.max_pixels, file_bytes=settings.reading.max_bytes)
     picture = read_picture(file, longest=LONGEST, limits=limits)
     if (picture.width, picture.height) != (known.result.width, known.result.height):
         raise OutputError(f"{path}: not drawn: {file} has changed since it was tagged; tag it again first")

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.config import PUSHING, SERVING
-from booru_tagger.config import settings as all_settings
+from booru_tagger.config import names_in
 
 
 @click.command()
@@ -37,7 +36,9 @@ from booru_tagger.config import settings as all_settings
     metavar="FILE.jsonl",
     help="Write no files beside the pictures, but a line for each into this one.",
 )
-@with_settings(*(name for name in all_settings() if name not in PUSHING | SERVING))
+@with_settings(
+    *names_in("tagging", "reading", "policy", "writing", "recording", "running", "printing"),
+)
 def tag(
     paths: tuple[str, ...],
     batch: bool,

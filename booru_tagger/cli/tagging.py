@@ -68,7 +68,7 @@ def tag_pictures(request: Request, settings: Settings) -> int:
         _records(request, tagger, policy) as records,
         show_progress(_counter(request, settings), wanted=wants_progress(settings)) as progress,
     ):
-        printer = make_printer(settings.format, progress.pause)
+        printer = make_printer(settings.printing.format, progress.pause)
 
         def listener(outcome: Outcome) -> None:
             progress(outcome)
@@ -117,7 +117,7 @@ def _records(request: Request, tagger: Tagger, policy: Policy) -> AbstractContex
 
 def wants_progress(settings: Settings) -> bool:
     """Not where JSON lines run over the same terminal and show themselves how far it is."""
-    return settings.format != "jsonl" or not sys.stdout.isatty()
+    return settings.printing.format != "jsonl" or not sys.stdout.isatty()
 
 
 def _check(request: Request) -> None:
@@ -162,7 +162,7 @@ def _items(request: Request, settings: Settings) -> Iterator[Item | None]:
             separator = b"\0" if request.null else b"\n"
             yield from from_list(sys.stdin.buffer, walk, separator=separator, elsewhere=elsewhere)
         elif is_url(path):
-            yield from remote_pictures(path, batch=request.batch, recursive=settings.recursive)
+            yield from remote_pictures(path, batch=request.batch, recursive=settings.reading.recursive)
         else:
             yield from from_pattern(path.removeprefix("file://"), walk)
 
@@ -185,9 +185,9 @@ def _walk(request: Request, settings: Settings) -> Walk | None:
         return None
     sheet = request.contact_sheet
     return Walk(
-        recursive=settings.recursive,
-        follow_links=settings.follow_links,
-        file_links=settings.file_links,
+        recursive=settings.reading.recursive,
+        follow_links=settings.reading.follow_links,
+        file_links=settings.reading.file_links,
         exclude=frozenset() if sheet is None else frozenset({sheet.resolve()}),
     )
 

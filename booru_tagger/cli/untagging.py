@@ -68,7 +68,7 @@ def untag_pictures(request: Request, settings: Settings) -> int:
     _check(request)
     paths = [Path(path) for path in request.paths or (os.curdir,)]
     options = writer_options(settings, [path if path.is_dir() else path.parent for path in paths])
-    walk = Walk(recursive=settings.recursive, follow_links=settings.follow_links)
+    walk = Walk(recursive=settings.reading.recursive, follow_links=settings.reading.follow_links)
     tally, code = _Tally(), None
     with need_journal(settings) as journal, Interrupts() as interrupts:
         try:
@@ -82,7 +82,7 @@ def untag_pictures(request: Request, settings: Settings) -> int:
                         forget_deletions=request.forget_deletions,
                     )
                     tally.add(undoing)
-                    _print(undoing, settings.format)
+                    _print(undoing, settings.printing.format)
         except Interrupted as interruption:
             code = interruption.exit_code
     click.echo(_summary(tally, request), err=True)

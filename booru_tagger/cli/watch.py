@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.config import PUSHING, SERVING
-from booru_tagger.config import settings as all_settings
+from booru_tagger.config import names_in
 
 
 @click.command()
@@ -41,7 +40,7 @@ from booru_tagger.config import settings as all_settings
     default="text",
     help="How log lines look.  [default: text]",
 )
-@with_settings(*(name for name in all_settings() if name not in PUSHING | SERVING | {"format"}))
+@with_settings(*names_in("tagging", "reading", "policy", "writing", "recording", "running"))
 def watch(
     folders: tuple[Path, ...],
     once: bool,

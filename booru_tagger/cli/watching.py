@@ -48,7 +48,7 @@ def watch_folders(request: Request, settings: Settings) -> int:
     Raises UsageError and BooruTaggerError.
     """
     _check(request, settings)
-    folders = _apart(request.folders) if settings.recursive else list(dict.fromkeys(request.folders))
+    folders = _apart(request.folders) if settings.reading.recursive else list(dict.fromkeys(request.folders))
     tagger, policy, executor = make_tagger(settings), make_policy(settings), make_workers(settings)
     watch, stats = _make_watch(request, settings, folders), Stats()
 
@@ -94,7 +94,7 @@ def _check(request: Request, settings: Settings) -> None:
     for folder in request.folders:
         if folder.exists() and not folder.is_dir():
             raise click.UsageError(f"{printable(str(folder))} is not a folder; only folders can be watched.")
-    if settings.journal is False:
+    if settings.recording.journal is False:
         raise click.UsageError("A watch needs the journal, to know what is tagged; leave out --no-journal.")
 
 
@@ -110,15 +110,17 @@ def _apart(folders: tuple[Path, ...]) -> list[Path]:
 
 def _make_watch(request: Request, settings: Settings, folders: list[Path]) -> Watch:
     def walk(folder: Path) -> Iterator[Item]:
-        return Walk(settings.recursive, settings.follow_links, settings.file_links).pictures(folder)
+        return Walk(
+            settings.reading.recursive, settings.reading.follow_links, settings.reading.file_links
+        ).pictures(folder)
 
     return Watch(
         folders,
         walk,
         Names(is_picture_name, request.ignore),
-        recursive=settings.recursive,
-        file_links=settings.file_links,
-        polling=request.polling or settings.follow_links,  # no system tells what happens behind links
+        recursive=settings.reading.recursive,
+        file_links=settings.reading.file_links,
+        polling=request.polling or settings.reading.follow_links,  # no system tells what happens behind links
         once=request.once,
         settle=request.settle,
     )

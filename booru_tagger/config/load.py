@@ -65,7 +65,7 @@ def load(
             origins[name] = origin
         if problems:
             raise ConfigError("\n".join(problems))
-    return Loaded(Settings(**values), MappingProxyType(origins), tuple(files))
+    return Loaded(Settings.of(**values), MappingProxyType(origins), tuple(files))
 
 
 def _merge(values: dict[str, Any], setting: Setting, raw: object, folder: Path) -> None:

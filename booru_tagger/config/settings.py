@@ -1,17 +1,18 @@
-"""Every setting of the program, once: its name, default, kind and help.
+"""Every setting of the program, once: its topic, name, default, kind and help text.
 
+A new setting is a field here and a line where it is used: the flags of the commands are made from the fields.
 A setting ``sidecar_name`` is the flag ``--sidecar-name``, the TOML key ``sidecar_name`` and the variable
 ``BOORU_TAGGER_SIDECAR_NAME``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Self, get_type_hints
 
 from booru_tagger.config.setting_types import (
     Choice,
@@ -37,9 +38,10 @@ SAFETIES = ("safe", "sketchy", "unsafe")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is known of a setting besides its value in force."""
+    """What is known of a setting besides its value in force. ``group`` is its topic in :class:`Settings`."""
 
     name: str
+    group: str
     kind: Kind
     default: Any
     help: str
@@ -65,11 +67,8 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings that a run works under. Immutable; every field has a default.
-
-    Each field is annotated with its kind and the help text of its flag.
-    """
+class TaggingSettings:
+    """Which model looks at pictures, and what its scores mean."""
 
     model: Annotated[
         str, Text("NAME|PATH"), "The model: a name or hub id, a bundle, or a tagger that others made."
@@ -104,39 +103,26 @@ class Settings:
     gallery: Annotated[
         Path | bool, FileOrSwitch(), "The characters enrolled with `booru-tagger characters`."
     ] = True
-    recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
-    follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
-    file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
-    writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
-    sidecar_name: Annotated[
-        str,
-        Choice(("full", "stem", "stem-or-full")),
-        "Name the sidecars of a.png a.png.txt (full) or a.txt (stem); stem-or-full does so where no other "
-        "picture is called a.",
-    ] = "full"
-    output: Annotated[
-        Path | None, File("FOLDER"), "Write sidecars below this folder instead of beside the pictures."
-    ] = None
-    format: Annotated[
-        str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
-    ] = "table"
-    jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
     provider: Annotated[str, Choice(tuple(PROVIDERS)), "What the model runs on; see docs/performance.md."] = (
         "cpu"
     )
-    executor: Annotated[
-        str,
-        Choice(("serial", "threads", "ray")),
-        "Work in this thread, in threads, or in workers of a cluster.",
-    ] = "threads"
-    address: Annotated[
-        str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."
-    ] = None
-    journal: Annotated[
-        Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
-    ] = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSettings:
+    """Which pictures are read."""
+
+    recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
+    follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
+    file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
     max_pixels: Annotated[int, Count(), "Refuse pictures of more pixels than this."] = 150_000_000
     max_bytes: Annotated[int, Count(), "Refuse files of more bytes than this."] = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """Which of the found tags are written, and in which order."""
+
     allow: Annotated[
         tuple[str, ...], Texts("PATTERN"), "Write only tags that match; wildcards are * ? and [ ]."
     ] = ()
@@ -147,16 +133,27 @@ class Settings:
     category_threshold: Annotated[
         Mapping[str, float], Shares(tuple(CATEGORIES)), "Least score of a tag to be written, by category."
     ] = field(default_factory=dict)
-    review_band: Annotated[
-        tuple[float, float] | None,
-        Span(),
-        "Scores between unknown and sure: such faces go into the review queue.",
-    ] = None
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"
     prefix: Annotated[tuple[str, ...], Texts("TAG"), "A tag to put before all others."] = ()
     suffix: Annotated[tuple[str, ...], Texts("TAG"), "A tag to put after all others."] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WritingSettings:
+    """What is written, where, and in which spelling."""
+
+    writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
+    sidecar_name: Annotated[
+        str,
+        Choice(("full", "stem", "stem-or-full")),
+        "Name the sidecars of a.png a.png.txt (full) or a.txt (stem); stem-or-full does so where no other "
+        "picture is called a.",
+    ] = "full"
+    output: Annotated[
+        Path | None, File("FOLDER"), "Write sidecars below this folder instead of beside the pictures."
+    ] = None
     spaces: Annotated[
         bool, Flag(off="underscores"), "Spell tags with spaces or, as boorus do, with underscores."
     ] = False
@@ -167,6 +164,50 @@ class Settings:
     keep_mtime: Annotated[
         bool, Flag(), "Keep a picture's modification time where tags are embedded in it."
     ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSettings:
+    """What is remembered, and what waits for people."""
+
+    journal: Annotated[
+        Path | bool, FileOrSwitch(), "The file that remembers what was tagged and written."
+    ] = True
+    review_band: Annotated[
+        tuple[float, float] | None,
+        Span(),
+        "Scores between unknown and sure: such faces go into the review queue.",
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSettings:
+    """Where the work is done."""
+
+    jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
+    executor: Annotated[
+        str,
+        Choice(("serial", "threads", "ray")),
+        "Work in this thread, in threads, or in workers of a cluster.",
+    ] = "threads"
+    address: Annotated[
+        str | None, Text("ADDRESS"), "With --executor ray, the cluster to join, such as host:6379 or auto."
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrintingSettings:
+    """What a command prints."""
+
+    format: Annotated[
+        str, Choice(("table", "jsonl", "none")), "Print a table, one JSON object a line, or nothing."
+    ] = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class PushingSettings:
+    """How boorus are reached, and what is sent to them."""
+
     hydrus_url: Annotated[str, Text("URL"), "Where the hydrus Client API answers."] = "http://127.0.0.1:45869"
     hydrus_key: Annotated[str | None, Secret(), "The access key of the hydrus Client API."] = None
     hydrus_service: Annotated[str, Text("NAME"), "The tag service of hydrus that tags go to."] = "my tags"
@@ -183,6 +224,12 @@ class Settings:
     marker: Annotated[str | None, Text("TAG"), "A tag that marks all that was pushed."] = None
     request_rate: Annotated[int, Count(), "Requests a second to a booru at most."] = 20
     request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSettings:
+    """How `booru-tagger serve` answers."""
+
     host: Annotated[str, Text("ADDRESS"), "Where `booru-tagger serve` listens."] = "127.0.0.1"
     port: Annotated[int, Count(), "The port that it listens on."] = 5000
     token: Annotated[str | None, Secret(), "What its clients must know."] = None
@@ -191,25 +238,53 @@ class Settings:
     answer_timeout: Annotated[int, Count(), "Seconds for a request to arrive, and for its answer."] = 60
 
 
-PUSHING = frozenset(
-    {
-        *("hydrus_url", "hydrus_key", "hydrus_service"),
-        *("szurubooru_url", "szurubooru_user", "szurubooru_token", "szurubooru_password"),
-        *("szurubooru_category", "safety", "marker", "request_rate", "request_timeout"),
-    }
-)
-"""Settings of `booru-tagger push`, which mean nothing where files are tagged."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that a run works under, by topic. Immutable; every field of every topic has a default.
 
-SERVING = frozenset({"host", "port", "token", "max_upload", "max_waiting", "answer_timeout"})
-"""Settings of `booru-tagger serve` alone."""
+    Flags, TOML keys and environment variables know no topics: each setting's name exists once.
+    """
+
+    tagging: TaggingSettings = TaggingSettings()
+    reading: ReadingSettings = ReadingSettings()
+    policy: PolicySettings = PolicySettings()
+    writing: WritingSettings = WritingSettings()
+    recording: RecordingSettings = RecordingSettings()
+    running: RunningSettings = RunningSettings()
+    printing: PrintingSettings = PrintingSettings()
+    pushing: PushingSettings = PushingSettings()
+    serving: ServingSettings = ServingSettings()
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Settings with these values, by the settings' names; all others are at their defaults."""
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            groups.setdefault(settings()[name].group, {})[name] = value
+        return cls(**{group: _GROUPS[group](**part) for group, part in groups.items()})
+
+    def value(self, name: str) -> Any:
+        """The value of the setting of this name."""
+        return getattr(getattr(self, settings()[name].group), name)
+
+
+_GROUPS: Mapping[str, type[Any]] = {group.name: type(group.default) for group in fields(Settings)}
 
 
 @cache
 def settings() -> Mapping[str, Setting]:
     """All settings by name, in the order of the documentation."""
-    defaults, hints = Settings(), get_type_hints(Settings, include_extras=True)
-    table = {}
-    for item in fields(Settings):
-        kind, help_text = hints[item.name].__metadata__
-        table[item.name] = Setting(item.name, kind, getattr(defaults, item.name), help_text)
+    table: dict[str, Setting] = {}
+    for group, kind_of_group in _GROUPS.items():
+        defaults, hints = kind_of_group(), get_type_hints(kind_of_group, include_extras=True)
+        for item in fields(kind_of_group):
+            kind, help_text = hints[item.name].__metadata__
+            table[item.name] = Setting(item.name, group, kind, getattr(defaults, item.name), help_text)
     return MappingProxyType(table)
+
+
+def names_in(*groups: str, without: Collection[str] = ()) -> tuple[str, ...]:
+    """The names of all settings in these groups, but for some."""
+    return tuple(
+        name for name, setting in settings().items() if setting.group in groups and name not in without
+    )

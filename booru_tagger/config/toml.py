@@ -49,7 +49,7 @@ def show(loaded: Loaded) -> str:
     """All settings in force as a TOML file that would give the same, each with where it comes from."""
     lines = []
     for name, setting in settings().items():
-        value, origin = getattr(loaded.settings, name), loaded.origins[name]
+        value, origin = loaded.settings.value(name), loaded.origins[name]
         remark = "" if origin == DEFAULT else f"  # {_printable(origin)}"
         unset = "# " if not setting.automatic and (value is None or isinstance(value, Hidden)) else ""
         shown = _unset(value) if unset else literal(value)

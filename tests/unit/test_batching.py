@@ -170,9 +170,9 @@ def test_threads_that_wait_for_a_device_leave_cores_to_others(monkeypatch: pytes
         monkeypatch.setattr(f"booru_tagger.{module}.available_cores", lambda: 4)
     for settings, jobs in (
         (Settings(), 4),
-        (Settings(provider="cuda"), 8),
-        (Settings(jobs=3, provider="cuda"), 3),
+        (Settings.of(provider="cuda"), 8),
+        (Settings.of(jobs=3, provider="cuda"), 3),
     ):
         executor = make_workers(settings)
         assert isinstance(executor, ThreadExecutor) and executor.jobs == jobs
-    assert isinstance(make_workers(Settings(jobs=1)), SerialExecutor)
+    assert isinstance(make_workers(Settings.of(jobs=1)), SerialExecutor)

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from booru_tagger.config import Settings, load, settings, user_file
+from booru_tagger.config import Setting, Settings, load, names_in, settings, user_file
+from booru_tagger.config.setting_types import (
+    Choice,
+    Count,
+    File,
+    FileOrSwitch,
+    Flag,
+    Names,
+    Secret,
+    Shares,
+    Span,
+    Text,
+    Texts,
+    Words,
+)
 from booru_tagger.config.toml import literal, show, template
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Limits
@@ -35,7 +50,65 @@ def written(path: Path, text: str) -> Path:
 
 
 def test_defaults_agree_with_the_rooms_that_config_may_not_import() -> None:
-    assert (Settings().max_pixels, Settings().max_bytes) == (Limits().pixels, Limits().file_bytes)
+    assert (Settings().reading.max_pixels, Settings().reading.max_bytes) == (
+        Limits().pixels,
+        Limits().file_bytes,
+    )
+
+
+SINCE_0_1 = """
+    model face_model faces tag_threshold mcut threshold crops imply strip_implied implications
+    gallery recursive follow_links file_links writer sidecar_name output format jobs provider
+    executor address journal max_pixels max_bytes allow deny rename category_threshold review_band
+    order prefix suffix spaces escape_brackets respect_deletions keep_mtime hydrus_url hydrus_key
+    hydrus_service szurubooru_url szurubooru_user szurubooru_token szurubooru_password
+    szurubooru_category safety marker request_rate request_timeout host port token max_upload
+    max_waiting answer_timeout
+"""
+"""Settings that users of version 0.1 have in files, in the environment and in scripts."""
+
+TEXTS = {
+    Text: "x",
+    Secret: "x",
+    Count: "7",
+    File: "a/b",
+    FileOrSwitch: "a/b",
+    Texts: "x",
+    Names: "a=b",
+    Span: "0.1-0.2",
+}
+
+
+def example_of(setting: Setting) -> str:
+    """A value that is not the default, as in the environment."""
+    kind = setting.kind
+    if isinstance(kind, Choice | Words):
+        return next(word for word in kind.choices if word != setting.default)
+    if isinstance(kind, Shares):
+        return f"{kind.keys[0]}=0.25"
+    return ("no" if setting.default else "yes") if isinstance(kind, Flag) else TEXTS[type(kind)]
+
+
+@pytest.mark.parametrize("name", SINCE_0_1.split())
+def test_a_name_means_the_same_in_a_file_the_environment_and_as_a_flag(tmp_path: Path, name: str) -> None:
+    setting = settings()[name]
+    text = example_of(setting)
+    variable = load(environ={f"BOORU_TAGGER_{name.upper()}": text}).settings
+    raw = setting.kind.from_text(text)
+    assert variable == Settings.of(**{name: setting.kind.read(raw, Path())}) != Settings()
+    file = written(tmp_path / "named.toml", f"{name} = {literal(raw)}\n")
+    base = tmp_path if isinstance(setting.kind, File | FileOrSwitch) else Path()
+    assert load(config=file, environ={}).settings == Settings.of(**{name: setting.kind.read(raw, base)})
+    flagged = load({name: raw}, environ={})
+    assert flagged.settings == variable and flagged.origins[name] == f"--{name.replace('_', '-')}"
+
+
+def test_each_setting_has_a_name_of_its_own() -> None:
+    assert set(SINCE_0_1.split()) <= set(settings())
+    assert sum(len(fields(getattr(Settings(), group.name))) for group in fields(Settings)) == len(settings())
+    assert names_in("serving", "printing", without=("host", "port")) == (
+        *("format", "token", "max_upload", "max_waiting", "answer_timeout"),
+    )
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -51,7 +124,7 @@ def test_the_last_place_that_speaks_wins(empty_home: Path) -> None:
     environ = {"BOORU_TAGGER_JOBS": "3", "BOORU_TAGGER_SPACES": "yes"}
     loaded = load({"spaces": False}, environ=environ)
     got = loaded.settings
-    assert (got.model, got.order, got.jobs, got.spaces) == ("user", "name", 3, False)
+    assert got == Settings.of(model="user", order="name", jobs=3, spaces=False)
     assert loaded.origins["model"] == str(user_file())
     assert loaded.origins["order"] == local.name
     assert loaded.origins["jobs"] == "BOORU_TAGGER_JOBS"
@@ -67,7 +140,7 @@ def test_a_named_file_is_the_only_one(empty_home: Path, tmp_path: Path, how: str
         got = load(config=named, environ={}).settings
     else:
         got = load(environ={"BOORU_TAGGER_CONFIG": str(named)}).settings
-    assert got == Settings(order="name")
+    assert got == Settings.of(order="name")
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
@@ -79,16 +152,16 @@ def test_tables_are_merged_key_by_key_and_lists_replaced(empty_home: Path) -> No
     written(empty_home / "booru-tagger.toml", 'threshold = { face = 0.3, hair = 0.6 }\ndeny = ["a", "b"]\n')
     environ = {"BOORU_TAGGER_THRESHOLD": "hair=0.7, eyes=0.8", "BOORU_TAGGER_DENY": "c"}
     got = load({"threshold": {"eyes": 0.9}}, environ=environ).settings
-    assert got.threshold == {"face": 0.3, "hair": 0.7, "eyes": 0.9}
-    assert got.deny == ("c",)
+    assert got.tagging.threshold == {"face": 0.3, "hair": 0.7, "eyes": 0.9}
+    assert got.policy.deny == ("c",)
 
 
 def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
     named = written(tmp_path / "there" / "named.toml", 'output = "tags"\njournal = "~/j.sqlite3"\n')
     got = load(config=named, environ={}).settings
-    assert got.output == tmp_path / "there" / "tags"
-    assert got.journal == Path("~/j.sqlite3").expanduser()
-    assert load({"output": "tags"}, environ={}).settings.output == Path("tags")
+    assert got.writing.output == tmp_path / "there" / "tags"
+    assert got.recording.journal == Path("~/j.sqlite3").expanduser()
+    assert load({"output": "tags"}, environ={}).settings.writing.output == Path("tags")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +179,7 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
 )
 def test_forms_in_a_file(empty_home: Path, text: str, field: str, value: Any) -> None:
     written(empty_home / "booru-tagger.toml", text)
-    assert getattr(load(environ={}).settings, field) == value
+    assert load(environ={}).settings.value(field) == value
 
 
 @pytest.mark.parametrize(
@@ -121,7 +194,7 @@ def test_forms_in_a_file(empty_home: Path, text: str, field: str, value: Any) ->
     ],
 )
 def test_forms_in_the_environment(variable: str, text: str, field: str, value: Any) -> None:
-    assert getattr(load(environ={f"BOORU_TAGGER_{variable}": text}).settings, field) == value
+    assert load(environ={f"BOORU_TAGGER_{variable}": text}).settings.value(field) == value
 
 
 @pytest.mark.parametrize(

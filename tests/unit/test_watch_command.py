@@ -110,7 +110,7 @@ def test_after_a_full_disk_everything_is_tried_again(
     full = Report(failed=1, stopped=OutputError("a.png.txt: no space left on the disk"))
     runs = Runs(full, full, Report(tagged=1, signal=signal.SIGTERM))
     monkeypatch.setattr(watching, "run", runs)
-    settings = Settings(model=str(tiny_bundle), journal=fanart / "journal")
+    settings = Settings.of(model=str(tiny_bundle), journal=fanart / "journal")
     assert watching.watch_folders(watching.Request((fanart,)), settings) == 0
     assert runs.drawn == [["a.png"]] * 3
     assert capsys.readouterr().err.count("no space left on the disk") == 2
@@ -121,7 +121,7 @@ def test_once_ends_with_a_full_disk(
 ) -> None:
     stopped = OutputError("a.png.txt: no space left on the disk")
     monkeypatch.setattr(watching, "run", Runs(Report(failed=1, stopped=stopped)))
-    settings = Settings(model=str(tiny_bundle), journal=fanart / "journal")
+    settings = Settings.of(model=str(tiny_bundle), journal=fanart / "journal")
     assert watching.watch_folders(watching.Request((fanart,), once=True), settings) == stopped.exit_code
     assert "no space left on the disk" in capsys.readouterr().err
 
