@@ -6,12 +6,13 @@ import contextlib
 import io
 import math
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from booru_tagger.errors import (
     DamagedImageError,
@@ -21,6 +22,7 @@ from booru_tagger.errors import (
     UnreadableImageError,
 )
 from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.imaging.mending import Mended, mended
 from booru_tagger.imaging.values import Picture
 
 _ORIENTATION = 0x0112
@@ -36,6 +38,9 @@ _UPRIGHT = MappingProxyType(
     }
 )
 """EXIF orientation -> what puts the picture upright; from 5 on, width and height change places."""
+
+_BLOCK_ROWS = 18
+"""Rows that change where the last blocks of a JPEG do."""
 
 _REFUSED = frozenset({"EPS", "WMF", "EMF"})
 """Formats that Pillow hands to another program or to the operating system: not with strangers' files."""
@@ -81,12 +86,32 @@ def read_file(path: Path, limits: Limits) -> bytes:
 def decode_picture(
     data: bytes, name: str, *, longest: int | None = None, limits: Limits | None = None
 ) -> Picture:
-    """Like :func:`read_picture`, from bytes; ``name`` appears in messages."""
+    """Like :func:`read_picture`, from bytes; ``name`` appears in messages.
+
+    As in a viewer, what is wrong beside the pixels of a PNG does not matter, nor what a JPEG lacks of its
+    last rows.
+    """
     limits = limits or Limits()
     if not data:
         raise NotAnImageError(f"{name}: the file is empty")
+    with _image_errors(name, "the picture's data"):
+        try:
+            return _decode(data, name, longest, limits)
+        except (ImageError, Image.DecompressionBombError, MemoryError):
+            raise
+        except Exception:
+            instead = mended(data, name)
+            if instead is None:
+                raise
+    with _image_errors(name, instead.part):
+        return _decode(instead.data, name, longest, limits, instead)
+
+
+@contextlib.contextmanager
+def _image_errors(name: str, part: str) -> Iterator[None]:
+    """Turn what goes wrong in decoding into subclasses of :class:`ImageError`."""
     try:
-        return _decode(data, name, longest, limits)
+        yield
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -97,14 +122,13 @@ def decode_picture(
     except MemoryError as error:
         raise TooLargeImageError(f"{name}: not enough memory to decode it") from error
     except Exception as error:  # Pillow's plugins raise anything from SyntaxError to struct.error on bad data
-        raise DamagedImageError(f"{name}: the picture's data are damaged ({_reason(error)})") from error
+        reason = str(error) or type(error).__name__
+        raise DamagedImageError(f"{name}: {part} are damaged ({reason})") from error
 
 
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Picture:
+def _decode(
+    data: bytes, name: str, longest: int | None, limits: Limits, instead: Mended | None = None
+) -> Picture:
     with Image.open(io.BytesIO(data)) as image:
         if image.format in _REFUSED:
             raise NotAnImageError(f"{name}: {image.format} files are not read; convert it to PNG first")
@@ -116,6 +140,8 @@ def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Pict
             )
         drafted = longest is not None and _draft(image, longest)
         image.load()
+        if instead is not None:
+            _check_mended(image, instead, name, longest if drafted else None)
         orientation = _orientation(image)
         rgb = _to_rgb(image)
     if orientation in _UPRIGHT:
@@ -125,6 +151,25 @@ def _decode(data: bytes, name: str, longest: int | None, limits: Limits) -> Pict
     elif orientation >= 5:
         width, height = height, width
     return Picture(rgb, width, height)
+
+
+def _check_mended(image: Image.Image, instead: Mended, name: str, longest: int | None) -> None:
+    """Give the picture its profile. Raises :class:`DamagedImageError` where the file lacks more than a little
+    of its pixels."""
+    if instead.profile is not None:
+        image.info["icc_profile"] = instead.profile
+    if instead.probe is None:
+        return
+    with Image.open(io.BytesIO(instead.probe)) as probe:
+        if longest is not None:
+            _draft(probe, longest)
+        differs = ImageChops.difference(image, probe).getbbox()
+    lost = image.height - differs[1] if differs else 0
+    if lost > max(0.02 * image.height, min(_BLOCK_ROWS, 0.2 * image.height)):
+        share = math.ceil(100 * lost / image.height)
+        raise DamagedImageError(
+            f"{name}: the file ends early: the lowest {share} % of the picture are missing"
+        )
 
 
 def _draft(image: Image.Image, longest: int) -> bool:
