@@ -14,6 +14,7 @@ import platformdirs
 
 from booru_tagger.config.settings import Setting, Settings, settings
 from booru_tagger.errors import ConfigError, nearest
+from booru_tagger.files.text import read_text
 
 PREFIX = "BOORU_TAGGER_"
 LOCAL_NAME = "booru-tagger.toml"
@@ -90,7 +91,7 @@ Layer = dict[str, tuple[object, str]]
 
 def _read_file(path: Path) -> Layer:
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = tomllib.loads(read_text(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from booru_tagger.errors import nearest
+from booru_tagger.files.text import read_text
 from booru_tagger.scores import checked_shares
 
 ON = frozenset({"1", "true", "yes", "on"})
@@ -98,7 +99,7 @@ class Secret:
 
 def _first_line(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        text = read_text(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

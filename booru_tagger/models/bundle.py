@@ -16,6 +16,7 @@ from typing import Any
 from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.files.text import decoded
 from booru_tagger.models.fields import Table
 from booru_tagger.models.manifest import (
     MANIFEST,
@@ -102,7 +103,7 @@ class Bundle:
 
 def _json(manifest: bytes, path: Path) -> object:
     try:
-        return json.loads(manifest.decode("utf-8-sig"))
+        return json.loads(decoded(manifest))
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not valid JSON ({error}); install the model again") from error
 

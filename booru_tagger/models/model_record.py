@@ -12,6 +12,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.stamps import sha256_of_file
+from booru_tagger.files.text import decoded
 from booru_tagger.models.fields import Table
 from booru_tagger.models.manifest import FileRecord, read_files
 
@@ -62,7 +63,7 @@ def read_record(folder: Path) -> ModelRecord | None:
     try:
         if not path.is_file():
             return None
-        data = json.loads(read_regular(path, _MAX_BYTES).decode())
+        data = json.loads(decoded(read_regular(path, _MAX_BYTES)))
     except OversizeFileError as error:
         raise ModelError(f"{path}: larger than a record can be") from error
     except OSError as error:

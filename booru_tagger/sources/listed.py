@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from booru_tagger.files.text import utf8
 from booru_tagger.types import PictureError, TagResult
 
 Item: TypeAlias = Path | TagResult
@@ -124,7 +125,9 @@ def from_paths(paths: Iterable[Path], walk: Walk | None) -> Iterator[Item]:
     Without ``walk`` a folder is a failure.
     """
     for path in paths:
-        if not _is_folder(path):
+        if "\0" in str(path):
+            yield failure(path, "input", "a null byte in a path")
+        elif not _is_folder(path):
             yield path
         elif walk is not None:
             yield from walk.pictures(path)
@@ -135,7 +138,7 @@ def from_paths(paths: Iterable[Path], walk: Walk | None) -> Iterator[Item]:
 def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
-    except (OSError, ValueError):  # ValueError: a null byte in the name
+    except OSError:
         return False
 
 
@@ -158,11 +161,13 @@ def from_list(
 
     Yields ``None`` whenever the next read may have to wait, so that whoever works through the list can hand
     out what is done by then. Empty lines are passed over, and a carriage return at the end of a line.
+    UTF-16 and a byte-order mark are understood.
     """
     pending = b""
+    stream = utf8(stream, may_hold_nulls=separator == b"\0")
     while True:
         yield None
-        chunk = _read_some(stream)
+        chunk = stream.read1(_CHUNK)  # what there is: a full chunk is not waited for
         *complete, pending = (pending + chunk).split(separator)
         if not chunk:
             complete = [pending]
@@ -195,12 +200,12 @@ def from_manifest(
     manifest: Path, walk: Walk | None, *, elsewhere: Elsewhere = _nowhere_else
 ) -> Iterator[Item]:
     """The pictures listed in a file: a path a line, or a JSON object with a ``path`` where its name ends in
-    ``.jsonl``. What is relative is so to the manifest's folder.
+    ``.jsonl``. What is relative is so to the manifest's folder. UTF-16 and a byte-order mark are understood.
     """
     as_json = manifest.suffix.lower() == ".jsonl"
     try:
-        with manifest.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
+        with manifest.open("rb") as listed:
+            for number, line in enumerate(utf8(listed), 1):
                 if not (line := line.rstrip(b"\r\n")):
                     continue
                 try:
@@ -212,12 +217,6 @@ def from_manifest(
                     yield from from_paths([manifest.parent / name], walk) if item is None else (item,)
     except OSError as error:
         yield failure(manifest, "unreadable", f"the list cannot be read: {error.strerror or error}")
-
-
-def _read_some(stream: BinaryIO) -> bytes:
-    """What there is, at most a chunk: a full chunk is not waited for."""
-    read = getattr(stream, "read1", stream.read)
-    return bytes(read(_CHUNK))
 
 
 def _from_line(line: bytes, walk: Walk | None, elsewhere: Elsewhere) -> Iterator[Item]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from booru_tagger.colors import COLOURS, MIXED, Part, colour_of, tag_for
 from booru_tagger.errors import ConfigError
 from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.files.text import decoded
 from booru_tagger.models.bundle import Label
 from booru_tagger.vocab import tag_named
 
@@ -66,7 +67,7 @@ def colour_tag(part: Part, word: str) -> str:
 def read_implications(path: Path) -> dict[str, Implication]:
     """The table in a CSV file, by character. Raises :class:`ConfigError` that names the line."""
     try:
-        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
+        text = decoded(read_regular(path, MAX_BYTES))
     except OversizeFileError as error:
         raise ConfigError(
             f"{path}: larger than a table of implied tags can be; is it the right file?"

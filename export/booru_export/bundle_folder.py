@@ -11,6 +11,7 @@ from typing import Any
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.files.text import read_text
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import MANIFEST, SCHEMA, Bundle
 
@@ -23,7 +24,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {"schema": SCHEMA, "name": folder.name, "version": "1", "files": {}, "labels": []}
     try:
-        manifest = json.loads(path.read_text("utf-8"))
+        manifest = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:

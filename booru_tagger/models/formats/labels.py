@@ -11,6 +11,7 @@ from typing import Any
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.files.text import decoded
 from booru_tagger.models.formats.records import Format, TagLabel
 from booru_tagger.vocab import CATEGORIES, CHARACTER, GENERAL, RATING, normalise, problem
 
@@ -44,7 +45,7 @@ def read_labels(path: Path, layout: Format, folder: Path) -> tuple[TagLabel, ...
 def read_text(path: Path) -> str:
     """A text file of a model. Raises :class:`ModelError`."""
     try:
-        return read_regular(path, MAX_BYTES).decode("utf-8-sig")
+        return decoded(read_regular(path, MAX_BYTES), newline=None)
     except OversizeFileError as error:
         raise ModelError(f"{path}: larger than such a file can be; is it the right one?") from error
     except OSError as error:

@@ -14,6 +14,7 @@ import platformdirs
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.files.text import decoded
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.fields import Table
@@ -54,7 +55,7 @@ def load(path: Path, *, matching: Matching | None = None) -> Gallery:
 def parse(data: bytes, name: str, *, matching: Matching | None = None) -> Gallery:
     """The gallery in a file's bytes; ``name`` appears in messages. Raises :class:`ModelError`."""
     try:
-        values = json.loads(data.decode("utf-8-sig"))
+        values = json.loads(decoded(data))
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{name}: not a gallery: it is no valid JSON ({error})") from error
     if not isinstance(values, dict) or values.get("kind") != KIND:

@@ -20,6 +20,7 @@ from booru_export.data.canon import Canon
 from booru_export.training.backbones import MEAN, STD, read_state
 from booru_export.training.torch_setup import load_torchvision
 from booru_tagger.errors import DataError, ModelError
+from booru_tagger.files.text import read_text
 from booru_tagger.imaging import Normalisation, fit, read_picture
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
@@ -92,7 +93,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     They are spelled as tags. Raises :class:`DataError`.
     """
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     found = tuple(normalise(label) for label in _raw_labels(path, text))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import DataError
+from booru_tagger.files.text import read_text
 
 HAIR = (
     "black", "brown", "blonde", "red", "orange", "pink", "purple", "blue", "aqua", "green", "grey", "white",
@@ -58,7 +59,7 @@ def read_canon(path: Path | None = None) -> dict[str, Canon]:
     else:
         name = str(path)
         try:
-            text = path.read_text("utf-8")
+            text = read_text(path)
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}") from error
     reader = csv.DictReader(text.splitlines())

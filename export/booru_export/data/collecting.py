@@ -22,6 +22,7 @@ from booru_export.data.importing import ORIGIN_COLUMNS, ORIGINS, append_rows
 from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem, add_faces, read_faces, table_bytes, table_of
 from booru_tagger.errors import DataError, ImageError, ModelError
 from booru_tagger.files.replace import replace_file
+from booru_tagger.files.text import open_text
 from booru_tagger.imaging import Floats, Picture, read_picture
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face
@@ -229,7 +230,7 @@ def read_candidates(folder: Path) -> list[dict[str, str]]:
     """The rows of a labelling sheet. Raises :class:`DataError`."""
     table = folder / TABLE
     try:
-        with table.open(encoding="utf-8-sig", newline="") as handle:
+        with open_text(table, newline="") as handle:
             rows = list(csv.DictReader(handle))
     except OSError as error:
         raise DataError(
@@ -260,7 +261,7 @@ def approved_rows(
 
 
 def _listed(table: Path) -> dict[str, str]:
-    with table.open(encoding="utf-8-sig", newline="") as handle:
+    with open_text(table, newline="") as handle:
         rows = list(csv.DictReader(handle))
     if rows and not {"crop", "label"} <= set(rows[0]):
         raise DataError(f"{table}: the header must have crop and label; save it from the sheet")

@@ -12,6 +12,7 @@ from typing import Any
 from booru_export.data.layouts import Listing
 from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem
 from booru_tagger.errors import DataError
+from booru_tagger.files.text import open_text, read_text
 
 CHARACTER = ("4", "character")
 """Danbooru's number and name of the category."""
@@ -63,7 +64,7 @@ class _Pictures:
 def _rows(table: Path, listing: Listing) -> Iterator[Mapping[str, Any]]:
     """Posts of one file: JSON lines, read as they come, or one JSON document with a post or several."""
     try:
-        with table.open(encoding="utf-8-sig") as handle:
+        with open_text(table) as handle:
             first = next(filter(str.strip, handle), "")
             values = itertools.chain([first], handle) if _is_object(first) else _whole(table)
             for value in values:
@@ -81,7 +82,7 @@ def _is_object(line: str) -> bool:
 
 def _whole(table: Path) -> Iterable[object]:
     """The values of a file that is one JSON document, else its lines."""
-    text = table.read_text("utf-8-sig")
+    text = read_text(table)
     try:
         whole = json.loads(text)
     except ValueError:

@@ -26,6 +26,7 @@ from booru_export.progress import progress
 from booru_tagger.errors import DataError, ImageError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.files.text import open_text
 from booru_tagger.imaging import read_picture
 
 TABLE = "faces.csv"
@@ -255,7 +256,7 @@ def append_rows(table: Path, columns: tuple[str, ...], rows: list[dict[str, obje
     kept: list[Mapping[str, object]] = []
     if table.exists():
         fresh = {row[columns[0]] for row in rows}
-        with table.open(encoding="utf-8", newline="") as handle:
+        with open_text(table, newline="") as handle:
             old = [{name: row.get(name) for name in columns} for row in csv.DictReader(handle)]
         kept = [row for row in old if row[columns[0]] not in fresh]
     replace_file(table, table_bytes(columns, [*kept, *rows]))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem, read_faces
 from booru_tagger.errors import DataError
+from booru_tagger.files.text import read_text
 from booru_tagger.vocab import normalise, problem
 
 RGB = tuple[int, int, int]
@@ -134,7 +135,7 @@ def read_colours(table: Path) -> dict[Path, FaceColours]:
     A file without the column ``file``, or that cannot be read, gives nothing: colours are an extra.
     """
     try:
-        text = table.read_text("utf-8-sig", "replace")
+        text = read_text(table, "replace")
     except OSError:
         return {}
     colours = {}
@@ -196,7 +197,7 @@ def read_renames(pairs: Sequence[str], table: Path | None) -> dict[str, str]:
     rows = [("--rename", pair.split("=", 1)) for pair in pairs]
     if table is not None:
         try:
-            lines = table.read_text("utf-8-sig").splitlines()
+            lines = read_text(table).splitlines()
         except OSError as error:
             raise DataError(f"{table}: {error.strerror}") from error
         rows += [(f"{table}, line {number}", row) for number, row in enumerate(csv.reader(lines), 1) if row]

@@ -13,6 +13,7 @@ from typing import Any
 
 from booru_tagger.errors import DataError
 from booru_tagger.files.replace import replace_file
+from booru_tagger.files.text import open_text, read_text
 from booru_tagger.types import Box
 
 COLUMNS = ("path", "label", "source", "group", "split")
@@ -90,7 +91,7 @@ def table_of(place: Path) -> Path:
 
 
 def _faces_of_csv(table: Path) -> Iterator[FaceItem]:
-    with table.open(encoding="utf-8", newline="") as handle:
+    with open_text(table, newline="") as handle:
         reader = csv.DictReader(handle)
         missing = {"path", "label"} - set(reader.fieldnames or ())
         if missing:
@@ -138,7 +139,7 @@ def add_faces(table: Path, items: Iterable[FaceItem]) -> None:
     """
     rows: list[dict[str, Any]] = []
     if table.is_file():
-        with table.open(encoding="utf-8", newline="") as handle:
+        with open_text(table, newline="") as handle:
             rows = list(csv.DictReader(handle))
     columns = _columns(rows)
     for item in items:
@@ -160,7 +161,7 @@ def write_split(place: Path, target: Path, part_of: Mapping[Path, str]) -> None:
     """
     items, table = read_faces(place), table_of(place)
     if table.is_file():
-        with table.open(encoding="utf-8", newline="") as handle:
+        with open_text(table, newline="") as handle:
             rows: list[dict[str, Any]] = list(csv.DictReader(handle))
     else:
         rows = [{"label": item.label, "source": item.source, "group": item.group} for item in items]
@@ -193,7 +194,7 @@ def read_scenes(table: Path) -> list[Scene]:
     if table.is_dir():
         table = table / "boxes.jsonl"
     try:
-        text = table.read_text("utf-8")
+        text = read_text(table)
     except OSError as error:
         raise DataError(f"{table}: {error.strerror}") from error
     scenes = []

@@ -11,6 +11,7 @@ from booru_export.data.collecting import SOURCE, Candidate
 from booru_export.data.cropping import Cutter
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import DataError, ImageError
+from booru_tagger.files.text import open_text
 from booru_tagger.imaging import read_picture
 from booru_tagger.types import Box, Face
 
@@ -23,7 +24,7 @@ def read_verdicts(table: Path, labels: Collection[str] = ()) -> list[dict[str, s
 
     Raises :class:`DataError`.
     """
-    with table.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
+    with open_text(table, errors="surrogateescape", newline="") as handle:
         rows = list(csv.DictReader(handle))
     missing = COLUMNS - set(rows[0] if rows else COLUMNS)
     if missing:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from booru_tagger.errors import DataError
+from booru_tagger.files.text import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +105,9 @@ def read_recipe(kind: type[Recipe], source: str | Path) -> Recipe:
     path = Path(source)
     if path.suffix == ".toml":
         try:
-            text = path.read_text("utf-8")
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror}") from error
+            text = read_text(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: cannot be read ({error})") from error
     else:
         file = resources.files("booru_export") / "recipes" / f"{source}.toml"
         if not file.is_file():
