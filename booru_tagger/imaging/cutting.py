@@ -18,21 +18,29 @@ _WIDEST_FRAME = 4096
 
 
 def letterbox(
-    source: Source, side: int, *, multiple: int = 32, max_upscale: float = 2.0
+    source: Source,
+    side: int,
+    region: Box | None = None,
+    *,
+    multiple: int = 32,
+    max_upscale: float = 2.0,
 ) -> tuple[Pixels, float]:
     """Scale so that the longest side is ``side`` and pad right and below up to a multiple of ``multiple``.
 
-    A small picture grows by at most ``max_upscale``. Returns the padded picture and the scale (pixels of the
-    result per pixel of the input), so that a box is carried back by dividing by it.
+    A small picture grows by at most ``max_upscale``. With a ``region``, which must lie in the picture, only
+    that part of it is taken. Returns the padded picture and the scale (pixels of the result per pixel of the
+    input), so that a box is carried back by dividing by it.
     """
-    width, height = size_of(source)
+    image = source if isinstance(source, Image.Image) else Image.fromarray(source)
+    whole = Box(0, 0, *image.size)
+    region = Box(*map(min, region, (*image.size, *image.size))) if region else whole
+    width, height = region.width, region.height
     scale = min(side / max(height, width), max_upscale)
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
-    image = source if isinstance(source, Image.Image) else Image.fromarray(source)
-    if (new_width, new_height) != image.size:
+    if (new_width, new_height) != image.size or region != whole:
         # The gap lets Pillow average whole blocks of pixels first, which is several times as fast; the
         # detector finds the same heads, and just as surely (docs/performance.md).
-        image = image.resize((new_width, new_height), Image.Resampling.BILINEAR, reducing_gap=1.0)
+        image = image.resize((new_width, new_height), Image.Resampling.BILINEAR, region, reducing_gap=1.0)
     padded = np.full((_up(new_height, multiple), _up(new_width, multiple), 3), PAD_VALUE, dtype=np.uint8)
     padded[:new_height, :new_width] = np.asarray(image)
     return padded, scale

@@ -6,10 +6,11 @@ import contextlib
 import io
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -45,6 +46,9 @@ _BLOCK_ROWS = 18
 _REFUSED = frozenset({"EPS", "WMF", "EMF"})
 """Formats that Pillow hands to another program or to the operating system: not with strangers' files."""
 
+Longest: TypeAlias = int | Callable[[int, int], float]
+"""Pixels that a picture's longest side must keep, or what tells them from its width and height."""
+
 # Pillow warns of large pictures and odd metadata; what matters here becomes an ImageError. A filter for good,
 # because `warnings.catch_warnings` changes the state of the whole process and so may not be used by threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -61,11 +65,12 @@ class Limits:
     file_bytes: int = 1_000_000_000
 
 
-def read_picture(path: Path, *, longest: int | None = None, limits: Limits | None = None) -> Picture:
+def read_picture(path: Path, *, longest: Longest | None = None, limits: Limits | None = None) -> Picture:
     """Read the picture at ``path`` upright, as RGB, alpha laid on white, the first frame of an animation.
 
     ``longest`` allows a JPEG to be decoded at a fraction of its size, as long as its longest side keeps at
-    least that many pixels. Raises a subclass of :class:`ImageError`.
+    least that many pixels; it may depend on width and height, not upright yet. Raises a subclass of
+    :class:`ImageError`.
     """
     data = read_file(path, limits or Limits())
     return decode_picture(data, str(path), longest=longest, limits=limits)
@@ -84,7 +89,7 @@ def read_file(path: Path, limits: Limits) -> bytes:
 
 
 def decode_picture(
-    data: bytes, name: str, *, longest: int | None = None, limits: Limits | None = None
+    data: bytes, name: str, *, longest: Longest | None = None, limits: Limits | None = None
 ) -> Picture:
     """Like :func:`read_picture`, from bytes; ``name`` appears in messages.
 
@@ -127,7 +132,7 @@ def _image_errors(name: str, part: str) -> Iterator[None]:
 
 
 def _decode(
-    data: bytes, name: str, longest: int | None, limits: Limits, instead: Mended | None = None
+    data: bytes, name: str, longest: Longest | None, limits: Limits, instead: Mended | None = None
 ) -> Picture:
     with Image.open(io.BytesIO(data)) as image:
         if image.format in _REFUSED:
@@ -153,7 +158,7 @@ def _decode(
     return Picture(rgb, width, height)
 
 
-def _check_mended(image: Image.Image, instead: Mended, name: str, longest: int | None) -> None:
+def _check_mended(image: Image.Image, instead: Mended, name: str, longest: Longest | None) -> None:
     """Give the picture its profile. Raises :class:`DamagedImageError` where the file lacks more than a little
     of its pixels."""
     if instead.profile is not None:
@@ -172,10 +177,10 @@ def _check_mended(image: Image.Image, instead: Mended, name: str, longest: int |
         )
 
 
-def _draft(image: Image.Image, longest: int) -> bool:
+def _draft(image: Image.Image, longest: Longest) -> bool:
     """Have a JPEG decoded at 1/2, 1/4 or 1/8, where its longest side keeps ``longest`` pixels."""
     size = image.size
-    factor = longest / max(size)
+    factor = (longest if isinstance(longest, int) else longest(*size)) / max(size)
     if image.format not in ("JPEG", "MPO") or factor >= 1:
         return False
     image.draft("RGB", (math.ceil(size[0] * factor), math.ceil(size[1] * factor)))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,13 +9,13 @@ from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Picture, letterbox
 from booru_tagger.models.bundle import DetectorSpec
 from booru_tagger.models.session import Array, Session
+from booru_tagger.models.tiles import Tile, is_long, max_heads, tiles_of
 from booru_tagger.types import Box, Face
 
-Share: TypeAlias = tuple[float, float]
-"""Bounds of a head's longer side, as shares of the picture's."""
-EVERY_HEAD: Share = (0.0, 1.0)
 MIN_SIDE = 1.0
 """Pixels of the original below which a box, once clipped to the picture, is no face."""
+INSIDE = 0.7
+"""In a long picture, a box goes where so much of it lies in a better one: looks may differ in their sizes."""
 
 
 class Detector:
@@ -45,49 +42,46 @@ class Detector:
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
         self.check()
-        found = [self._at(picture, side, shares) for side, shares in self._looks(picture).items()]
+        tiles = tiles_of(self.spec, picture.width, picture.height, picture.scale)
+        found = [self._at(picture, tile) for tile in tiles]
         boxes = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
-        kept = suppress(boxes, scores, self.spec.nms_iou, self.spec.max_faces)
+        size = picture.width, picture.height
+        inside = INSIDE if is_long(self.spec, *size) else 1.0
+        kept = suppress(boxes, scores, self.spec.nms_iou, max_heads(self.spec, *size), inside=inside)
         return tuple(
             Face(Box(*corners), score)
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
 
-    def _looks(self, picture: Picture) -> dict[int, list[Share]]:
-        """Sides to look at, and which heads each answers for.
-
-        A picture so small that it may not grow to several of the sides looks the same at all of these, and is
-        looked at once for them.
-        """
-        most = self.spec.max_upscale * max(picture.image.size)
-        shares = self.spec.head_shares or (EVERY_HEAD,) * len(self.spec.sides)
-        looks: dict[int, list[Share]] = {}
-        for side, share in sorted(zip(self.spec.sides, shares, strict=True)):
-            same = next((other for other in looks if other >= most), side)
-            looks.setdefault(same, []).append(share)
-        return looks
-
-    def _at(self, picture: Picture, side: int, shares: Sequence[Share]) -> tuple[Floats, Floats]:
-        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, with the longest side scaled.
-
-        The longer side of a box, as a share of the picture's, lies within the bounds of one of ``shares``.
-        """
+    def _at(self, picture: Picture, tile: Tile) -> tuple[Floats, Floats]:
+        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, of the heads that a look answers for."""
         spec = self.spec
         # Squares can go through a device together; alone, the less there is of padding the better.
-        multiple = spec.multiple if self.session.batch == 1 else max(side, spec.multiple)
-        canvas, scale = letterbox(picture.image, side, multiple=multiple, max_upscale=spec.max_upscale)
+        multiple = spec.multiple if self.session.batch == 1 else max(tile.side, spec.multiple)
+        region = Box(*(value * picture.scale for value in tile.region))
+        canvas, scale = letterbox(
+            picture.image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale
+        )
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
         boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
         boxes, scores = boxes[scores >= self.threshold], scores[scores >= self.threshold]
-        boxes = boxes / np.float32(scale * picture.scale)
+        corner = np.asarray([*tile.region[:2]] * 2, dtype=np.float32)
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
-        boxes = np.clip(boxes, 0, limits)
+        boxes = np.clip(boxes / np.float32(scale * picture.scale) + corner, 0, limits)
         size = boxes[:, 2:] - boxes[:, :2]
-        longer = size.max(axis=1, initial=0) / max(picture.width, picture.height)
-        wanted = np.any([(longer >= low) & (longer <= high) for low, high in shares], axis=0)
-        good = (size >= MIN_SIDE).all(axis=1) & wanted  # NaN is neither
+        good = (size >= MIN_SIDE).all(axis=1) & _answered(boxes, tile)  # NaN is neither
         return boxes[good], np.minimum(scores[good], 1)
+
+
+def _answered(boxes: Floats, tile: Tile) -> npt.NDArray[np.bool_]:
+    """Which boxes are of heads that a look answers for."""
+    longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+    centre = (boxes[:, 2:] + boxes[:, :2]) / 2
+    inside = ((centre >= tile.core[:2]) & (centre <= tile.core[2:])).all(axis=1)
+    fits = np.any([(longer >= low) & (longer <= high) for low, high in tile.sizes], axis=0)
+    answered: npt.NDArray[np.bool_] = inside & fits
+    return answered
 
 
 def _first(output: Array, dimensions: int) -> Floats:
@@ -98,10 +92,13 @@ def _first(output: Array, dimensions: int) -> Floats:
     return first
 
 
-def suppress(boxes: Floats, scores: Floats, iou: float, most: int | None = None) -> npt.NDArray[np.intp]:
+def suppress(
+    boxes: Floats, scores: Floats, iou: float, most: int | None = None, *, inside: float = 1.0
+) -> npt.NDArray[np.intp]:
     """Indices of the boxes that stay, best first.
 
-    ``boxes`` is ``(N, 4)`` as x0, y0, x1, y1; a box goes where a better one overlaps it by more than ``iou``.
+    ``boxes`` is ``(N, 4)`` as x0, y0, x1, y1; a box goes where a better one overlaps it by more than ``iou``,
+    or where more than the share ``inside`` of the smaller of the two lies in the other.
     """
     order = np.argsort(-scores, kind="stable")
     area = np.maximum(0, boxes[:, 2] - boxes[:, 0]) * np.maximum(0, boxes[:, 3] - boxes[:, 1])
@@ -113,5 +110,8 @@ def suppress(boxes: Floats, scores: Floats, iou: float, most: int | None = None)
         height = np.minimum(boxes[best, 3], boxes[rest, 3]) - np.maximum(boxes[best, 1], boxes[rest, 1])
         shared = np.maximum(0, width) * np.maximum(0, height)
         union = area[best] + area[rest] - shared
-        order = rest[shared <= iou * np.maximum(union, 1e-9)]
+        apart = shared <= iou * np.maximum(union, 1e-9)
+        if inside < 1:
+            apart &= shared <= inside * np.minimum(area[best], area[rest])
+        order = rest[apart]
     return np.asarray(kept, dtype=np.intp)

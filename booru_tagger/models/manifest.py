@@ -33,6 +33,9 @@ class DetectorSpec:
     ``head_shares``: for each side the heads that its run answers for, by their longer side as a share of the
     picture's: none is found well both as a dot and as a wall (Singh & Davis, "SNIP", 2018). Empty: all.
     ``threshold``: lowest score of a face. ``nms_iou``: overlap from which the weaker of two boxes goes.
+    ``tile_aspect``: a picture whose longer side is more than so many times its shorter one is looked at in
+    tiles, the closest of which are ``tile_length`` shorter sides long
+    (:func:`booru_tagger.models.tiles.tiles_of`). ``max_faces`` holds for each such length.
     """
 
     file: str
@@ -44,6 +47,8 @@ class DetectorSpec:
     nms_iou: float = 0.5
     max_faces: int = 200
     head_shares: tuple[tuple[float, float], ...] = ()
+    tile_aspect: float = 2.5
+    tile_length: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,7 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
     """The section ``detector``."""
     table.only(
         *("file", "sides", "head_shares", "multiple", "max_upscale", "mean", "std", "threshold"),
-        *("nms_iou", "max_faces"),
+        *("nms_iou", "max_faces", "tile_aspect", "tile_length"),
     )
     sides = table.wholes("sides", low=32, high=8192)
     if not sides:
@@ -151,6 +156,8 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
         nms_iou=table.share("nms_iou", 0.5),
         max_faces=table.whole("max_faces", 200, high=100_000),
         head_shares=_head_shares(table, len(sides)),
+        tile_aspect=table.number("tile_aspect", 2.5, low=1),
+        tile_length=table.number("tile_length", 1.0, low=1, high=100),
     )
 
 

@@ -15,6 +15,7 @@ from booru_tagger.models.detector import Detector
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import open_bundle, open_model
+from booru_tagger.models.tiles import pixels_needed
 from booru_tagger.providers import PROVIDERS
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.types import Box, Face
@@ -79,8 +80,11 @@ class Networks:
         """
         if self.foreign is None:
             return self.look_at_faces(data, name)
-        longest = max(DETAIL * self.foreign.side, self._longest() or 0)
-        picture = decode_picture(data, name, longest=longest, limits=self.options.limits)
+        side = DETAIL * self.foreign.side
+        for_faces = self._longest if self.bundle.detector else lambda *_: 0.0
+        picture = decode_picture(
+            data, name, longest=lambda *size: max(side, for_faces(*size)), limits=self.options.limits
+        )
         scores = self._scores(picture)
         return replace(self._look_at_faces(picture, data, name), scores=scores)
 
@@ -97,7 +101,7 @@ class Networks:
 
         Raises :class:`booru_tagger.errors.ImageError`.
         """
-        return decode_picture(data, name, longest=self._longest(), limits=self.options.limits)
+        return decode_picture(data, name, longest=self._longest, limits=self.options.limits)
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
@@ -151,13 +155,13 @@ class Networks:
             provider=self.options.provider,
         )
 
-    def _longest(self) -> int | None:
-        """Longest side in pixels of a first look that loses nothing; ``None``: all there are."""
+    def _longest(self, width: int, height: int) -> float:
+        """Longest side in pixels of a first look that loses nothing at a picture of this size."""
         detector, recogniser = self.bundle.detector, self.bundle.recogniser
         if self.options.crops and recogniser:
             closest = min(view.expand for view in recogniser.views) / recogniser.expand
             return math.ceil(DETAIL * recogniser.size / min(1.0, closest))
-        return DETAIL * max(detector.sides) if detector else None
+        return DETAIL * pixels_needed(detector, width, height) if detector else max(width, height)
 
     def _too_coarse(self, picture: Picture, faces: Sequence[Face]) -> int | None:
         """Longest side that gives the smallest face as many pixels as the recogniser takes.
