@@ -96,7 +96,7 @@ def test_only_the_region_is_scaled() -> None:
     pixels[50:90] = 200
     shown, scale = letterbox(pixels, 32, Box(0, 50, 40, 90))
     assert shown.shape == (32, 32, 3) and scale == 0.8 and (shown[2:-2] == 200).all()
-    assert (letterbox(pixels, 32, Box(0, 0, 40, 50))[0][:, :20] == 0).all()
+    assert (letterbox(pixels, 32, Box(0, 0, 40, 50))[0][:-2, :20] == 0).all()
 
 
 @pytest.mark.parametrize("turned", [False, True])
