@@ -125,7 +125,10 @@ def writing(result: TagResult, folder: Path, count: int) -> float:
     begun = time.perf_counter()
     for number in range(count):
         for writer in writers:
-            writer.write(Job(folder / f"{time.time_ns()}-{number}.png", result, tags))
+            picture = folder / f"{time.time_ns()}-{number}.png"
+            target = writer.target(picture)
+            if target is not None:
+                writer.write(Job(picture, target, result, tags))
     return 1000 * (time.perf_counter() - begun) / count
 
 

@@ -10,8 +10,8 @@ from booru_tagger.enrol.enrolling import checked_name
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load, parse
-from booru_tagger.writers.atomic import Change, revise
-from booru_tagger.writers.base import Written
+from booru_tagger.writers.atomic import revise
+from booru_tagger.writers.base import Revision, Written
 
 BACKUP = ".bak"
 """Added to a gallery's name for the copy of how it was before characters were last dropped from it."""
@@ -33,12 +33,12 @@ def edit(path: Path, change: Callable[[Gallery | None], Gallery]) -> Gallery:
     result: Gallery | None = None
     drops = False
 
-    def revised(before: bytes | None) -> Change:
+    def revised(before: bytes | None) -> Revision:
         nonlocal result, drops
         old = None if before is None else parse(before, str(path))
         result = change(old)
         drops = old is not None and any(enrolled not in result.characters for enrolled in old)
-        return Change(dump(result), frozenset(), frozenset())
+        return Revision(dump(result), frozenset(), frozenset())
 
     def keep_copy(written: Written) -> None:
         if drops and written.before is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +17,8 @@ from booru_tagger.journal import Entry, Journal, Mark, Ownership
 from booru_tagger.types import TagResult
 from booru_tagger.writers.base import Job, Writer, Written
 from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival
-from booru_tagger.writers.retrace import retrace
+from booru_tagger.writers.registry import make_writer, refuse_same_target
+from booru_tagger.writers.sidecar import Sidecar
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _log = logging.getLogger(__name__)
@@ -74,18 +75,18 @@ class Output:
         self._force = force
         self._respect_deletions = respect_deletions
         may_collide = naming.scheme != "full" or naming.output is not None
-        self._looks_for_rivals = may_collide and any(_has_sidecars(writer, naming) for writer in writers)
+        self._looks_for_rivals = may_collide and any(isinstance(writer, Sidecar) for writer in writers)
 
     def is_done(self, picture: Path) -> bool:
         """Whether an earlier run did all there is to do. Raises OutputError where the journal is unusable."""
         if self._journal is None:
             return False
         try:
-            fingerprint = self._fingerprint_for(picture)
+            targets = self._targets(picture) if self._naming.output is not None else {}
         except OutputError:  # no place for its sidecars; keep() will say so
             return False
         # Asked under force, too: the journal notes what the picture is like before it is read.
-        return self._journal.is_done(picture, fingerprint) and not self._force
+        return self._journal.is_done(picture, self._fingerprint_for(targets)) and not self._force
 
     def recall(self, picture: Path) -> TagResult | None:
         """What an earlier run found in the picture, where the journal knows it."""
@@ -94,28 +95,37 @@ class Output:
             return None
         return replace(entry.result, path=str(picture))
 
-    def _fingerprint_for(self, picture: Path) -> str:
+    def _targets(self, picture: Path) -> dict[str, Path]:
+        """Where the tags of a picture go, by writer."""
+        targets = {writer.name: writer.target(picture) for writer in self._writers}
+        return {name: target for name, target in targets.items() if target is not None}
+
+    def _fingerprint_for(self, targets: Mapping[str, Path]) -> str:
         """In a mirrored tree the same picture may have to go to another place than last time."""
         if self._naming.output is None:
             return self._fingerprint
-        places = [str(writer.target(picture)) for writer in self._writers]
+        places = [str(targets.get(writer.name)) for writer in self._writers]
         return hashlib.sha256("\0".join([self._fingerprint, *places]).encode("utf-8", "replace")).hexdigest()
 
     def keep(self, picture: Path, result: TagResult) -> Kept:
         """Write ``result`` with every writer. What goes wrong is in the answer."""
-        kept = Kept()
         try:
             if self._looks_for_rivals:
                 refuse_rival(picture, self._naming)
-            targets = {writer.name: writer.target(picture) for writer in self._writers}
+            targets = self._targets(picture)
+            refuse_same_target(targets)
         except OutputError as error:
-            kept.failures.append(error)
-            return kept
+            return Kept(failures=[error])
+        return self.keep_at(picture, result, targets)
+
+    def keep_at(self, picture: Path, result: TagResult, targets: Mapping[str, Path]) -> Kept:
+        """Write ``result`` to the ``targets`` of the writers. What goes wrong is in the answer."""
+        kept = Kept()
         try:
-            with self._turn(picture, [target for target in targets.values() if target is not None]):
+            with self._turn(picture, list(targets.values())):
                 written = self._write_all(picture, result, targets, kept)
                 if self._journal is not None:
-                    done = _INCOMPLETE if kept.failures else self._fingerprint_for(picture)
+                    done = _INCOMPLETE if kept.failures else self._fingerprint_for(targets)
                     self._journal.record(picture, done, result, written)
         except OutputError as error:  # of the journal: without it we would lose track of whose the tags are
             kept.failures.append(error)
@@ -126,11 +136,11 @@ class Output:
         return nullcontext() if self._journal is None else self._journal.turn(picture, targets)
 
     def _write_all(
-        self, picture: Path, result: TagResult, targets: dict[str, Path | None], kept: Kept
+        self, picture: Path, result: TagResult, targets: Mapping[str, Path], kept: Kept
     ) -> list[tuple[str, Written]]:
         written = []
         for writer in self._writers:
-            target = targets[writer.name]
+            target = targets.get(writer.name)
             if target is None or kept.fatal is not None:
                 continue
             try:
@@ -146,10 +156,10 @@ class Output:
 
     def _job(self, picture: Path, result: TagResult, writer: str, target: Path) -> Job:
         if self._journal is None:
-            return Job(picture, result, result.tags)
+            return Job(picture, target, result, result.tags)
         mine: Ownership = self._journal.ownership(target, picture)
         announce = partial(self._journal.announce, picture, writer)
-        return Job(picture, result, result.tags, mine.owned, mine.deleted, announce)
+        return Job(picture, target, result, result.tags, mine.owned, mine.deleted, announce)
 
 
 def _write(writer: Writer, job: Job, *, despite_deletions: bool) -> Written:
@@ -198,13 +208,6 @@ def _is_full(error: BooruTaggerError) -> bool:
     return isinstance(cause, OSError) and cause.errno in _FULL
 
 
-def _has_sidecars(writer: Writer, naming: Naming) -> bool:
-    """Whether each picture has a file of its own with this writer, so that two could claim the same one."""
-    folder = naming.roots[0] if naming.roots else Path()
-    one, other = folder / "one.png", folder / "other.png"
-    return writer.target(one) not in (None, one, writer.target(other))
-
-
 def rewrite(
     entry: Entry,
     picture: Path,
@@ -217,12 +220,15 @@ def rewrite(
 
     ``entry`` is what the journal knows of the picture; it counts as done for what it was done for before.
     """
+    marks = _last(entry)
     try:
-        writers = [retrace(mark.writer, picture, mark.target, options) for mark in _last(entry)]
+        writers = [make_writer(mark.writer, options) for mark in marks]
     except BooruTaggerError as error:
         return Kept(failures=[error])
     output = Output(writers or otherwise, Naming(), journal=journal, fingerprint=entry.fingerprint)
-    return output.keep(picture, result)
+    if not marks:
+        return output.keep(picture, result)
+    return output.keep_at(picture, result, {mark.writer: mark.target for mark in marks})
 
 
 def _last(entry: Entry) -> list[Mark]:

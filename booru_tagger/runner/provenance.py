@@ -17,7 +17,7 @@ from booru_tagger.writers.base import TagReader, Writer, plain
 from booru_tagger.writers.hydrus import NAMESPACES
 from booru_tagger.writers.merge import meaning
 from booru_tagger.writers.naming import WriterOptions
-from booru_tagger.writers.retrace import retrace
+from booru_tagger.writers.registry import make_writer
 
 PERSON = "person"
 """Source of a tag that this program did not write."""
@@ -130,9 +130,11 @@ class _Reading:
         standing: Sequence[str] = ()
         if error is None and state != "missing":
             try:
-                writer = retrace(mark.writer, self.picture, mark.target, options)
+                writer = make_writer(mark.writer, options)
                 standing = (
-                    writer.read(self.picture) if isinstance(writer, TagReader) else sorted(plain(mark.owned))
+                    writer.read(self.picture, mark.target)
+                    if isinstance(writer, TagReader)
+                    else sorted(plain(mark.owned))
                 )
             except BooruTaggerError as problem:
                 state, error = "unreadable", str(problem)
@@ -160,7 +162,7 @@ class _Reading:
             target = writer.target(self.picture)
             if target is None or target.name in known or not isinstance(writer, TagReader):
                 return None
-            standing = writer.read(self.picture)
+            standing = writer.read(self.picture, target)
         except BooruTaggerError as error:
             return FileState(self.picture, writer.name, "unreadable", None, str(error))
         for text in standing:

@@ -16,10 +16,10 @@ from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.journal import Journal, Mark, Original
 from booru_tagger.sources.listed import Walk
 from booru_tagger.types import PictureError
-from booru_tagger.writers.atomic import Change, read_target, revise
-from booru_tagger.writers.base import TagReader, Writer, Written, plain
+from booru_tagger.writers.atomic import read_target, revise
+from booru_tagger.writers.base import Revision, TagReader, Writer, Written, plain
 from booru_tagger.writers.naming import WriterOptions
-from booru_tagger.writers.retrace import retrace
+from booru_tagger.writers.registry import make_writer
 
 _RESTORABLE = (Original.ABSENT, Original.KEPT)
 
@@ -132,7 +132,9 @@ class _Task:
             if _is_as_left(mark, before):
                 return Undone(mark.target, mark.writer, _restored(mark), tuple(sorted(plain(mark.owned))))
             writer = self._writer(mark)
-            stands = set(writer.read(self.picture)) if isinstance(writer, TagReader) else mark.owned
+            stands = (
+                set(writer.read(self.picture, mark.target)) if isinstance(writer, TagReader) else mark.owned
+            )
             return Undone(mark.target, mark.writer, "edited", tuple(sorted(plain(mark.owned) & stands)))
         except BooruTaggerError as error:
             return _failed(mark, error)
@@ -151,10 +153,10 @@ class _Task:
         self._record(mark, mark.deleted)
 
     def _restore(self, mark: Mark) -> Undone:
-        def old(before: bytes | None) -> Change:
+        def old(before: bytes | None) -> Revision:
             if before is not None and not _is_as_left(mark, before):
                 raise _EditedSinceError
-            return Change(None if before is None else mark.content, frozenset(), mark.deleted)
+            return Revision(None if before is None else mark.content, frozenset(), mark.deleted)
 
         def announce(written: Written) -> None:
             self.journal.announce_removal(
@@ -172,7 +174,7 @@ class _Task:
         self.journal.announce_removal(
             self.picture, mark.target, mark.writer, self._deleted(mark.deleted), None
         )
-        written = writer.remove(self.picture, mark.owned)
+        written = writer.remove(self.picture, mark.target, mark.owned)
         self._record(mark, mark.deleted | written.deleted)
         tags = plain(mark.owned) - written.deleted
         fate: Fate = "edited" if written.after_sha256 else "deleted"
@@ -185,7 +187,7 @@ class _Task:
         return frozenset() if self.forget_deletions else deleted
 
     def _writer(self, mark: Mark) -> Writer:
-        return retrace(mark.writer, self.picture, mark.target, self.options)
+        return make_writer(mark.writer, self.options)
 
 
 def _is_as_left(mark: Mark, content: bytes) -> bool:

@@ -6,32 +6,22 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
 from booru_tagger.files.reading import IrregularFileError, read_with_status
 from booru_tagger.files.replace import output_error, refuse_read_only, replace_file, status_of
 from booru_tagger.files.stamps import FileState, sha256_of_bytes
-from booru_tagger.writers.base import Written
+from booru_tagger.writers.base import Revision, Written
 
 
 class ChangedMeanwhileError(OutputError):
     """Somebody else changed the file between our reading it and our writing it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a target shall become: ``data`` (``None``: no file), and what it then says of ownership."""
-
-    data: bytes | None
-    owned: frozenset[str]
-    deleted: frozenset[str]
-
-
 def revise(
     target: Path,
-    change: Callable[[bytes | None], Change],
+    change: Callable[[bytes | None], Revision],
     *,
     announce: Callable[[Written], None] | None = None,
     make_folder: bool = False,

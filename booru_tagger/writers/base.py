@@ -31,8 +31,9 @@ def _unheard(written: Written) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to write. ``tags`` are what is to be written: filtered, renamed and ordered by the policy,
-    in Danbooru's spelling (``blonde_hair``); ``result`` is everything the tagger said.
+    """One picture to write, and the ``target`` to write it to. ``tags`` are what is to be written: filtered,
+    renamed and ordered by the policy, in Danbooru's spelling (``blonde_hair``); ``result`` is everything the
+    tagger said.
 
     ``owned`` are the tags in this target that this tool put there earlier, as the last :class:`Written` said;
     empty where nothing is known, and then all that stands there counts as a person's. ``deleted`` are tags
@@ -44,11 +45,21 @@ class Job:
     """
 
     picture: Path
+    target: Path
     result: TagResult
     tags: tuple[Tag, ...]
     owned: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
     announce: Callable[[Written], None] = field(default=_unheard, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a target shall become: ``data`` (``None``: no file), and what it then says of ownership."""
+
+    data: bytes | None
+    owned: frozenset[str]
+    deleted: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +85,29 @@ class Written:
     restorable: bool = True
 
 
+class FormatError(Exception):
+    """A target's content, or a tag, is not what its format can hold. Says why and what to do; whoever knows
+    the target names it."""
+
+
 class Writer(Protocol):
-    """One output format. Methods may be called from any thread."""
+    """One output format. Methods may be called from any thread.
+
+    A format with a file for each picture is easier to add as a :class:`~booru_tagger.writers.Sidecar`.
+    """
 
     name: str
 
     def target(self, picture: Path) -> Path | None:
-        """The file that this writer would change for ``picture``; ``None`` where there is none."""
+        """The file to which tags of ``picture`` go in this run; ``None`` where there is none.
+
+        Asked once a picture. An earlier run may have chosen another one: all else is told its target.
+        """
 
     def write(self, job: Job) -> Written:
-        """Merge the job's tags into the target, atomically. Raises :class:`OutputError`."""
+        """Merge the job's tags into its target, atomically. Raises :class:`OutputError`."""
 
-    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
+    def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         """Take exactly the tags in ``owned`` out of the target; all else stays as it is.
 
         The file itself goes only where nothing is left in it and :data:`CREATED` is among ``owned``.
@@ -97,8 +119,11 @@ class Writer(Protocol):
 class TagReader(Protocol):
     """A writer that can also say which tags stand in its target; every one that ships here can."""
 
-    def read(self, picture: Path) -> tuple[str, ...]:
-        """The tags in the target, in its spelling and order; none where there is no target."""
+    def read(self, picture: Path, target: Path) -> tuple[str, ...]:
+        """The tags of the picture in the target, in its spelling and order; none where there is no target.
+
+        Raises :class:`OutputError`.
+        """
 
 
 def plain(tags: Iterable[str]) -> frozenset[str]:

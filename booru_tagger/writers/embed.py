@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
-from booru_tagger.writers.atomic import Change, read_target, revise
-from booru_tagger.writers.base import Job, Written
+from booru_tagger.writers.atomic import read_target, revise
+from booru_tagger.writers.base import Job, Revision, Written
 from booru_tagger.writers.exiv2_file import EmbedError, Metadata, load, read_metadata, write_metadata
 from booru_tagger.writers.keywords import IPTC, SUBJECT, WINDOWS
 from booru_tagger.writers.naming import WriterOptions
@@ -34,11 +34,11 @@ class EmbedWriter:
     def target(self, picture: Path) -> Path:
         return picture
 
-    def read(self, picture: Path) -> tuple[str, ...]:
-        data = read_target(picture)
+    def read(self, picture: Path, target: Path) -> tuple[str, ...]:
+        data = read_target(target)
         if data is None:
             return ()
-        with _reasons(picture):
+        with _reasons(target):
             metadata = read_metadata(data)
             flat = (
                 *read_fields(metadata.packet or EMPTY)[SUBJECT],
@@ -51,35 +51,33 @@ class EmbedWriter:
         def merging(packet: bytes, elsewhere: dict[str, list[str]]) -> PacketChange:
             return merge_packet(packet, job, self.options, elsewhere)
 
-        return self._revise(job.picture, merging, job.announce)
+        return self._revise(job.target, merging, job.announce)
 
-    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
+    def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         def merging(packet: bytes, elsewhere: dict[str, list[str]]) -> PacketChange:
             return strip_packet(packet, owned, elsewhere)
 
-        return self._revise(picture, merging, None)
+        return self._revise(target, merging, None)
 
     def _revise(
         self,
-        picture: Path,
+        target: Path,
         merging: Callable[[bytes, dict[str, list[str]]], PacketChange],
         announce: Callable[[Written], None] | None,
     ) -> Written:
-        def change(before: bytes | None) -> Change:
+        def change(before: bytes | None) -> Revision:
             if before is None:
-                raise OutputError(f"{picture}: the picture is gone")
-            with _reasons(picture):
+                raise OutputError(f"{target}: the picture is gone")
+            with _reasons(target):
                 return _change(before, merging)
 
-        return revise(
-            picture, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime
-        )
+        return revise(target, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime)
 
 
 def _change(
     data: bytes,
     merging: Callable[[bytes, dict[str, list[str]]], PacketChange],
-) -> Change:
+) -> Revision:
     old = read_metadata(data)
     elsewhere = {WINDOWS: list(old.windows)}
     if old.iptc is not None:
@@ -91,7 +89,7 @@ def _change(
         windows=fields[WINDOWS].tags,
         iptc=fields[IPTC].tags if IPTC in fields else None,
     )
-    return Change(data if new == old else write_metadata(data, old, new), merged.owned, merged.deleted)
+    return Revision(data if new == old else write_metadata(data, old, new), merged.owned, merged.deleted)
 
 
 @contextmanager

@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from booru_tagger.errors import OutputError
 from booru_tagger.types import SCHEMA, Tag, TagResult
-from booru_tagger.writers.atomic import Change, read_target, revise
-from booru_tagger.writers.base import CREATED, Job, Written, plain
-from booru_tagger.writers.json_text import decoded, dumps, loads, object_layout
+from booru_tagger.writers.base import CREATED, FormatError, Job, Revision, plain
+from booru_tagger.writers.json_text import dumps, loads, object_layout
 from booru_tagger.writers.merge import Merged, merge, take_out
-from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.sidecar import Sidecar
 
 GUEST_KEY = "booru_tagger"
 """The member that holds our result in a JSON file that somebody else made."""
@@ -29,79 +27,63 @@ _OURS = frozenset(TagResult("").to_json())
 _Record = dict[str, Any]
 
 
-class JsonWriter:
+class JsonWriter(Sidecar):
     """``a.png.json``: :meth:`TagResult.to_json`, with ``tags`` as the policy left them and ``path`` seen from
     the sidecar's folder, so that a folder can move."""
 
     name = "json"
+    extension = ".json"
 
-    def __init__(self, options: WriterOptions) -> None:
-        self.naming = options.naming
-
-    def target(self, picture: Path) -> Path:
-        return self.naming.sidecar(picture, ".json")
-
-    def read(self, picture: Path) -> tuple[str, ...]:
-        target = self.target(picture)
-        data = read_target(target)
-        if data is None:
-            return ()
-        whole = _loaded(data, target)
+    def tags(self, content: bytes) -> list[str]:
+        whole = _loaded(content)
         record = whole if _is_ours(whole) else whole.get(GUEST_KEY, {})
         by_person = record.get(BY_PERSON) or []
-        return (*map(_text, _tags(record, target)), *(tag for tag in by_person if isinstance(tag, str)))
+        return [*map(_text, _tags(record)), *(tag for tag in by_person if isinstance(tag, str))]
 
-    def write(self, job: Job) -> Written:
-        target = self.target(job.picture)
-        fresh = job.result.to_json() | {"path": _seen_from(target.parent, job.picture)}
+    def is_empty(self, content: bytes) -> bool:
+        return not _loaded(content)
 
-        def updated(record: _Record, standing: bool) -> tuple[_Record, Merged]:
-            entries = _tags(record, target)
-            owned = plain(job.owned) if standing else frozenset()
-            merged = merge(list(map(_text, entries)), [tag.tag for tag in job.tags], owned, job.deleted)
-            return record | fresh | {"tags": _listed(merged, entries, job.tags)}, merged
+    def merged(self, before: bytes | None, job: Job) -> Revision:
+        if before is None:
+            record, merged = _updated({}, job, frozenset())
+            return Revision(_pretty(record), merged.owned | {CREATED}, merged.deleted)
+        whole = _loaded(before)
+        guest = not _is_ours(whole)
+        old = whole.get(GUEST_KEY) if guest else whole
+        if isinstance(old, dict):
+            record, merged = _updated(old, job, job.owned)
+        else:
+            record, merged = _updated({}, job, frozenset())
+        owned = merged.owned | (job.owned & {CREATED})  # a file without tags has faces, and may still be ours
+        if record == old:
+            return Revision(before, owned, merged.deleted)
+        return Revision(_with_guest(before, record) if guest else _pretty(record), owned, merged.deleted)
 
-        def change(before: bytes | None) -> Change:
-            if before is None:
-                record, merged = updated({}, False)
-                return Change(_pretty(record), merged.owned | {CREATED}, merged.deleted)
-            whole = _loaded(before, target)
-            guest = not _is_ours(whole)
-            old = whole.get(GUEST_KEY) if guest else whole
-            record, merged = updated(old if isinstance(old, dict) else {}, isinstance(old, dict))
-            owned = merged.owned | (job.owned & {CREATED})
-            if record == old:
-                return Change(before, owned, merged.deleted)
-            data = _with_guest(before.decode(), record) if guest else _pretty(record)
-            return Change(data, owned, merged.deleted)
-
-        return revise(target, change, announce=job.announce, make_folder=self.naming.output is not None)
-
-    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
-        target = self.target(picture)
-
-        def change(before: bytes | None) -> Change:
-            if before is None:
-                return Change(None, frozenset(), frozenset())
-            whole = _loaded(before, target)
-            guest = not _is_ours(whole)
-            old = whole.get(GUEST_KEY) if guest else whole
-            if not isinstance(old, dict):
-                return Change(before, frozenset(), plain(owned))
-            entries = _tags(old, target)
-            merged = take_out(list(map(_text, entries)), plain(owned))
-            left = [entries[entry.place] for entry in merged.entries if entry.place is not None]
-            record = _without_us(old, left) if guest or CREATED in owned else old | {"tags": left}
-            data = _with_guest(before.decode(), record) if guest else _pretty(record) if record else None
-            return Change(before if record == old else data, frozenset(), merged.deleted)
-
-        return revise(target, change)
+    def stripped(self, before: bytes, owned: frozenset[str]) -> Revision:
+        whole = _loaded(before)
+        guest = not _is_ours(whole)
+        old = whole.get(GUEST_KEY) if guest else whole
+        if not isinstance(old, dict):
+            return Revision(before, frozenset(), plain(owned))
+        entries = _tags(old)
+        merged = take_out(list(map(_text, entries)), owned)
+        left = merged.items(entries, {})
+        record = _without_us(old, left) if guest or CREATED in owned else old | {"tags": left}
+        data = _with_guest(before, record) if guest else _pretty(record)
+        return Revision(before if record == old else data, frozenset(), merged.deleted)
 
 
-def _loaded(data: bytes, target: Path) -> _Record:
-    whole = loads(decoded(data, target), str(target))
+def _updated(record: _Record, job: Job, owned: frozenset[str]) -> tuple[_Record, Merged]:
+    fresh = job.result.to_json() | {"path": _seen_from(job.target.parent, job.picture)}
+    entries = _tags(record)
+    merged = merge(list(map(_text, entries)), [tag.tag for tag in job.tags], owned, job.deleted)
+    return record | fresh | {"tags": _listed(merged, entries, job.tags)}, merged
+
+
+def _loaded(data: bytes) -> _Record:
+    whole = loads(data.decode())
     if not isinstance(whole, dict):
-        raise OutputError(f"{target}: holds a JSON {type(whole).__name__}, not an object; move it away")
+        raise FormatError(f"holds a JSON {type(whole).__name__}, not an object; move it away")
     return whole
 
 
@@ -115,10 +97,10 @@ def _without_us(record: _Record, left: list[Any]) -> _Record:
     return {"schema": SCHEMA, "tags": left} | theirs if theirs or left else {}
 
 
-def _tags(record: Mapping[str, Any], target: Path) -> list[Any]:
+def _tags(record: Mapping[str, Any]) -> list[Any]:
     tags = record.get("tags", [])
     if not isinstance(tags, list):
-        raise OutputError(f"{target}: its 'tags' are not a list; make them one or move the file away")
+        raise FormatError("its 'tags' are not a list; make them one or move the file away")
     return tags
 
 
@@ -150,8 +132,8 @@ def _pretty(record: _Record) -> bytes:
     return (dumps(record, indent=2) + "\n").encode()
 
 
-def _with_guest(text: str, record: _Record) -> bytes:
-    whole = object_layout(text)
+def _with_guest(before: bytes, record: _Record) -> bytes:
+    whole = object_layout(before.decode())
     if record:
         whole.set(GUEST_KEY, dumps(record, indent=2))
     else:

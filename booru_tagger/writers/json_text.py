@@ -6,10 +6,9 @@ import json
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from booru_tagger.errors import OutputError
+from booru_tagger.writers.base import FormatError
 from booru_tagger.writers.layout import Layout
 
 _DECODER = json.JSONDecoder()
@@ -27,19 +26,12 @@ def dumps(value: Any, indent: int | None = None) -> str:
     return text
 
 
-def loads(text: str, place: str) -> Any:
-    """Raises :class:`OutputError` that names ``place`` where it is no JSON. Passes over a byte order mark."""
+def loads(text: str) -> Any:
+    """Raises :class:`FormatError` where it is not JSON. Passes over a byte order mark."""
     try:
         return json.loads(text.removeprefix(_BOM))
     except (ValueError, RecursionError) as error:
-        raise OutputError(f"{place}: is not valid JSON ({error}); repair it or move it away") from error
-
-
-def decoded(data: bytes, target: Path) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise OutputError(f"{target}: is not UTF-8 text; save it as UTF-8 or move it away") from error
+        raise FormatError(f"is not valid JSON ({error}); repair it or move it away") from error
 
 
 @dataclass(slots=True)

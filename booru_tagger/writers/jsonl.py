@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from booru_tagger.errors import OutputError
 from booru_tagger.files.locking import locked
 from booru_tagger.files.replace import PREFIX, output_error
-from booru_tagger.writers.atomic import Change, read_target, revise
-from booru_tagger.writers.base import MARK, Job, Written, plain
+from booru_tagger.writers.atomic import read_target, revise
+from booru_tagger.writers.base import MARK, FormatError, Job, Revision, Written, plain
 from booru_tagger.writers.json_text import JsonObject, array_layout, dumps, object_layout
 from booru_tagger.writers.layout import Layout
 from booru_tagger.writers.merge import Merged, merge, take_out
 from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.sidecar import is_elsewhere, naming_target
 
 NAME = "metadata.jsonl"
 
@@ -45,16 +45,15 @@ class JsonlWriter:
 
     def __init__(self, options: WriterOptions) -> None:
         self.options = options
-        self.naming = options.naming
 
     def target(self, picture: Path) -> Path:
-        return self.naming.folder(picture) / NAME
+        return self.options.naming.folder(picture) / NAME
 
-    def read(self, picture: Path) -> tuple[str, ...]:
-        target = self.target(picture)
+    def read(self, picture: Path, target: Path) -> tuple[str, ...]:
         lines = _lines(read_target(target))
         at = _find(lines, _file_name(picture, target))
-        return () if at is None else tuple(_tags(object_layout(lines.items[at]), target))
+        with naming_target(target):
+            return () if at is None else tuple(_tags(object_layout(lines.items[at])))
 
     def write(self, job: Job) -> Written:
         ours = [tag.tag for tag in job.tags]
@@ -65,38 +64,38 @@ class JsonlWriter:
         def caption(tags: Sequence[str]) -> str:
             return ", ".join(map(self.options.caption, tags))
 
-        return self._revise(job.picture, job.owned, merging, caption, job.announce)
+        return self._revise(job.picture, job.target, job.owned, merging, caption, job.announce)
 
-    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
+    def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         def merging(existing: Sequence[str], stood: bool) -> Merged:
             return take_out(existing, plain(owned) if stood else ())
 
-        written = self._revise(picture, owned, merging, lambda tags: "", None)
+        written = self._revise(picture, target, owned, merging, lambda tags: "", None)
         return replace(written, owned=frozenset())
 
     def _revise(
         self,
         picture: Path,
+        target: Path,
         owned: frozenset[str],
         merging: _Merging,
         caption: _Caption,
         announce: Callable[[Written], None] | None,
     ) -> Written:
-        target = self.target(picture)
         name = _file_name(picture, target)
 
-        def change(before: bytes | None) -> Change:
-            return _change(before, name, target, owned, merging, caption)
+        def change(before: bytes | None) -> Revision:
+            return _change(before, name, owned, merging, caption)
 
-        with self._alone(target):
+        with naming_target(target), self._alone(target, make_folder=is_elsewhere(picture, target)):
             return revise(target, change, announce=announce, restorable=False)
 
     @contextlib.contextmanager
-    def _alone(self, target: Path) -> Iterator[None]:
+    def _alone(self, target: Path, *, make_folder: bool) -> Iterator[None]:
         lock = target.with_name(f"{PREFIX}{target.name}.lock")
         with contextlib.ExitStack() as stack:
             try:
-                if self.naming.output is not None:
+                if make_folder:
                     target.parent.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(locked(lock, self.options.lock_timeout))
             except OSError as error:
@@ -107,16 +106,15 @@ class JsonlWriter:
 def _change(
     before: bytes | None,
     name: str,
-    target: Path,
     owned: frozenset[str],
     merging: _Merging,
     caption: _Caption,
-) -> Change:
+) -> Revision:
     lines = _lines(before)
     at = _find(lines, name)
     notes = {note for note in owned if note.startswith(MARK)} if at is not None else {_LINE}
     line = object_layout(lines.items[at] if at is not None else dumps({"file_name": name}))
-    merged = merging(_tags(line, target), at is not None)
+    merged = merging(_tags(line), at is not None)
     deleted = set(merged.deleted)
     _put_text(line, caption(merged.tags), notes, deleted)
     _put_tags(line, merged, notes)
@@ -136,7 +134,7 @@ def _change(
     data = str(lines).encode("utf-8", "surrogateescape") if lines.items else None
     if not lines.items and at is None:
         data = before
-    return Change(data, merged.owned | notes, frozenset(deleted))
+    return Revision(data, merged.owned | notes, frozenset(deleted))
 
 
 def _put_text(line: JsonObject, caption: str, notes: set[str], deleted: set[str]) -> None:
@@ -176,12 +174,10 @@ def _put_tags(line: JsonObject, merged: Merged, notes: set[str]) -> None:
         line.set("tags", str(array))
 
 
-def _tags(line: JsonObject, target: Path) -> list[str]:
+def _tags(line: JsonObject) -> list[str]:
     tags = line.get("tags") if "tags" in line.keys else []
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise OutputError(
-            f"{target}: the 'tags' of {line.get('file_name')!r} are not a list of strings; repair it"
-        )
+        raise FormatError(f"the 'tags' of {line.get('file_name')!r} are not a list of strings; repair it")
     return tags
 
 

@@ -6,11 +6,14 @@ and is gone was deleted by a person, and is never written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from booru_tagger.vocab import normalise, unescape
+from booru_tagger.writers.base import CREATED
+
+Item = TypeVar("Item")
 
 
 class Entry(NamedTuple):
@@ -32,6 +35,14 @@ class Merged:
     def tags(self) -> tuple[str, ...]:
         return tuple(entry.text for entry in self.entries)
 
+    def items(self, standing: Sequence[Item], ours: Mapping[str, Item]) -> list[Item]:
+        """The list in the format's own items: ``standing`` are those of the list before, ``ours`` are made
+        for the tags that are ours now."""
+        return [
+            standing[place] if place is not None and text not in self.owned else ours[text]
+            for place, text in self.entries
+        ]
+
 
 def meaning(text: str) -> str:
     r"""What spellings of a tag share: ``Blonde Hair`` and ``blonde_hair``, ``x (y)`` and ``x \(y\)``."""
@@ -47,11 +58,12 @@ def merge(
 ) -> Merged:
     """Merge ``ours`` (what the tool says now) into ``existing`` (what stands there), in the file's spelling.
 
-    ``owned`` is known by exact text: a tag of ours that a person respelled is theirs. A tag of ours that a
+    ``owned`` is known by exact text (:data:`CREATED` among it is passed over): a tag of ours that a person
+    respelled is theirs. A tag of ours that a
     person has written or deleted in any spelling (``same`` maps spellings to their meaning) is not written.
     Tags of ours that stand already keep their place; new ones follow their predecessor in ``ours``.
     """
-    owned = set(owned)
+    owned = set(owned) - {CREATED}
     person = {same(tag) for tag in existing if tag not in owned}
     gone = frozenset(deleted) | (owned - set(existing))
     refused = person | {same(tag) for tag in gone}
@@ -90,6 +102,6 @@ def _insert(
 
 def take_out(existing: Sequence[str], owned: Collection[str]) -> Merged:
     """``existing`` without the tags in ``owned``; those of them that are gone already count as deleted."""
-    owned = set(owned)
+    owned = set(owned) - {CREATED}
     entries = tuple(Entry(index, tag) for index, tag in enumerate(existing) if tag not in owned)
     return Merged(entries, frozenset(), frozenset(owned - set(existing)))

@@ -6,7 +6,7 @@ writer's, its object is called with :class:`WriterOptions` and returns a :class:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import cast
 
 from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.writers.base import Writer
-from booru_tagger.writers.naming import Naming, WriterOptions
+from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.sidecar import Sidecar
 
 GROUP = "booru_tagger.writers"
 """The entry point group by which packages add writers."""
@@ -75,25 +76,23 @@ def _package(entry: EntryPoint) -> str:
 
 def check_writers(writers: Sequence[Writer]) -> None:
     """Refuse writers that would write the same file. Raises :class:`OutputError` that names them."""
-    claimed: dict[Path, Writer] = {}
+    named: set[str] = set()
+    claimed: dict[str, Writer] = {}
     for writer in writers:
-        target = writer.target(_some_picture(writers))
-        if target is None:
-            continue
-        other = claimed.setdefault(target, writer)
-        if other is writer:
-            continue
-        if other.name == writer.name:
+        if writer.name in named:
             raise OutputError(f"the writer {writer.name!r} is named twice; name it once")
-        raise OutputError(
-            f"the writers {other.name!r} and {writer.name!r} would both write {target.name}; use one of them"
-        )
+        named.add(writer.name)
+        if isinstance(writer, Sidecar) and (other := claimed.setdefault(writer.extension, writer)) != writer:
+            raise _same_target(other.name, writer.name, f"a picture's {writer.extension}")
 
 
-def _some_picture(writers: Iterable[Writer]) -> Path:
-    """A path that every writer can name a target for: in a mirrored tree, one inside it."""
-    for writer in writers:
-        naming = getattr(writer, "naming", None)
-        if isinstance(naming, Naming) and naming.roots:
-            return naming.roots[0] / "picture.png"
-    return Path("picture.png")
+def refuse_same_target(targets: Mapping[str, Path]) -> None:
+    """The same for one picture's ``targets`` by writer: writers that are not sidecars may choose freely."""
+    claimed: dict[Path, str] = {}
+    for name, target in targets.items():
+        if (other := claimed.setdefault(target, name)) != name:
+            raise _same_target(other, name, str(target))
+
+
+def _same_target(one: str, other: str, target: str) -> OutputError:
+    return OutputError(f"the writers {one!r} and {other!r} would both write {target}; use one of them")

@@ -6,14 +6,12 @@ else in an existing packet stays, to the byte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import contextlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from xml.sax.saxutils import escape
 
-from booru_tagger.errors import OutputError
-from booru_tagger.writers.atomic import Change, read_target, revise
-from booru_tagger.writers.base import CREATED, Job, Written
+from booru_tagger.writers.base import FormatError, Job, Revision
 from booru_tagger.writers.keywords import (
     DIGIKAM,
     LIGHTROOM,
@@ -35,6 +33,7 @@ from booru_tagger.writers.regions import (
     take_out_regions,
     write_regions,
 )
+from booru_tagger.writers.sidecar import Sidecar
 from booru_tagger.writers.xml_text import XmlError
 from booru_tagger.writers.xmp_packet import EMPTY, NAMESPACES, Property, edit, is_empty, items, to_utf8
 
@@ -108,72 +107,41 @@ def strip_packet(
     return PacketChange(packet, fields, frozenset(), fields.deleted | regions.deleted)
 
 
-class XmpWriter:
+class XmpWriter(Sidecar):
     """``a.png.xmp``: the packet of a picture, in a file of its own."""
 
     name = "xmp"
+    extension = ".xmp"
 
-    def __init__(self, options: WriterOptions) -> None:
-        self.options = options
-        self.naming = options.naming
+    def tags(self, content: bytes) -> list[str]:
+        with _reasons():
+            return read_fields(to_utf8(content)[0])[SUBJECT]
 
-    def target(self, picture: Path) -> Path:
-        return self.naming.sidecar(picture, ".xmp")
+    def is_empty(self, content: bytes) -> bool:
+        return is_empty(to_utf8(content)[0])
 
-    def read(self, picture: Path) -> tuple[str, ...]:
-        target = self.target(picture)
-        data = read_target(target)
-        try:
-            return () if data is None else tuple(read_fields(to_utf8(data)[0])[SUBJECT])
-        except XmlError as error:
-            raise _unreadable(target, error) from error
-
-    def write(self, job: Job) -> Written:
-        target = self.target(job.picture)
-
-        def change(before: bytes | None) -> Change:
-            if before is None:
-                merged = merge_packet(EMPTY, job, self.options)
-                return _settled(None, EMPTY, merged, "utf-8", frozenset({CREATED}))
+    def merged(self, before: bytes | None, job: Job) -> Revision:
+        if before is None:
+            merged = merge_packet(EMPTY, job, self.options)
+            return Revision(merged.packet, merged.owned, merged.deleted)
+        with _reasons():
             packet, encoding = to_utf8(before)
-            merged = merge_packet(packet, job, self.options)
-            return _settled(before, packet, merged, encoding, job.owned & {CREATED})
+            return _settled(before, packet, merge_packet(packet, job, self.options), encoding)
 
-        make_folder = self.naming.output is not None
-        return revise(target, _guarded(change, target), announce=job.announce, make_folder=make_folder)
-
-    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
-        target = self.target(picture)
-
-        def change(before: bytes | None) -> Change:
-            if before is None:
-                return Change(None, frozenset(), frozenset())
+    def stripped(self, before: bytes, owned: frozenset[str]) -> Revision:
+        with _reasons():
             packet, encoding = to_utf8(before)
-            settled = _settled(before, packet, strip_packet(packet, owned), encoding, owned & {CREATED})
-            return replace(settled, owned=frozenset())
-
-        return revise(target, _guarded(change, target))
+            return _settled(before, packet, strip_packet(packet, owned), encoding)
 
 
-def _settled(
-    before: bytes | None, packet: bytes, merged: PacketChange, encoding: str, created: frozenset[str]
-) -> Change:
-    """The bytes to put in place: none where a packet of ours is left without properties."""
-    if created and is_empty(merged.packet):
-        return Change(None, frozenset(), merged.deleted)
-    data = before if merged.packet == packet else merged.packet.decode().encode(encoding)
-    return Change(data, merged.owned | created, merged.deleted)
+def _settled(before: bytes, packet: bytes, changed: PacketChange, encoding: str) -> Revision:
+    data = before if changed.packet == packet else changed.packet.decode().encode(encoding)
+    return Revision(data, changed.owned, changed.deleted)
 
 
-def _guarded(change: Callable[[bytes | None], Change], target: Path) -> Callable[[bytes | None], Change]:
-    def guarded(before: bytes | None) -> Change:
-        try:
-            return change(before)
-        except XmlError as error:
-            raise _unreadable(target, error) from error
-
-    return guarded
-
-
-def _unreadable(target: Path, error: XmlError) -> OutputError:
-    return OutputError(f"{target}: is not an XMP packet that can be merged into ({error}); move it away")
+@contextlib.contextmanager
+def _reasons() -> Iterator[None]:
+    try:
+        yield
+    except XmlError as error:
+        raise FormatError(f"is not an XMP packet that can be merged into ({error}); move it away") from error

@@ -90,7 +90,8 @@ def write_tags(
             target = writer.target(picture)
             assert target is not None
             mine = journal.ownership(target, picture)
-            job = Job(picture, result, found, mine.owned, mine.deleted, partial(announce, writer.name))
+            told = partial(announce, writer.name)
+            job = Job(picture, target, result, found, mine.owned, mine.deleted, told)
             written.append((writer.name, writer.write(job)))
             if kill == "after":
                 raise KilledError

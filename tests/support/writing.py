@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from booru_tagger.types import Box, CharacterMatch, FaceResult, Tag, TagResult
-from booru_tagger.writers.base import Job, Writer, Written
+from booru_tagger.writers.base import Job, TagReader, Writer, Written
 
 needs_exiv2 = pytest.mark.skipif(
     importlib.util.find_spec("pyexiv2") is None, reason="needs pyexiv2 (the extra 'metadata')"
@@ -39,7 +39,7 @@ def draw(picture: Path, **options: Any) -> Path:
     return picture
 
 
-def job(picture: Path, *names: str, after: Written | None = None, **more: Any) -> Job:
+def job(writer: Writer, picture: Path, *names: str, after: Written | None = None, **more: Any) -> Job:
     """Write ``names``, one face among them where there is a character; ``after`` the writing before."""
     character = next((name for name in names if name in _CATEGORIES), None)
     match = CharacterMatch(character, 0.97) if character else None
@@ -47,7 +47,29 @@ def job(picture: Path, *names: str, after: Written | None = None, **more: Any) -
     result = TagResult(str(picture), 60, 40, faces=faces, tags=tags(*names), model="m")
     if after is not None:
         more = {"owned": after.owned, "deleted": after.deleted, **more}
-    return Job(picture, result, tags(*names), **more)
+    return Job(picture, target_of(writer, picture), result, tags(*names), **more)
+
+
+def target_of(writer: Writer, picture: Path) -> Path:
+    target = writer.target(picture)
+    assert target is not None
+    return target
+
+
+def write(writer: Writer, picture: Path, *names: str, **more: Any) -> Written:
+    """Write ``names``; see :func:`job`."""
+    return writer.write(job(writer, picture, *names, **more))
+
+
+def read(writer: Writer, picture: Path) -> tuple[str, ...]:
+    """The tags in the target that the writer would choose now."""
+    assert isinstance(writer, TagReader)
+    return writer.read(picture, target_of(writer, picture))
+
+
+def remove(writer: Writer, picture: Path, owned: frozenset[str]) -> Written:
+    """Take ``owned`` out of the target that the writer would choose now."""
+    return writer.remove(picture, target_of(writer, picture), owned)
 
 
 def spelled(writer: Writer, *names: str) -> list[str]:

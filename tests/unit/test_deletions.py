@@ -10,10 +10,10 @@ import pytest
 from booru_tagger.journal import Journal
 from booru_tagger.runner import Output
 from booru_tagger.runner.undo import untag
-from booru_tagger.writers.base import TagReader, Written
+from booru_tagger.writers.base import Written
 from booru_tagger.writers.naming import Naming
 from booru_tagger.writers.registry import make_writer
-from tests.support.writing import PEOPLE, WRITERS, draw, job, leftovers, spelled
+from tests.support.writing import PEOPLE, WRITERS, draw, job, leftovers, read, spelled
 
 OURS = ("hatsune_miku", "aqua_hair", "aqua_eyes")
 
@@ -37,13 +37,12 @@ class Place:
         """The tags that stand there after a run."""
         output = Output([self.writer], Naming(), journal=self.journal, respect_deletions=respect)
         output.is_done(self.picture)
-        kept = output.keep(self.picture, job(self.picture, *OURS).result)
+        kept = output.keep(self.picture, job(self.writer, self.picture, *OURS).result)
         assert not kept.failures
         return self.standing()
 
     def standing(self) -> list[str]:
-        assert isinstance(self.writer, TagReader)
-        return list(self.writer.read(self.picture))
+        return list(read(self.writer, self.picture))
 
     def take_out(self, name: str) -> None:
         gone = spelled(self.writer, name)

@@ -106,10 +106,10 @@ def draw(folder: Path, *formats: str) -> dict[Path, Image.Image]:
     return files
 
 
-def job(picture: Path) -> Job:
+def job(picture: Path, target: Path) -> Job:
     match = CharacterMatch("hatsune_miku", 0.97)
     result = TagResult(str(picture), 100, 50, faces=(FaceResult(FACE, 0.99, match),), tags=tags(*NAMES))
-    return Job(picture, result, result.tags)
+    return Job(picture, target, result, result.tags)
 
 
 def white(image: Image.Image) -> list[float]:
@@ -138,7 +138,9 @@ def test_sidecars_of_pictures_stored_in_all_eight_ways(
     tmp_path: Path, reader: Callable[[Sequence[Path]], dict[Path, Read]]
 ) -> None:
     pictures = draw(tmp_path, "jpg")
-    sidecars = {picture: make_writer("xmp").write(job(picture)).target for picture in pictures}
+    sidecars = {picture: picture.with_name(picture.name + ".xmp") for picture in pictures}
+    for picture, sidecar in sidecars.items():
+        make_writer("xmp").write(job(picture, sidecar))
     read = reader(list(sidecars.values()))
     for picture, stored in pictures.items():
         check(read[sidecars[picture]], stored)
@@ -152,7 +154,7 @@ def test_metadata_inside_pictures_stored_in_all_eight_ways(
     pictures = draw(tmp_path, *FORMATS)
     before = {picture: pixels(picture) for picture in pictures}
     for picture in pictures:
-        make_writer("embed").write(job(picture))
+        make_writer("embed").write(job(picture, picture))
         assert pixels(picture) == before[picture]
     read = reader(list(pictures))
     for picture, stored in pictures.items():

@@ -61,11 +61,9 @@ class FakeWriter:
         if error is not None:
             raise error
         self.jobs.append(job)
-        target = self.target(job.picture)
-        assert target is not None
-        return Written(target, True, frozenset(), frozenset(), None, "0" * 64)
+        return Written(job.target, True, frozenset(), frozenset(), None, "0" * 64)
 
-    def remove(self, picture: Path, owned: frozenset[str]) -> Written:
+    def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         raise NotImplementedError
 
     @property

@@ -183,7 +183,7 @@ class TestUntag:
         def gone(*args: object) -> None:
             raise OutputError("no such writer")
 
-        monkeypatch.setattr("booru_tagger.writers.retrace.make_writer", gone)
+        monkeypatch.setattr("booru_tagger.runner.undo.make_writer", gone)
         (undone,) = untag(picture, journal).targets
         assert undone.error is not None
         assert undone.error.message == "no such writer"

@@ -16,7 +16,8 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files import replace
 from booru_tagger.files.locking import locked
 from booru_tagger.files.replace import output_error, replace_file, sweep
-from booru_tagger.writers.atomic import Change, ChangedMeanwhileError, revise
+from booru_tagger.writers.atomic import ChangedMeanwhileError, revise
+from booru_tagger.writers.base import Revision
 from tests.support.writing import leftovers
 
 
@@ -58,10 +59,10 @@ def test_target_that_keeps_changing_is_given_up(tmp_path: Path) -> None:
     target.write_bytes(b"0")
     rounds = []
 
-    def change(before: bytes | None) -> Change:
+    def change(before: bytes | None) -> Revision:
         rounds.append(before)
         target.write_bytes(b"x" * (len(rounds) + 1))
-        return Change(b"ours", frozenset(), frozenset())
+        return Revision(b"ours", frozenset(), frozenset())
 
     with pytest.raises(ChangedMeanwhileError, match="keeps changing"):
         revise(target, change)
@@ -74,11 +75,11 @@ def test_file_that_appears_meanwhile_is_merged(tmp_path: Path) -> None:
     target = tmp_path / "a"
     seen: list[bytes | None] = []
 
-    def change(before: bytes | None) -> Change:
+    def change(before: bytes | None) -> Revision:
         if not seen:
             target.write_bytes(b"theirs")
         seen.append(before)
-        return Change((before or b"") + b" and ours", frozenset(), frozenset())
+        return Revision((before or b"") + b" and ours", frozenset(), frozenset())
 
     revise(target, change)
     assert seen == [None, b"theirs"]
@@ -89,11 +90,11 @@ def test_deletion_spares_a_file_that_changed(tmp_path: Path) -> None:
     target = tmp_path / "a"
     target.write_bytes(b"ours")
 
-    def change(before: bytes | None) -> Change:
+    def change(before: bytes | None) -> Revision:
         if before == b"ours":
             target.write_bytes(b"theirs!")
-            return Change(None, frozenset(), frozenset())
-        return Change(before, frozenset(), frozenset())
+            return Revision(None, frozenset(), frozenset())
+        return Revision(before, frozenset(), frozenset())
 
     assert not revise(target, change).changed
     assert target.read_bytes() == b"theirs!"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from booru_tagger.types import TagResult
 from booru_tagger.writers.json_sidecar import JsonWriter
 from booru_tagger.writers.json_text import array_layout, dumps, object_layout
 from booru_tagger.writers.naming import Naming, WriterOptions
-from tests.support.writing import job
+from tests.support.writing import job, read, remove, write
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -54,42 +55,43 @@ def test_arrays_are_taken_apart(values: list[Any], form: dict[str, Any]) -> None
 
 
 def test_sidecar_is_the_stable_form(tmp_path: Path) -> None:
-    writing = job(tmp_path / "a.png", "hatsune_miku", "aqua_hair")
-    JsonWriter(WriterOptions()).write(writing)
+    writer = JsonWriter(WriterOptions())
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku", "aqua_hair")
+    writer.write(writing)
     whole = json.loads((tmp_path / "a.png.json").read_text())
     assert whole == writing.result.to_json() | {"path": "a.png"}
     assert TagResult.from_json(whole).faces == writing.result.faces
 
 
 def test_tags_are_those_of_the_policy(tmp_path: Path) -> None:
-    writing = job(tmp_path / "a.png", "hatsune_miku", "aqua_hair")
-    denied = type(writing)(writing.picture, writing.result, writing.tags[:1])
-    JsonWriter(WriterOptions()).write(denied)
+    writer = JsonWriter(WriterOptions())
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku", "aqua_hair")
+    writer.write(replace(writing, tags=writing.tags[:1]))
     whole = json.loads((tmp_path / "a.png.json").read_text())
     assert [entry["tag"] for entry in whole["tags"]] == ["hatsune_miku"]
 
 
 def test_path_is_seen_from_the_mirrored_folder(tmp_path: Path) -> None:
     naming = Naming(output=tmp_path / "out", roots=(tmp_path / "in",))
-    JsonWriter(WriterOptions(naming=naming)).write(job(tmp_path / "in/x/a.png"))
+    write(JsonWriter(WriterOptions(naming=naming)), tmp_path / "in/x/a.png")
     assert json.loads((tmp_path / "out/x/a.png.json").read_text())["path"] == "../../in/x/a.png"
 
 
 def test_keys_and_tags_of_people_stay_in_ours(tmp_path: Path) -> None:
     writer, target = JsonWriter(WriterOptions()), tmp_path / "a.png.json"
-    first = writer.write(job(tmp_path / "a.png", "aqua_hair"))
+    first = write(writer, tmp_path / "a.png", "aqua_hair")
     whole = json.loads(target.read_text())
     whole["tags"][0]["note"] = "sure"
     whole["tags"] += ["by_hand", {"tag": "better", "by": "me"}, 5]
     whole |= {"tags_by_person": ["listed"], "rating": 1.0}
     target.write_text(json.dumps(whole))
-    second = writer.write(job(tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first))
+    second = write(writer, tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first)
     now = json.loads(target.read_text())
     assert now["tags"][0] == {**whole["tags"][0]}
     assert now["tags"][2:] == ["by_hand", {"tag": "better", "by": "me"}, 5]
     assert (now["tags_by_person"], now["rating"]) == (["listed"], 1.0)
-    assert writer.read(tmp_path / "a.png") == ("aqua_hair", "aqua_eyes", "by_hand", "better", "5", "listed")
-    writer.remove(tmp_path / "a.png", second.owned)
+    assert read(writer, tmp_path / "a.png") == ("aqua_hair", "aqua_eyes", "by_hand", "better", "5", "listed")
+    remove(writer, tmp_path / "a.png", second.owned)
     assert json.loads(target.read_text()) == {
         "schema": 1,
         "tags": ["by_hand", {"tag": "better", "by": "me"}, 5],
@@ -100,11 +102,11 @@ def test_keys_and_tags_of_people_stay_in_ours(tmp_path: Path) -> None:
 
 def test_new_scores_are_written(tmp_path: Path) -> None:
     writer = JsonWriter(WriterOptions())
-    first = writer.write(job(tmp_path / "a.png", "aqua_hair"))
-    better = job(tmp_path / "a.png", after=first)
-    tag = job(tmp_path / "a.png", "aqua_hair").tags[0]
+    first = write(writer, tmp_path / "a.png", "aqua_hair")
+    better = job(writer, tmp_path / "a.png", after=first)
+    tag = job(writer, tmp_path / "a.png", "aqua_hair").tags[0]
     sure = type(tag)(tag.tag, tag.category, 0.99, tag.source)
-    writer.write(type(better)(better.picture, better.result, (sure,), better.owned))
+    writer.write(replace(better, tags=(sure,)))
     assert json.loads((tmp_path / "a.png.json").read_text())["tags"][0]["score"] == 0.99
 
 
@@ -121,25 +123,25 @@ FOREIGN = [
 def test_foreign_file_gets_a_guest_and_keeps_its_bytes(tmp_path: Path, before: bytes) -> None:
     writer, target = JsonWriter(WriterOptions()), tmp_path / "a.png.json"
     target.write_bytes(before)
-    first = writer.write(job(tmp_path / "a.png", "blue_hair"))
-    second = writer.write(job(tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first))
+    first = write(writer, tmp_path / "a.png", "blue_hair")
+    second = write(writer, tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first)
     whole = json.loads(target.read_bytes().decode("utf-8-sig"))
     assert [entry["tag"] for entry in whole.pop("booru_tagger")["tags"]] == ["aqua_hair", "aqua_eyes"]
     assert whole == json.loads(before.decode("utf-8-sig"))
-    assert writer.read(tmp_path / "a.png") == ("aqua_hair", "aqua_eyes")
-    assert not writer.write(job(tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=second)).changed
-    writer.remove(tmp_path / "a.png", second.owned)
+    assert read(writer, tmp_path / "a.png") == ("aqua_hair", "aqua_eyes")
+    assert not write(writer, tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=second).changed
+    remove(writer, tmp_path / "a.png", second.owned)
     assert target.read_bytes() == before
 
 
 def test_guest_that_a_person_edited_keeps_their_tags(tmp_path: Path) -> None:
     writer, target = JsonWriter(WriterOptions()), tmp_path / "a.png.json"
     target.write_bytes(FOREIGN[0])
-    first = writer.write(job(tmp_path / "a.png", "aqua_hair"))
+    first = write(writer, tmp_path / "a.png", "aqua_hair")
     whole = json.loads(target.read_text())
     whole["booru_tagger"]["tags"].append("by_hand")
     target.write_text(json.dumps(whole))
-    writer.remove(tmp_path / "a.png", first.owned)
+    remove(writer, tmp_path / "a.png", first.owned)
     assert json.loads(target.read_text())["booru_tagger"]["tags"] == ["by_hand"]
 
 
@@ -157,5 +159,5 @@ def test_file_that_cannot_be_merged_into(tmp_path: Path, before: bytes, message:
     target = tmp_path / "a.png.json"
     target.write_bytes(before)
     with pytest.raises(OutputError, match=message):
-        JsonWriter(WriterOptions()).write(job(tmp_path / "a.png", "aqua_hair"))
+        write(JsonWriter(WriterOptions()), tmp_path / "a.png", "aqua_hair")
     assert target.read_bytes() == before

@@ -15,7 +15,7 @@ from booru_tagger.writers.base import CREATED, Job
 from booru_tagger.writers.hydrus import HydrusWriter
 from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.txt import TxtWriter
-from tests.support.writing import job, tags
+from tests.support.writing import remove, tags, write
 
 
 def caption(folder: Path, before: bytes | None, *names: str, options: WriterOptions | None = None) -> bytes:
@@ -23,7 +23,7 @@ def caption(folder: Path, before: bytes | None, *names: str, options: WriterOpti
     target = folder / "a.png.txt"
     if before is not None:
         target.write_bytes(before)
-    TxtWriter(options or WriterOptions()).write(job(folder / "a.png", *names))
+    write(TxtWriter(options or WriterOptions()), folder / "a.png", *names)
     return target.read_bytes()
 
 
@@ -75,15 +75,15 @@ def test_spelling_options(tmp_path: Path) -> None:
 def test_changed_spelling_respells_our_own_tags(tmp_path: Path) -> None:
     target = tmp_path / "a.png.txt"
     target.write_text("by_hand\n")
-    first = TxtWriter(WriterOptions()).write(job(tmp_path / "a.png", "long_hair"))
-    TxtWriter(WriterOptions(spaces=True)).write(job(tmp_path / "a.png", "long_hair", after=first))
+    first = write(TxtWriter(WriterOptions()), tmp_path / "a.png", "long_hair")
+    write(TxtWriter(WriterOptions(spaces=True)), tmp_path / "a.png", "long_hair", after=first)
     assert target.read_text() == "by_hand, long hair\n"
 
 
 def test_hydrus_namespaces(tmp_path: Path) -> None:
     categories = ["character", "copyright", "artist", "rating", "meta", "general"]
     found = tuple(Tag(f"Tag_{name}", name, 0.9, "m") for name in categories)
-    HydrusWriter(WriterOptions()).write(Job(tmp_path / "a.png", TagResult(""), found))
+    HydrusWriter(WriterOptions()).write(Job(tmp_path / "a.png", tmp_path / "a.png.txt", TagResult(""), found))
     assert (tmp_path / "a.png.txt").read_text().splitlines() == [
         "character:tag character",
         "series:tag copyright",
@@ -96,7 +96,7 @@ def test_hydrus_namespaces(tmp_path: Path) -> None:
 
 def test_commas_do_not_separate_in_hydrus_lists(tmp_path: Path) -> None:
     (tmp_path / "a.png.txt").write_text("title:well, hello\n")
-    HydrusWriter(WriterOptions()).write(job(tmp_path / "a.png", "aqua_hair"))
+    write(HydrusWriter(WriterOptions()), tmp_path / "a.png", "aqua_hair")
     assert (tmp_path / "a.png.txt").read_text() == "title:well, hello\naqua hair\n"
 
 
@@ -111,14 +111,14 @@ def test_empty_file_of_a_person_comes_back(tmp_path: Path) -> None:
     target = tmp_path / "a.png.txt"
     target.touch()
     writer = TxtWriter(WriterOptions())
-    written = writer.write(job(tmp_path / "a.png", "aqua_hair"))
+    written = write(writer, tmp_path / "a.png", "aqua_hair")
     assert CREATED not in written.owned
-    writer.remove(tmp_path / "a.png", written.owned)
+    remove(writer, tmp_path / "a.png", written.owned)
     assert target.read_bytes() == b""
 
 
 def test_mirrored_folders_are_made(tmp_path: Path) -> None:
     picture = tmp_path / "in/deep/a.png"
     options = WriterOptions(naming=Naming("stem", tmp_path / "out/tree", (tmp_path / "in",)))
-    TxtWriter(options).write(Job(picture, TagResult(""), tags("aqua_hair")))
+    TxtWriter(options).write(Job(picture, tmp_path / "out/tree/deep/a.txt", TagResult(""), tags("aqua_hair")))
     assert (tmp_path / "out/tree/deep/a.txt").read_text() == "aqua_hair\n"

@@ -25,7 +25,7 @@ from booru_tagger.writers.regions import Region, orientation, stored
 from booru_tagger.writers.xml_text import XmlError, parse
 from booru_tagger.writers.xmp import XmpWriter
 from tests.support.pictures import TURN_BACK, turned
-from tests.support.writing import job, needs_exiv2, tags
+from tests.support.writing import job, needs_exiv2, read, remove, tags, write
 
 NS = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -74,7 +74,7 @@ def with_faces(writing: Job, *faces: tuple[Box, str]) -> Job:
 
 
 def test_new_sidecar_holds_all_fields(tmp_path: Path, writer: XmpWriter) -> None:
-    writing = job(tmp_path / "a.png", "hatsune_miku", "fate/stay_night", "|_|")
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku", "fate/stay_night", "|_|")
     writer.write(with_faces(writing, (Box(10, 10, 30, 30), "hatsune_miku"), (Box(60, 0, 100, 40), "")))
     packet = (tmp_path / "a.png.xmp").read_bytes()
     assert listed(packet, "dc:subject") == ["hatsune_miku", "fate/stay_night", "|_|"]
@@ -92,13 +92,13 @@ def test_new_sidecar_holds_all_fields(tmp_path: Path, writer: XmpWriter) -> None
 
 
 def test_face_is_named_only_by_a_tag_that_is_written(tmp_path: Path, writer: XmpWriter) -> None:
-    writing = with_faces(job(tmp_path / "a.png", "aqua_hair"), (Box(10, 10, 30, 30), "hatsune_miku"))
+    writing = with_faces(job(writer, tmp_path / "a.png", "aqua_hair"), (Box(10, 10, 30, 30), "hatsune_miku"))
     writer.write(writing)
     assert regions((tmp_path / "a.png.xmp").read_bytes())[0][0] == ""
 
 
 def test_name_option_spells_all_fields(tmp_path: Path) -> None:
-    XmpWriter(WriterOptions(spaces=True)).write(job(tmp_path / "a.png", "hatsune_miku", "^_^"))
+    write(XmpWriter(WriterOptions(spaces=True)), tmp_path / "a.png", "hatsune_miku", "^_^")
     packet = (tmp_path / "a.png.xmp").read_bytes()
     assert listed(packet, "dc:subject") == ["hatsune miku", "^_^"]
     assert regions(packet)[0][0] == "hatsune miku"
@@ -107,45 +107,45 @@ def test_name_option_spells_all_fields(tmp_path: Path) -> None:
 def test_keyword_deleted_in_one_field_goes_from_the_others(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
     for line in ("<rdf:li>aqua_hair</rdf:li>", "<rdf:li>general/aqua_hair</rdf:li>"):
-        first = writer.write(job(tmp_path / "a.png", "aqua_hair", "aqua_eyes"))
+        first = write(writer, tmp_path / "a.png", "aqua_hair", "aqua_eyes")
         target.write_text(target.read_text().replace(line, ""))
-        second = writer.write(job(tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first))
+        second = write(writer, tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first)
         assert listed(target.read_bytes(), "dc:subject") == ["aqua_eyes"]
         assert listed(target.read_bytes(), "digiKam:TagsList") == ["general/aqua_eyes"]
         assert listed(target.read_bytes(), "lr:hierarchicalSubject") == ["general|aqua_eyes"]
-        writer.write(job(tmp_path / "a.png", "aqua_hair", after=second))
+        write(writer, tmp_path / "a.png", "aqua_hair", after=second)
         assert not target.exists()
 
 
 def test_field_that_a_program_dropped_is_written_again(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
-    first = writer.write(job(tmp_path / "a.png", "aqua_hair"))
+    first = write(writer, tmp_path / "a.png", "aqua_hair")
     root = ET.fromstring(target.read_bytes())
     for node in root.iter(f"{{{NS['rdf']}}}Description"):
         for child in node.findall("digiKam:TagsList", NS):
             node.remove(child)
     target.write_bytes(ET.tostring(root))
-    second = writer.write(job(tmp_path / "a.png", "aqua_hair", after=first))
+    second = write(writer, tmp_path / "a.png", "aqua_hair", after=first)
     assert listed(target.read_bytes(), "digiKam:TagsList") == ["general/aqua_hair"]
     assert not second.deleted
 
 
 def test_regions_of_a_person_stay_and_keep_ours_away(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
-    writing = job(tmp_path / "a.png", "hatsune_miku")
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku")
     faces = ((Box(10, 10, 30, 30), "hatsune_miku"), (Box(60, 0, 100, 40), ""))
     first = writer.write(with_faces(writing, *faces))
     target.write_text(target.read_text().replace("<mwg-rs:Name>hatsune_miku<", "<mwg-rs:Name>my oc<"))
     again = replace(with_faces(writing, *faces), owned=first.owned, deleted=first.deleted)
     second = writer.write(again)
     assert [name for name, _ in regions(target.read_bytes())] == ["my oc", ""]
-    writer.remove(tmp_path / "a.png", second.owned)
+    remove(writer, tmp_path / "a.png", second.owned)
     assert [name for name, _ in regions(target.read_bytes())] == ["my oc"]
 
 
 def test_region_that_a_person_deleted_stays_away(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
-    writing = job(tmp_path / "a.png", "hatsune_miku")
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku")
     first = writer.write(with_faces(writing, (Box(10, 10, 30, 30), "hatsune_miku")))
     text = target.read_text()
     start, end = text.index("<rdf:li xmlns:mwg-rs"), text.index("</rdf:li>", text.index("mwg-rs:Type")) + 9
@@ -156,7 +156,7 @@ def test_region_that_a_person_deleted_stays_away(tmp_path: Path, writer: XmpWrit
 
 
 def test_moved_face_replaces_its_region(tmp_path: Path, writer: XmpWriter) -> None:
-    writing = job(tmp_path / "a.png", "hatsune_miku")
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku")
     first = writer.write(with_faces(writing, (Box(10, 10, 30, 30), "hatsune_miku")))
     moved = with_faces(writing, (Box(12, 10, 32, 30), "hatsune_miku"))
     writer.write(replace(moved, owned=first.owned))
@@ -178,11 +178,11 @@ FOREIGN_REGIONS = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rd
 def test_regions_of_other_programs_are_understood(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
     target.write_text(FOREIGN_REGIONS)
-    writing = job(tmp_path / "a.png", "hatsune_miku")
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku")
     faces = ((Box(10, 10, 30, 31), "hatsune_miku"), (Box(45, 10, 55, 30), ""))
     written = writer.write(with_faces(writing, *faces))
     assert target.read_text().count("<mwg-rs:Area") == 3  # the first face is Ann's
-    writer.remove(tmp_path / "a.png", written.owned)
+    remove(writer, tmp_path / "a.png", written.owned)
     assert target.read_text() == FOREIGN_REGIONS
 
 
@@ -208,14 +208,14 @@ def test_odd_packets_come_back_to_the_byte(
     target = tmp_path / "a.png.xmp"
     before = ODD_PACKETS[name].format(**NS).encode(encoding)
     target.write_bytes(before)
-    theirs = writer.read(tmp_path / "a.png")
-    first = writer.write(job(tmp_path / "a.png", "blue_hair", "hatsune_miku"))
-    written = writer.write(job(tmp_path / "a.png", "hatsune_miku", "aqua_hair", after=first))
-    assert writer.read(tmp_path / "a.png") == (*theirs, "hatsune_miku", "aqua_hair")
+    theirs = read(writer, tmp_path / "a.png")
+    first = write(writer, tmp_path / "a.png", "blue_hair", "hatsune_miku")
+    written = write(writer, tmp_path / "a.png", "hatsune_miku", "aqua_hair", after=first)
+    assert read(writer, tmp_path / "a.png") == (*theirs, "hatsune_miku", "aqua_hair")
     packet = target.read_bytes().decode(encoding)
     assert listed(packet, "dc:subject")[-1] == "aqua_hair"
     assert len({node.get(f"{{{NS['rdf']}}}about", "") for node in ET.fromstring(packet)}) == 1
-    writer.remove(tmp_path / "a.png", written.owned)
+    remove(writer, tmp_path / "a.png", written.owned)
     assert target.read_bytes() == before
 
 
@@ -254,14 +254,14 @@ def test_packet_that_cannot_be_merged_into(
     target = tmp_path / "a.png.xmp"
     target.write_text(packet.format(**NS))
     with pytest.raises(OutputError, match=message):
-        writer.write(job(tmp_path / "a.png", "aqua_hair"))
+        write(writer, tmp_path / "a.png", "aqua_hair")
     with pytest.raises(OutputError, match=message):
-        writer.read(tmp_path / "a.png")
+        read(writer, tmp_path / "a.png")
     assert target.read_text() == packet.format(**NS)
 
 
 def test_notes_are_marked(tmp_path: Path, writer: XmpWriter) -> None:
-    written = writer.write(job(tmp_path / "a.png", "hatsune_miku", "aqua_hair"))
+    written = write(writer, tmp_path / "a.png", "hatsune_miku", "aqua_hair")
     assert plain(written.owned) == {"hatsune_miku", "aqua_hair"}
     assert all(note.startswith(MARK) for note in written.owned - plain(written.owned))
 
@@ -275,7 +275,7 @@ def test_regions_are_of_the_picture_as_stored(tmp_path: Path, writer: XmpWriter,
     picture = tmp_path / "a.png"
     picture.write_bytes(turned(image, turn, "PNG"))
     assert orientation(picture) == turn
-    writer.write(with_faces(job(picture, "hatsune_miku"), (Box(20, 4, 60, 14), "hatsune_miku")))
+    writer.write(with_faces(job(writer, picture, "hatsune_miku"), (Box(20, 4, 60, 14), "hatsune_miku")))
     ((_, (x, y, w, h)),) = regions((tmp_path / "a.png.xmp").read_bytes())
     as_stored = np.asarray(image.transpose(TURN_BACK[turn]) if turn > 1 else image)
     height, width = as_stored.shape
@@ -300,7 +300,7 @@ def test_picture_without_a_readable_orientation(tmp_path: Path) -> None:
 def test_exiftool_reads_it_back(tmp_path: Path, writer: XmpWriter, turn: int) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(turned(Image.new("L", (100, 50)), turn, "PNG"))
-    writing = replace(job(picture), tags=tags("hatsune_miku", "初音"))
+    writing = replace(job(writer, picture), tags=tags("hatsune_miku", "初音"))
     writer.write(with_faces(writing, (Box(10, 10, 30, 30), "hatsune_miku")))
     found = exiftool(tmp_path / "a.png.xmp")
     assert found["XMP-dc:Subject"] == ["hatsune_miku", "初音"]
@@ -322,7 +322,7 @@ def test_exiv2_reads_it_back(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
     packet = ODD_PACKETS["single quotes"].format(**NS)
     target.write_text(f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{packet}</x:xmpmeta>")
-    writing = replace(job(tmp_path / "a.png"), tags=tags("hatsune_miku", "初音"))
+    writing = replace(job(writer, tmp_path / "a.png"), tags=tags("hatsune_miku", "初音"))
     writer.write(with_faces(writing, (Box(10, 10, 30, 30), "hatsune_miku")))
     with pyexiv2.Image(str(target)) as image:
         found = image.read_xmp()
@@ -339,8 +339,8 @@ def test_list_with_something_else_in_it_is_not_dropped(tmp_path: Path, writer: X
     target = tmp_path / "a.png.xmp"
     before = ODD_PACKETS["own prefixes"].format(**NS).replace("<a:li>mine</a:li>", "<a:Bag/>")
     target.write_text(before)
-    written = writer.write(job(tmp_path / "a.png", "aqua_hair"))
-    writer.remove(tmp_path / "a.png", written.owned)
+    written = write(writer, tmp_path / "a.png", "aqua_hair")
+    remove(writer, tmp_path / "a.png", written.owned)
     assert target.read_text() == before
 
 
