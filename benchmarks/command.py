@@ -30,7 +30,8 @@ def run(*arguments: str | Path) -> Cost:
         [str(item) for item in arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert process.stderr is not None
-    message = process.stderr.read()
+    with process.stderr:
+        message = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,21 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.bundles import make_bundle
 
+# Before anything imports torch: with nets as small as those of the tests, a second thread only waits.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SLOW_SECONDS = 1200
+"""Time for a test that is marked slow; that of the others is in pyproject.toml."""
+
 # On a busy machine examples take long for reasons that are not theirs.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -28,8 +29,10 @@ class Records:
         self._force = force
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = path.open("a+b")
-            self._done = self._read()
+            with ExitStack() as stack:
+                self._stream = stack.enter_context(path.open("a+b"))
+                self._done = self._read()
+                stack.pop_all()
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror or error}") from error
 

@@ -71,7 +71,7 @@ def test_a_disk_that_is_really_full(home: Home, full: str) -> None:
     MIKU.save(outside / "start" / "new.hidden", "PNG")
     if subprocess.run([*ALONE, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode:
         pytest.skip("mount namespaces are not to be had here")
-    command = [*ALONE, STORY, "sh", home.folder / full, home.work, outside, *MAIN, *TAG]
+    command: list[str | Path] = [*ALONE, STORY, "sh", home.folder / full, home.work, outside, *MAIN, *TAG]
     done = subprocess.run(command, env=home.environment, capture_output=True, timeout=TIMEOUT, check=False)
     assert done.returncode == 0, (done.stderr, *(path.read_text() for path in outside.glob("*.log")))
     message = (outside / "full.log").read_text()

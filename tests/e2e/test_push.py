@@ -115,7 +115,7 @@ def test_a_dry_run_sends_nothing_and_remembers_nothing(
     if isinstance(fake, FakeSzurubooru):
         fill(fake)
         make_pictures(here.work / "new")
-        command = (*POSTS, "--batch", "new")
+        command: tuple[str, ...] = (*POSTS, "--batch", "new")
     else:
         command = ("push", "hydrus", "system:inbox")
 

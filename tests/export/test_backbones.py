@@ -35,9 +35,11 @@ def net(arch: str = SMALL) -> BackboneNet:
     return BackboneNet(arch, embedding=8, characters=3, extra=9, hair=13, eyes=12)
 
 
-def weights(arch: str = SMALL, classes: int = 1000) -> dict[str, object]:
+def weights(arch: str = SMALL, classes: int = 1000) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
-    state: dict[str, object] = load_torchvision().models.get_model(arch, num_classes=classes).state_dict()
+    state: dict[str, torch.Tensor] = (
+        load_torchvision().models.get_model(arch, num_classes=classes).state_dict()
+    )
     return state
 
 
@@ -75,7 +77,7 @@ def test_an_unknown_backbone_is_answered_with_the_known_ones() -> None:
 @pytest.mark.parametrize("wrap", ["plain", "module", "nested"])
 def test_weights_come_from_a_file_however_it_is_wrapped(wrap: str, tmp_path: Path) -> None:
     state = weights(classes=7)
-    wrapped: dict[str, object] = {
+    wrapped = {
         "plain": state,
         "module": {f"module.{name}": value for name, value in state.items()},
         "nested": {"epoch": 3, "state_dict": state},

@@ -16,6 +16,7 @@ from booru_export.bundles.to_onnx import Calibration, RecogniserGraph, likeness_
 from booru_export.recogniser.loss import teaching_loss
 from booru_export.recogniser.samples import Faces
 from booru_export.training.nets import ColourHead, FaceNet
+from torch import nn
 from torch.nn import functional
 
 CHARACTERS, DIMENSIONS = 3, 8
@@ -69,20 +70,21 @@ def test_embeddings_are_seen_from_the_strangers_and_turned(net: FaceNet, faces: 
 def labelled(count: int, **values: int) -> Faces:
     pixels = np.random.default_rng(3).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     whole = {name: np.full(count, value, dtype=np.int64) for name, value in values.items()}
-    return Faces(pixels, whole["character"], whole["hair"], whole["eyes"], np.zeros(count, dtype=bool))
+    no = np.zeros(count, dtype=bool)
+    return Faces(pixels, whole["character"], whole["hair"], whole["eyes"], stranger=no, badged=no)
 
 
 def test_calibration_puts_known_faces_in_the_middle_of_the_known(net: FaceNet) -> None:
     faces = dataclasses.replace(
         labelled(30, character=0, hair=0, eyes=0), character=np.arange(30, dtype=np.int64) % CHARACTERS
     )
-    found = calibrate(net, faces, None, characters=CHARACTERS, size=32, scale=24.0)
+    found = calibrate(net, [faces], None, characters=CHARACTERS, size=32, scale=24.0)
     assert found.character > 0 and found.known_slope > 0
     assert found.origin == () and found.hair == 1.0
     heads = dataclasses.replace(
         labelled(10, character=-100, hair=1, eyes=2), stranger=np.ones(10, dtype=bool)
     )
-    more = calibrate(net, faces, heads, characters=CHARACTERS, size=32, scale=24.0)
+    more = calibrate(net, [faces], heads, characters=CHARACTERS, size=32, scale=24.0)
     assert len(more.origin) == len(more.turn) == len(more.turn[0]) == DIMENSIONS
     assert more.known_slope == found.known_slope and more.hair != 1.0
 
@@ -107,7 +109,9 @@ def test_a_colour_is_read_where_the_head_looks() -> None:
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.zero_()
-        head.where[0].weight[1, 0] = 5.0
+        looking = head.where[0]
+        assert isinstance(looking, nn.Conv2d)
+        looking.weight[1, 0] = 5.0
         head.eyes.weight[0, 5] = 1.0  # the second channel, as the eyes' own mean has it
         assert float(head([here])[1][0, 0]) > 0.9
         assert float(head([elsewhere])[1][0, 0]) == pytest.approx(1 / 16)

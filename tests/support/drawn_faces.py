@@ -30,7 +30,7 @@ def draw_face(name: str, seed: int, size: int = 48) -> Image.Image:
         draw.ellipse((x, y, x + size // 2, y + size // 3), fill=tuple(rng.integers(60, 255, 3).tolist()))
     left, top = (size * rng.uniform(0.05, 0.35, 2)).tolist()
     wide, high = (size * rng.uniform(1.4, 1.7, 2)).tolist()
-    tint = tuple(int(min(255, max(0, tone + rng.integers(-12, 13)))) for tone in hair)
+    tint = tuple(min(255, max(0, tone + int(rng.integers(-12, 13)))) for tone in hair)
     draw.ellipse((left, top, left + wide, top + high), fill=tint)
     draw.ellipse((left + wide * 0.18, top + high * 0.3, left + wide * 0.82, top + high), fill=(250, 222, 205))
     for place in (0.36, 0.64):
@@ -58,6 +58,7 @@ def jpeg_again(image: Image.Image, quality: int = 40) -> Image.Image:
 
 
 NETWORK_RECIPE = """
+drawn = 20
 widths = [8, 12, 16, 24]
 blocks = [1, 1, 1, 1]
 embedding = 16
@@ -77,6 +78,7 @@ evaluate_every = 35
 
 BACKBONE_RECIPE = """
 backbone = "mobilenet_v3_small"
+drawn = 20
 embedding = 16
 dropout = 0.0
 

@@ -177,6 +177,7 @@ class FakeSzurubooru(Fake):
         for part in form.get_payload():
             if part.get_param("name", header="Content-Disposition") == "content":  # type: ignore[union-attr]
                 content = part.get_payload(decode=True)  # type: ignore[union-attr]
+                assert isinstance(content, bytes)
                 token = hashlib.sha1(content).hexdigest()
                 self.uploads[token] = content
                 return {"token": token}

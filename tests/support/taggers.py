@@ -101,7 +101,7 @@ def expected(prepared: Floats, layout: str, columns: int, output: int = 0, scale
     planes = prepared.transpose(2, 0, 1) if layout == "nhwc" else prepared
     cell = planes.shape[1] // GRID
     means = planes.astype(np.float64).reshape(3, GRID, cell, GRID, cell).mean(axis=(2, 4)).reshape(-1)
-    return (1 / (1 + np.exp(-(means @ weights(columns, output, scale))))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-(means @ weights(columns, output, scale)))), np.float32)
 
 
 def selected_tags(rows: Sequence[tuple[str, int]] = ROWS) -> str:

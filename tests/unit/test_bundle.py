@@ -161,16 +161,18 @@ def test_a_changed_file_is_named(bundle: Path) -> None:
 def test_the_fingerprint_follows_what_decides_results(bundle: Path) -> None:
     first = Bundle.load(bundle).fingerprint
     assert len(first) == 16 and int(first, 16) >= 0
-    for place, value in (("created", "2024-01-01"), ("version", "2"), ("figures", {"f1": 0.9})):
+    told: dict[str, object] = {"created": "2024-01-01", "version": "2", "figures": {"f1": 0.9}}
+    for place, value in told.items():
         change(bundle, place, value)
         assert Bundle.load(bundle).fingerprint == first
     seen = {first}
-    for place, value in (
-        ("detector.threshold", 0.4),
-        ("recogniser.review", 0.2),
-        ("labels.0.implied", []),
-        ("files", {name: {"sha256": "0" * 64, "bytes": 1} for name in ("detector.onnx", "recogniser.onnx")}),
-    ):
+    used: dict[str, object] = {
+        "detector.threshold": 0.4,
+        "recogniser.review": 0.2,
+        "labels.0.implied": [],
+        "files": {name: {"sha256": "0" * 64, "bytes": 1} for name in ("detector.onnx", "recogniser.onnx")},
+    }
+    for place, value in used.items():
         change(bundle, place, value)
         seen.add(Bundle.load(bundle).fingerprint)
     assert len(seen) == 5

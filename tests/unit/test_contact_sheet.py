@@ -51,7 +51,7 @@ def test_each_face_stands_in_its_cell_upright(tmp_path: Path, orientation: int) 
     sheet.add(two_heads(tmp_path, "two.png", orientation))
     image = drawn(sheet)
     for column, colour in enumerate((RED, BLUE)):
-        np.testing.assert_allclose(image.getpixel(cell_centre(column)), colour, atol=3)
+        assert image.getpixel(cell_centre(column)) == pytest.approx(colour, abs=3)
     assert len(sheet) == 2
 
 

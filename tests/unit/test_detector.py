@@ -139,7 +139,7 @@ def test_another_signature_is_refused(tiny_bundle: Path) -> None:
 
 def test_another_shape_is_refused() -> None:
     session = Scripted([])
-    session.run = lambda feeds: {"boxes": np.zeros((4,)), "scores": np.zeros((1, 0))}  # type: ignore[method-assign,assignment]
+    session.run = lambda feeds: {"boxes": np.zeros((4,)), "scores": np.zeros((1, 0))}  # type: ignore[method-assign]
     with pytest.raises(ModelError, match=r"the detector's output has the shape \(4,\)"):
         Detector(session, spec()).detect(blank(64, 64))
 
@@ -167,7 +167,7 @@ def test_a_picture_that_cannot_grow_further_is_looked_at_once() -> None:
 
 
 def test_a_look_for_several_sides_answers_for_the_heads_of_all() -> None:
-    found = [((0, 0, 10, 10), 0.9), ((20, 0, 80, 60), 0.8), ((0, 62, 118, 78), 0.7)]
+    found: Found = [((0, 0, 10, 10), 0.9), ((20, 0, 80, 60), 0.8), ((0, 62, 118, 78), 0.7)]
     session = Scripted(found)
     bounds = ((0.5, 1.0), (0.0, 0.2))  # of 120 pixels that the network sees of 60
     faces = Detector(session, spec(sides=(128, 256), head_shares=bounds)).detect(blank(60, 40))

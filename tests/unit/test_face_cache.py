@@ -15,7 +15,7 @@ from booru_tagger.review import face_cache as module
 from booru_tagger.review.face_cache import SIDE, Album
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.types import TagResult
+from booru_tagger.types import Box, TagResult
 from tests.support.bundles import Painted, paint
 
 
@@ -37,7 +37,7 @@ def result(tagger: Tagger, tmp_path: Path) -> TagResult:
     return tagger.tag(tmp_path / "a.png")
 
 
-def boxes(result: TagResult) -> list[module.Box]:
+def boxes(result: TagResult) -> list[Box]:
     return [face.box for face in result.faces]
 
 

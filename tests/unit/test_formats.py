@@ -156,7 +156,7 @@ def test_a_very_narrow_picture_may_be_off_by_a_rounding(monkeypatch: pytest.Monk
         image = noise(width, height)
         off = prepared(np.asarray(image), 96, BY_NAME["wd"].preparation) - wd_input(image, 96)
         assert np.abs(off).max() <= 1
-        wrong, total = wrong + np.count_nonzero(off), total + off.size
+        wrong, total = wrong + int(np.count_nonzero(off)), total + off.size
     assert wrong < total / 10_000
 
 

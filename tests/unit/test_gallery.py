@@ -24,6 +24,7 @@ from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 from tests.support.bundles import make_bundle
+from tests.support.comparing import about
 
 SPACE = "ab" * 32
 Rows = npt.NDArray[np.float32]
@@ -31,7 +32,7 @@ Rows = npt.NDArray[np.float32]
 
 def unit(*rows: list[float]) -> Rows:
     values = np.array(rows, np.float32)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True))
 
 
 def around(centre: int, count: int, spread: float, dimension: int = 32, seed: int = 0) -> Rows:
@@ -263,7 +264,7 @@ def at(similarity: float) -> Rows:
     centre = FACES.sum(axis=0) / np.linalg.norm(FACES.sum(axis=0))
     away = np.eye(32, dtype=np.float32)[5]
     away = away - centre * centre[5]
-    return similarity * centre + math.sqrt(1 - similarity**2) * away / np.linalg.norm(away)
+    return np.asarray(similarity * centre + math.sqrt(1 - similarity**2) * away / np.linalg.norm(away))
 
 
 def test_an_enrolled_character_is_recognised(tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_a_face_not_alike_enough_is_nobody_but_a_candidate(tmp_path: Path) -> No
     for similarity, named in ((threshold - 0.01, False), (threshold + 0.01, True)):
         face = read(tmp_path, [0.0, 0.1], at(similarity))
         assert (face.character is not None) == named
-        assert face.candidates[0] == ScoredTag("mine", pytest.approx(0.6, abs=0.06))
+        assert face.candidates[0] == ScoredTag("mine", about(0.6, abs=0.06))
 
 
 def test_the_surer_of_model_and_gallery_wins(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from booru_tagger.errors import MissingExtraError, ModelError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.model_record import FILE_RECORD, read_record
-from booru_tagger.models.store import hub as hub_module
 from booru_tagger.models.store import local, model_folders
 from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.hub import Hub, hub_id
@@ -60,7 +60,8 @@ def test_a_pulled_tagger_is_ready_to_use(fake: FakeHub, cache: Path, wd_files: d
     assert record.files["model.onnx"].bytes == len(wd_files["model.onnx"])
     tagger = local.open_model("wd-vit-tagger-v3")
     assert isinstance(tagger, ForeignTagger) and tagger.name == "wd-vit-tagger-v3"
-    assert local.open_model(f"hf:{NAME}").folder == pulled.folder  # type: ignore[union-attr]
+    again = local.open_model(f"hf:{NAME}")
+    assert isinstance(again, ForeignTagger) and again.folder == pulled.folder
     local.verify("wd-vit-tagger-v3")
     size = len(wd_files["model.onnx"])
     assert seen[-2][0] == "model.onnx" or ("model.onnx", size, size) in seen
@@ -178,7 +179,7 @@ def test_no_room_is_said_before_anything_is_fetched(fake: FakeHub, monkeypatch: 
     class Usage:
         free = 100
 
-    monkeypatch.setattr(hub_module.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage)
     with pytest.raises(ModelError, match="the disk has only 100 free"):
         Hub(fake.address).pull(WD)
     assert fake.downloads() == []

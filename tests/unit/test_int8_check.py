@@ -46,8 +46,13 @@ def test_a_model_in_8_bits_is_told_from_others(tmp_path: Path) -> None:
 
 
 def test_only_a_model_in_8_bits_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-    monkeypatch.setattr(int8_check, "overflows", lambda module: tried.append(module) or True)
+    tried: list[object] = []
+
+    def overflows(module: object) -> bool:
+        tried.append(module)
+        return True
+
+    monkeypatch.setattr(int8_check, "overflows", overflows)
     assert "boxes" in Session(detector_model()).outputs
     assert not tried
     # The mark as a harmless part of the file: the model runs, with the exact products.

@@ -8,10 +8,10 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
-from tests.support.pictures import encoded
 
 from booru_tagger.errors import DamagedImageError, TooLargeImageError
 from booru_tagger.imaging import decode_picture
+from tests.support.pictures import encoded
 
 SMOOTH = Image.fromarray(
     np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8), "RGB"

@@ -39,7 +39,7 @@ def test_order(order: Any, first: str) -> None:
 def test_equal_scores_are_ordered_by_name_so_that_runs_agree() -> None:
     same = tuple(Tag(name, "general", 0.5, "measured") for name in ("b", "c", "a"))
     for order in ("category", "score", "name"):
-        assert names(Policy(order=order), same) == ["a", "b", "c"]  # type: ignore[arg-type]
+        assert names(Policy(order=order), same) == ["a", "b", "c"]
 
 
 def test_allow_and_deny_take_wildcards_and_deny_wins() -> None:
@@ -83,7 +83,7 @@ def test_prefix_and_suffix_are_on_every_picture_and_stand_once() -> None:
 def test_a_name_that_no_caption_could_hold_is_refused(bad: str) -> None:
     for settings in ({"prefix": (bad,)}, {"suffix": (bad,)}, {"rename": {"x": bad}}):
         with pytest.raises(ConfigError, match=next(iter(settings))):
-            Policy(**settings)  # type: ignore[arg-type]
+            Policy(**settings)
 
 
 tags = st.builds(

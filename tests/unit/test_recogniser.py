@@ -173,7 +173,7 @@ def test_columns_are_compared_again_where_the_model_leaves_them_open() -> None:
 
 def test_numbers_that_are_none_become_zero() -> None:
     session = Recording()
-    session.run = lambda feeds: {"character": np.array([[np.nan, np.inf, -1]], np.float16)}  # type: ignore[method-assign,assignment]
+    session.run = lambda feeds: {"character": np.array([[np.nan, np.inf, -1]], np.float16)}  # type: ignore[method-assign]
     (answer,) = Recogniser(session, spec(), 3).recognise(noise(), [Box(0, 0, 9, 9)])
     assert answer.character.tolist() == [0, 1, 0]
 

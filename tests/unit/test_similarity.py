@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from booru_tagger.imaging import Floats
 from booru_tagger.review.similarity import ALIKE, Shelf, groups, like
+from tests.support.comparing import about
 
 
 def people(count: int, faces: int, spread: float = 0.05, seed: int = 1) -> tuple[Floats, np.ndarray]:
@@ -47,7 +47,7 @@ def test_nobody_and_one() -> None:
 def test_look_alikes_come_nearest_first() -> None:
     faces, owners = people(5, 6)
     found = like(faces[0], faces)
-    assert found[0] == (0, pytest.approx(1.0, abs=1e-5))
+    assert found[0] == (0, about(1.0, abs=1e-5))
     assert {owners[row] for row, _ in found} == {owners[0]}
     similarities = [near for _, near in found]
     assert similarities == sorted(similarities, reverse=True) and min(similarities) >= ALIKE

@@ -82,7 +82,12 @@ def test_folders_are_listed_only_when_they_are_come_to(
     grow(tmp_path, "a/1.png", "b/2.png")
     opened: list[str] = []
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: opened.append(Path(path).name) or scandir(path))
+
+    def listing(path: str) -> Iterator[os.DirEntry[str]]:
+        opened.append(Path(path).name)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", listing)
     found = Walk().pictures(tmp_path)
     next(found)
     assert opened == [tmp_path.name, "a"]

@@ -30,6 +30,7 @@ from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, ScoredTag
 from tests.support.bundles import WHO, Painted, make_bundle, paint
+from tests.support.comparing import about
 from tests.support.pictures import turned
 
 FACES = [
@@ -222,7 +223,7 @@ def test_thresholds_of_the_user(tiny_bundle: Path, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png", [Painted(20, 30, 80, half), Painted(150, 30, 80, weak=True)])
     plain = Tagger(tiny_bundle).tag(path)
     assert len(plain.faces) == 1 and plain.faces[0].character is None
-    assert plain.faces[0].candidates[0] == ScoredTag("hatsune_miku", pytest.approx(0.5, abs=0.1))
+    assert plain.faces[0].candidates[0] == ScoredTag("hatsune_miku", about(0.5, abs=0.1))
     lower = Tagger(TaggerOptions(tiny_bundle, thresholds={"character": 0.3, "face": 0.2})).tag(path)
     assert len(lower.faces) == 2
     assert all(face.character for face in lower.faces)

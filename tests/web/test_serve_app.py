@@ -83,7 +83,7 @@ def test_wishes_that_make_no_sense_are_refused(
 
 def test_a_request_without_a_picture_is_refused(client: TestClient, stub: Stub) -> None:
     for options in ({"data": {"format": "json"}}, {"content": b"junk"}, {"data": {"file": "/etc/passwd"}}):
-        answer = client.post("/evaluate", **options)  # type: ignore[arg-type]
+        answer = client.post("/evaluate", **options)
         assert answer.status_code == 400, options
         assert "no picture" in answer.json()["message"] or "not a form" in answer.json()["message"]
     assert stub.asked == []
