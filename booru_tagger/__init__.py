@@ -12,13 +12,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from booru_tagger.app import tag_folder
+    from booru_tagger.config import Settings
     from booru_tagger.tagging.options import TaggerOptions
     from booru_tagger.tagging.tagger import Tagger, tag_paths
     from booru_tagger.types import TagResult
 
-__all__ = ["TagResult", "Tagger", "TaggerOptions", "tag_paths"]
+__all__ = ["Settings", "TagResult", "Tagger", "TaggerOptions", "tag_folder", "tag_paths"]
 
 _HOMES = {
+    "Settings": "booru_tagger.config",
+    "tag_folder": "booru_tagger.app",
     "TagResult": "booru_tagger.types",
     "Tagger": "booru_tagger.tagging.tagger",
     "TaggerOptions": "booru_tagger.tagging.options",

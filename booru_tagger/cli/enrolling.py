@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from booru_tagger.app import make_limits
+from booru_tagger.app import make_limits, tagger_options
 from booru_tagger.cli.printing import counted, printable
 from booru_tagger.cli.progress import looking
 from booru_tagger.colors import Part
@@ -21,7 +21,6 @@ from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths
 from booru_tagger.tagging.implications import colour_tag
-from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 
 NO_COLOUR = "none"
@@ -48,17 +47,8 @@ def add_character(request: Request, settings: Settings) -> int:
     others = read(path)
     if not request.replace:  # before minutes are spent on pictures
         refuse_taken({tag}, others)
-    tagger = Tagger(
-        TaggerOptions(
-            settings.tagging.model,
-            thresholds=settings.tagging.threshold,
-            crops=settings.tagging.crops,
-            gallery=None,
-            limits=make_limits(settings),
-            provider=settings.tagging.provider,
-            face_model=settings.tagging.face_model,
-        )
-    )
+    options = tagger_options(settings.tagging, make_limits(settings.reading))
+    tagger = Tagger(replace(options, gallery=None, implications=None, faces=True))
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
     comparable = others if others and others.recogniser == empty.recogniser else None
     pictures, failures = _pictures(request.pictures)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from booru_tagger.config import Loaded, Setting, load, settings
+from booru_tagger.cli.printing import printable
+from booru_tagger.config import Loaded, RecordingSettings, Setting, load, settings
 from booru_tagger.config.setting_types import FileOrSwitch, Flag, Kind, Names, Shares, Texts
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +50,23 @@ def with_settings(*names: str) -> Callable[[F], F]:
 def load_only(function: F) -> F:
     """Give a command ``--config`` alone; it is called with ``loaded``."""
     return with_settings()(function)
+
+
+def refuse_folders(paths: Sequence[str], batch: bool, verb: str) -> None:
+    """Raise UsageError for a folder among the paths, unless it was said that folders are meant."""
+    folder = next((path for path in paths if Path(path).is_dir()), None)
+    if folder is not None and not batch:
+        command = click.get_current_context().command_path
+        raise click.UsageError(
+            f"{printable(folder)} is a folder. To {verb} the pictures in it: "
+            f"{command} --batch {printable(folder)}"
+        )
+
+
+def need_journal(recording: RecordingSettings) -> None:
+    """Raise UsageError where a command is to do without the journal, and is nothing without it."""
+    if recording.journal is False:
+        raise click.UsageError("Only the journal knows what was written; leave out --no-journal.")
 
 
 def _joined(value: Any) -> Any:
@@ -112,4 +130,4 @@ def _default(setting: Setting) -> str:
     return f"  [default: {text}]" if text else ""
 
 
-__all__ = ["Loaded", "load_only", "with_settings"]
+__all__ = ["Loaded", "load_only", "need_journal", "refuse_folders", "with_settings"]

@@ -9,11 +9,13 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from booru_tagger.runner import Outcome, Report
     from booru_tagger.types import TagResult
 
@@ -34,6 +36,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def tell(text: str) -> None:
+    """Say on standard error what a person should hear of."""
+    click.echo(f"booru-tagger: {printable(text)}", err=True)
+
+
 class Printer(Protocol):
     """Prints outcomes as they come; ``close`` prints what was held back."""
 
@@ -50,16 +57,16 @@ def make_printer(
         return JsonLines(sys.stdout.buffer)
     if format_name != "table":
         return Nothing()
-    from rich.console import Console
-
     from booru_tagger.cli.face_table import FaceTable
 
-    return FaceTable(Console(**_console_options()), pause)
+    return FaceTable(console(), pause)
 
 
-def _console_options() -> dict[str, Any]:
-    # Where the output is kept or searched, lines must not depend on the width of some terminal.
-    return {} if sys.stdout.isatty() else {"width": _PIPE_WIDTH, "color_system": None}
+def console() -> Console:
+    """Standard output for tables; where it is kept or searched, lines do not depend on a terminal's width."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH, color_system=None)
 
 
 class Nothing:

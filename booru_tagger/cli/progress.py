@@ -6,9 +6,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from booru_tagger.runner import Outcome
+from booru_tagger.cli.printing import make_printer
+from booru_tagger.config import PrintingSettings
+
+if TYPE_CHECKING:
+    from booru_tagger.runner import Listener, Outcome
 
 
 class Progress(Protocol):
@@ -18,6 +22,24 @@ class Progress(Protocol):
     def pause(self) -> Iterator[None]:
         """Off the terminal for as long as this lasts."""
         yield
+
+
+@contextmanager
+def show_outcomes(printing: PrintingSettings, count: Callable[[], int] | None) -> Iterator[Listener]:
+    """Prints what becomes of pictures, and shows how far a run has come; yields what is to hear of each.
+
+    No bar where JSON lines run over the same terminal and show themselves how far it is.
+    """
+    wanted = printing.format != "jsonl" or not sys.stdout.isatty()
+    with show_progress(count, wanted=wanted) as progress:
+        printer = make_printer(printing.format, progress.pause)
+
+        def listener(outcome: Outcome) -> None:
+            progress(outcome)
+            printer(outcome)
+
+        yield listener
+        printer.close()
 
 
 @contextmanager

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.config import names_in
+from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
+from booru_tagger.cli.printing import counted, summarise, tell
+from booru_tagger.cli.progress import show_outcomes
+from booru_tagger.config import Settings, names_in
+
+if TYPE_CHECKING:
+    from booru_tagger.app import Run
 
 _TAGGING = (*names_in("tagging", "policy"), "format", "jobs", "journal", "max_pixels", "max_bytes")
 _SENDING = ("marker", "request_rate", "request_timeout")
@@ -36,9 +43,11 @@ def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -
       booru-tagger push hydrus system:inbox
       booru-tagger push hydrus 'system:number of tags < 5' --marker 'meta:auto tagged'
     """
-    from booru_tagger.cli.pushing import push_to_hydrus  # numpy, Pillow and onnxruntime
+    from booru_tagger import app  # numpy, Pillow and onnxruntime
 
-    return push_to_hydrus(query, loaded.settings, dry_run=dry_run, force=force)
+    settings = loaded.settings
+    with app.open_hydrus_run(query, settings, dry_run=dry_run, force=force, tell=tell) as run:
+        return _go(run, settings, dry_run)
 
 
 @push.command()
@@ -72,7 +81,20 @@ def szurubooru(
       booru-tagger push szurubooru --posts 'tag-count:..3'
       booru-tagger push szurubooru --batch ~/fanart
     """
-    from booru_tagger.cli.pushing import Uploads, push_to_szurubooru
+    from booru_tagger import app  # numpy, Pillow and onnxruntime
 
-    uploads = Uploads(paths, batch, similar)
-    return push_to_szurubooru(posts, uploads, loaded.settings, dry_run=dry_run, force=force)
+    if posts is None and not paths:
+        raise click.UsageError("Name pictures to upload, or posts to tag with --posts QUERY.")
+    refuse_folders(paths, batch, "upload")
+    uploads, settings = app.Uploads(paths, batch, similar), loaded.settings
+    with app.open_szurubooru_run(posts, uploads, settings, dry_run=dry_run, force=force, tell=tell) as run:
+        return _go(run, settings, dry_run)
+
+
+def _go(run: Run, settings: Settings, dry_run: bool) -> int:
+    """Run, print and sum up; the exit code."""
+    with show_outcomes(settings.printing, run.count) as listener:
+        report = run.go(listener)
+    changed = f"{counted(report.changed_files, 'picture')} changed there"
+    summarise(report, "nothing sent (dry run)" if dry_run else changed)
+    return report.exit_code

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.options import Loaded, need_journal, with_settings
+from booru_tagger.cli.printing import counted, tell
+from booru_tagger.cli.progress import looking
+from booru_tagger.errors import EXIT_NOTHING_DONE
 
 
 @click.command()
@@ -33,6 +36,16 @@ def report(folder: Path, target: Path, loaded: Loaded) -> int:
     \b
       booru-tagger report ~/fanart -o fanart.html
     """
-    from booru_tagger.cli.reporting import write_report  # numpy, Pillow and onnxruntime
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise click.UsageError(f"--output {target}: the file's name must end in .html")
+    need_journal(loaded.settings.recording)
+    from booru_tagger.app.reporting import write_report  # numpy, Pillow and onnxruntime
 
-    return write_report(folder, target, loaded.settings)
+    with looking(None, "looking at the pictures") as step:
+        written = write_report(folder, target, loaded.settings, step=step, tell=tell)
+    if not written.pictures:
+        tell("no picture there was tagged yet; begin with: booru-tagger tag --batch FOLDER")
+        return EXIT_NOTHING_DONE
+    summary = f"{counted(written.faces, 'face')} of {counted(len(written.characters), 'character')}"
+    tell(f"{summary} written to {target}")
+    return 0

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.options import Loaded, need_journal, with_settings
+from booru_tagger.cli.printing import counted, tell
 from booru_tagger.config import names_in
+from booru_tagger.errors import EXIT_NOTHING_DONE
+
+if TYPE_CHECKING:
+    from booru_tagger.app.reviewing import Reviewing
 
 
 @click.command()
@@ -42,6 +50,36 @@ def review(
       booru-tagger review ~/fanart
       booru-tagger review --queue
     """
-    from booru_tagger.cli.reviewing import Request, review_faces  # numpy, Pillow and onnxruntime
+    if not folders and not queue and export is None:
+        raise click.UsageError("Name a folder whose faces to review, or give --queue for all that wait.")
+    need_journal(loaded.settings.recording)
+    from booru_tagger.app.reviewing import open_review, write_verdicts  # numpy, Pillow and onnxruntime
 
-    return review_faces(Request(folders, queue, port, opens, export), loaded.settings)
+    if export is not None:
+        rows = write_verdicts(export, folders, loaded.settings, tell)
+        tell(f"{counted(rows, 'verdict')} written to {export}")
+        return 0 if rows else EXIT_NOTHING_DONE
+    with open_review(folders, loaded.settings, queue=queue, port=port, tell=tell) as reviewing:
+        if reviewing is None:
+            tell(_nothing(folders, queue))
+            return EXIT_NOTHING_DONE
+        _serve(reviewing, opens)
+    return 0
+
+
+def _serve(reviewing: Reviewing, opens: bool) -> None:
+    waiting = counted(reviewing.waiting, "face waits", "faces wait")
+    click.echo(f"{waiting} for you at {reviewing.address}", err=True)
+    click.echo("Ctrl-C ends the review; all that you said is kept.", err=True)
+    if opens:
+        webbrowser.open(reviewing.address)
+    with contextlib.suppress(KeyboardInterrupt):  # how a review ends
+        reviewing.go()
+    left = counted(reviewing.waiting, "face")
+    tell(f"{counted(reviewing.session.steps, 'step')} done, {left} left")
+
+
+def _nothing(folders: tuple[Path, ...], queue: bool) -> str:
+    if queue and not folders:
+        return "no face waits for you; name a folder to see all faces in it"
+    return "no faces are known there; tag the folder first: booru-tagger tag --batch FOLDER"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
@@ -21,6 +23,10 @@ def serve(loaded: Loaded) -> int:
       booru-tagger serve
       booru-tagger serve --host 0.0.0.0 --port 5000 --token @token.txt
     """
-    from booru_tagger.cli.serving import serve_pictures  # numpy, Pillow and onnxruntime
+    from booru_tagger.app.serving import open_server  # numpy, Pillow and onnxruntime
 
-    return serve_pictures(loaded.settings)
+    with open_server(loaded.settings) as serving:
+        click.echo(f"booru-tagger serves at {serving.address}", err=True)
+        with contextlib.suppress(KeyboardInterrupt):  # how serving ends
+            serving.go()
+    return 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.options import Loaded, need_journal, with_settings
+from booru_tagger.cli.printing import printable, tell
+from booru_tagger.errors import EXIT_NOTHING_DONE
 
 
 @click.command()
@@ -35,6 +38,23 @@ def show(file: str, form: str, draw: Path | None, loaded: Loaded) -> int:
       booru-tagger show a.png
       booru-tagger show a.png --draw heads.png
     """
-    from booru_tagger.cli.showing import Request, show_picture
+    picture = Path(file)
+    if picture.is_dir():
+        raise click.UsageError(f"{printable(file)} is a folder; name one picture.")
+    if draw is not None and draw.suffix.lower() != ".png":
+        raise click.UsageError(f"--draw {draw}: the file's name must end in .png")
+    need_journal(loaded.settings.recording)
+    from booru_tagger.app.showing import draw_heads, known_of
+    from booru_tagger.cli.show_tables import print_tables
 
-    return show_picture(Request(Path(file), form, draw), loaded.settings)
+    known = known_of(picture, loaded.settings, tell)
+    if known.result is None and not known.tags and not picture.exists():
+        click.echo(printable(f"{picture}: there is no such file, and nothing is known of it"), err=True)
+        return EXIT_NOTHING_DONE
+    if draw is not None:
+        draw_heads(draw, picture, known, loaded.settings.reading)
+    if form == "json":
+        click.echo(json.dumps(known.to_json(), indent=2))
+    else:
+        print_tables(known)
+    return 0

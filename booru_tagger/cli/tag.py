@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
+from booru_tagger.cli.printing import counted, summarise, tell
+from booru_tagger.cli.progress import show_outcomes
 from booru_tagger.config import names_in
+
+if TYPE_CHECKING:
+    from booru_tagger.app import TagRequest
 
 
 @click.command()
@@ -61,7 +67,46 @@ def tag(
       booru-tagger tag --batch ~/fanart
       find . -name '*.webp' -print0 | booru-tagger tag --null -
     """
-    from booru_tagger.cli.tagging import Request, tag_pictures  # numpy, Pillow and onnxruntime
+    from booru_tagger import app  # numpy, Pillow and onnxruntime
 
-    request = Request(paths, batch, dry_run, force, contact_sheet, null, manifest, records)
-    return tag_pictures(request, loaded.settings)
+    request = app.TagRequest(paths, batch, dry_run, force, contact_sheet, null, manifest, records)
+    _check(request)
+    with (
+        app.open_run(request, loaded.settings, tell) as run,
+        show_outcomes(loaded.settings.printing, run.count) as listener,
+    ):
+        if line := app.running_on(run.tagger):
+            tell(line)
+        report = run.go(listener)
+    files = counted(report.changed_files, "file")
+    summarise(report, "nothing written (dry run)" if dry_run else f"{files} changed")
+    return report.exit_code
+
+
+def _check(request: TagRequest) -> None:
+    """Refuse what cannot be meant before anything is begun."""
+    from booru_tagger.app import STDIN
+    from booru_tagger.sources.storage import is_url
+
+    if not request.paths and not request.batch and request.manifest is None:
+        raise click.UsageError("Name pictures to tag, or give --batch for all below the current folder.")
+    refuse_folders([path for path in request.paths if path != STDIN], request.batch, "tag")
+    if request.null and STDIN not in request.paths:
+        raise click.UsageError(
+            "--null says how the list on standard input is separated; name - for that list."
+        )
+    if request.records is None and not request.dry_run and any(map(is_url, request.paths)):
+        raise click.UsageError(
+            "Nothing can be written beside pictures in storage: give --records FILE.jsonl for their tags."
+        )
+    if request.contact_sheet is not None:
+        _check_sheet(request.contact_sheet, request)
+
+
+def _check_sheet(sheet: Path, request: TagRequest) -> None:
+    if request.records is not None:
+        raise click.UsageError("--contact-sheet draws what lies in files here; leave out --records.")
+    if request.dry_run:
+        raise click.UsageError("--contact-sheet writes a file, and --dry-run writes none; leave one out.")
+    if sheet.suffix.lower() != ".png":
+        raise click.UsageError(f"--contact-sheet {sheet}: the file's name must end in .png")

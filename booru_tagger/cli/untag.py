@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.options import Loaded, need_journal, refuse_folders, with_settings
+from booru_tagger.cli.printing import counted, printable, tell
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from booru_tagger.runner.undo import Undoing
 
 
 @click.command()
@@ -28,6 +40,102 @@ def untag(paths: tuple[str, ...], batch: bool, dry_run: bool, forget_deletions: 
       booru-tagger untag a.png
       booru-tagger untag --batch --dry-run ~/fanart
     """
-    from booru_tagger.cli.untagging import Request, untag_pictures
+    if not paths and not batch:
+        raise click.UsageError("Name pictures to untag, or give --batch for all below the current folder.")
+    refuse_folders(paths, batch, "untag")
+    need_journal(loaded.settings.recording)
+    from booru_tagger.app.untagging import untag_pictures
 
-    return untag_pictures(Request(paths, batch, dry_run, forget_deletions), loaded.settings)
+    tally = _Tally()
+
+    def listener(undoing: Undoing) -> None:
+        tally.add(undoing)
+        _print(undoing, loaded.settings.printing.format)
+
+    named = [Path(path) for path in paths or (os.curdir,)]
+    signal = untag_pictures(
+        named, loaded.settings, listener, dry_run=dry_run, forget_deletions=forget_deletions, tell=tell
+    )
+    click.echo(_summary(tally, dry_run), err=True)
+    return tally.exit_code if signal is None else 128 + signal
+
+
+_SAID: dict[str, str] = {
+    "restored": "as it was before",
+    "deleted": "deleted, as there was none before",
+    "edited": "taken out",
+    "missing": "gone already",
+    "failed": "failed",
+}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How it went: pictures whose tags are out, unknown ones, failed ones, and what became of files."""
+
+    done: int = 0
+    unknown: int = 0
+    failed: int = 0
+    fates: Counter[str] = field(default_factory=Counter)
+
+    def add(self, undoing: Undoing) -> None:
+        self.fates.update(undone.fate for undone in undoing.targets)
+        if undoing.failed:
+            self.failed += 1
+        elif undoing.targets:
+            self.done += 1
+        else:
+            self.unknown += 1
+
+    @property
+    def exit_code(self) -> int:
+        if not self.done:
+            return EXIT_NOTHING_DONE
+        return EXIT_SOME_FAILED if self.failed else 0
+
+
+def _print(undoing: Undoing, form: str) -> None:
+    if form == "jsonl":
+        click.echo(json.dumps(_to_json(undoing)))
+    elif form == "table":
+        for undone in undoing.targets:
+            tags = f" ({', '.join(undone.tags)})" if undone.tags else ""
+            click.echo(printable(f"{undone.target}: {_SAID[undone.fate]}{tags}"))
+    if not undoing.targets:
+        click.echo(
+            printable(f"{undoing.picture}: nothing of ours is known; was it tagged under another --journal?"),
+            err=True,
+        )
+    for undone in undoing.targets:
+        if undone.error is not None:
+            click.echo(printable(undone.error.message), err=True)
+
+
+def _to_json(undoing: Undoing) -> dict[str, object]:
+    return {
+        "path": str(undoing.picture),
+        "targets": [
+            {
+                "path": str(undone.target),
+                "writer": undone.writer,
+                "fate": undone.fate,
+                "tags": list(undone.tags),
+                "error": undone.error.to_json() if undone.error else None,
+            }
+            for undone in undoing.targets
+        ],
+    }
+
+
+def _summary(tally: _Tally, dry_run: bool) -> str:
+    if not (tally.done or tally.failed):
+        return "booru-tagger: nothing to untag"
+    parts = [f"{counted(tally.done, 'picture')} untagged"]
+    parts += [f"{tally.failed:,} failed"] if tally.failed else []
+    files = [
+        f"{counted(tally.fates['restored'], 'file')} as before",
+        f"{tally.fates['deleted']:,} deleted",
+        f"{tally.fates['edited']:,} rid of our tags",
+    ]
+    rehearsed = " (dry run: nothing was changed)" if dry_run else ""
+    return f"{', '.join(parts)}; {', '.join(files)}{rehearsed}"

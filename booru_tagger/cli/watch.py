@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.printing import printable, tell
 from booru_tagger.config import names_in
+
+if TYPE_CHECKING:
+    from booru_tagger.runner import Outcome
+
+_STATS_SECONDS = 60.0
 
 
 @click.command()
@@ -60,7 +68,24 @@ def watch(
       booru-tagger watch ~/fanart
       booru-tagger watch --polling /mnt/share --ignore 'sketches/*'
     """
-    from booru_tagger.cli.watching import Request, watch_folders  # numpy, Pillow, onnxruntime and watchdog
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise click.UsageError(f"{printable(str(folder))} is not a folder; only folders can be watched.")
+    if loaded.settings.recording.journal is False:
+        raise click.UsageError("A watch needs the journal, to know what is tagged; leave out --no-journal.")
+    from booru_tagger import app  # numpy, Pillow, onnxruntime and watchdog
+    from booru_tagger.cli.watch_log import Stats, log_end, log_outcome, log_running, log_to_stderr
 
-    request = Request(folders, once, polling, settle, ignore, stats, log_format)
-    return watch_folders(request, loaded.settings)
+    counts = Stats()
+
+    def listener(outcome: Outcome) -> None:
+        counts.count(outcome)
+        log_outcome(outcome)
+
+    request = app.WatchRequest(folders, once, polling, settle, ignore)
+    with log_to_stderr(log_format), app.open_watch(request, loaded.settings, tell) as watching:
+        log_running(app.running_on(watching.run.tagger))
+        with counts.logged_every(_STATS_SECONDS) if stats else nullcontext():
+            report = watching.go(listener)
+        counts.log()
+        return log_end(report)

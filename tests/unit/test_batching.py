@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from booru_tagger.app import make_workers
-from booru_tagger.config import Settings
+from booru_tagger.config import RunningSettings, Settings
 from booru_tagger.errors import MissingExtraError, ModelError
 from booru_tagger.imaging import Picture
 from booru_tagger.models.batching import CombiningSession
@@ -166,13 +166,13 @@ def test_the_provider_in_use_is_named(tiny_bundle: Path) -> None:
 
 
 def test_threads_that_wait_for_a_device_leave_cores_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("app", "parallel"):
+    for module in ("app.parts", "parallel"):
         monkeypatch.setattr(f"booru_tagger.{module}.available_cores", lambda: 4)
     for settings, jobs in (
         (Settings(), 4),
         (Settings.of(provider="cuda"), 8),
         (Settings.of(jobs=3, provider="cuda"), 3),
     ):
-        executor = make_workers(settings)
+        executor = make_workers(settings.running, settings.tagging.provider)
         assert isinstance(executor, ThreadExecutor) and executor.jobs == jobs
-    assert isinstance(make_workers(Settings.of(jobs=1)), SerialExecutor)
+    assert isinstance(make_workers(RunningSettings(jobs=1), "cpu"), SerialExecutor)

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from booru_tagger.cli import watching
-from booru_tagger.cli.watchlog import LOGGER, Stats, log_tagged, log_to_stderr
-from booru_tagger.config import Settings
+from booru_tagger.app import watching
+from booru_tagger.cli.watch_log import LOGGER, Stats, log_outcome, log_to_stderr
 from booru_tagger.errors import OutputError
 from booru_tagger.runner import Outcome, Report
 from booru_tagger.types import PictureError, Tag, TagResult
+from tests.support.here import Here
 
 TAGGED = Outcome(
     "a\n.png",
@@ -30,14 +30,14 @@ SKIPPED = Outcome("c.png", None)
 
 def test_text_lines_stay_lines_whatever_a_file_is_called(capsys: pytest.CaptureFixture[str]) -> None:
     with log_to_stderr("text"):
-        log_tagged(TAGGED)
+        log_outcome(TAGGED)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(r" a\n.png: hatsune_miku")
 
 
 def test_json_lines_hold_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
     with log_to_stderr("json"):
-        log_tagged(TAGGED)
+        log_outcome(TAGGED)
         LOGGER.warning("no event, name \udcff")
     first, second = map(json.loads, capsys.readouterr().err.splitlines())
     assert first.pop("time")
@@ -83,7 +83,7 @@ class Runs:
         self.reports = list(reports)
         self.drawn: list[list[Any]] = []
 
-    def __call__(self, items: Iterator[Any], *_: Any, listener: Any, **__: Any) -> Report:
+    def __call__(self, items: Iterator[Any], *_: Any, **__: Any) -> Report:
         drawn = []
         for item in items:
             drawn.append(item)
@@ -104,26 +104,30 @@ def fanart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_after_a_full_disk_everything_is_tried_again(
+@pytest.fixture
+def command(
     fanart: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+) -> Here:
+    monkeypatch.setenv("BOORU_TAGGER_JOURNAL", str(fanart / "journal"))
+    return Here(fanart.parent, tiny_bundle, monkeypatch, capsys)
+
+
+def test_after_a_full_disk_everything_is_tried_again(command: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     full = Report(failed=1, stopped=OutputError("a.png.txt: no space left on the disk"))
     runs = Runs(full, full, Report(tagged=1, signal=signal.SIGTERM))
-    monkeypatch.setattr(watching, "run", runs)
-    settings = Settings.of(model=str(tiny_bundle), journal=fanart / "journal")
-    assert watching.watch_folders(watching.Request((fanart,)), settings) == 0
+    monkeypatch.setattr("booru_tagger.app.run.run", runs)
+    ended = command.run("watch", "fanart")
+    assert ended.code == 0
     assert runs.drawn == [["a.png"]] * 3
-    assert capsys.readouterr().err.count("no space left on the disk") == 2
+    assert ended.err.count("no space left on the disk") == 2
 
 
-def test_once_ends_with_a_full_disk(
-    fanart: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_once_ends_with_a_full_disk(command: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = OutputError("a.png.txt: no space left on the disk")
-    monkeypatch.setattr(watching, "run", Runs(Report(failed=1, stopped=stopped)))
-    settings = Settings.of(model=str(tiny_bundle), journal=fanart / "journal")
-    assert watching.watch_folders(watching.Request((fanart,), once=True), settings) == stopped.exit_code
-    assert "no space left on the disk" in capsys.readouterr().err
+    monkeypatch.setattr("booru_tagger.app.run.run", Runs(Report(failed=1, stopped=stopped)))
+    ended = command.run("watch", "fanart", "--once")
+    assert ended.code == stopped.exit_code
+    assert "no space left on the disk" in ended.err
 
 
 def test_folders_in_others_are_watched_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from booru_tagger.cli.printing import counted, printable
-from booru_tagger.runner import Outcome
+from booru_tagger.runner import Outcome, Report
 
 LOGGER = logging.getLogger("booru_tagger.watch")
 _FIELDS = ("event", "path", "reason", "tags", "files", "tagged", "unchanged", "failed")
@@ -54,9 +55,17 @@ class _Json(logging.Formatter):
         return json.dumps({**line, "message": record.getMessage()})
 
 
-def log_tagged(outcome: Outcome) -> None:
-    """Log a picture that was tagged."""
-    tags = [tag.tag for tag in outcome.result.tags] if outcome.result is not None else []
+def log_running(line: str | None) -> None:
+    """Log what the model runs on, where that was chosen."""
+    if line is not None:
+        LOGGER.info("%s", line, extra={"event": "running", "reason": line})
+
+
+def log_outcome(outcome: Outcome) -> None:
+    """Log a picture that was tagged. Of one that failed, the watch tells when it gives up."""
+    if outcome.result is None or outcome.result.error is not None:
+        return
+    tags = [tag.tag for tag in outcome.result.tags]
     LOGGER.info(
         "%s: %s",
         outcome.path,
@@ -68,6 +77,18 @@ def log_tagged(outcome: Outcome) -> None:
             "files": [str(path) for path in outcome.changed],
         },
     )
+
+
+def log_end(report: Report) -> int:
+    """Log what ended the watch; its exit code. A signal is how it is meant to end, and a folder may well be
+    empty."""
+    if report.signal is not None:
+        name = signal.Signals(report.signal).name
+        LOGGER.info("ended by %s", name, extra={"event": "ended", "reason": name})
+        return 0
+    if report.stopped is not None:
+        LOGGER.error("%s", report.stopped, extra={"event": "stopped", "reason": str(report.stopped)})
+    return report.exit_code if report.seen else 0
 
 
 class Stats:

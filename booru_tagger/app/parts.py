@@ -1,0 +1,223 @@
+"""From settings to the parts that work under them. Each gets its own group of settings and no other."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from booru_tagger.config import (
+    PolicySettings,
+    ReadingSettings,
+    RecordingSettings,
+    RunningSettings,
+    Settings,
+    TaggingSettings,
+    WritingSettings,
+)
+from booru_tagger.errors import ConfigError
+from booru_tagger.imaging import Limits
+from booru_tagger.journal import Journal, default_path
+from booru_tagger.models.store.local import DEFAULT
+from booru_tagger.parallel import Executor, available_cores, make_executor
+from booru_tagger.providers import PROVIDERS
+from booru_tagger.review.verdicts import Band, Reviewer
+from booru_tagger.runner import Output
+from booru_tagger.sources.listed import Walk, suffixes
+from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.policy import Order, Policy
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.writers.base import Writer
+from booru_tagger.writers.naming import Naming, Scheme, WriterOptions
+from booru_tagger.writers.registry import check_writers, make_writer
+
+DEFAULT_PROVIDER = "cpu"
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[str], None]
+"""Hears, in a sentence, what a person should know and what is no reason to stop."""
+
+
+def make_limits(reading: ReadingSettings) -> Limits:
+    return Limits(pixels=reading.max_pixels, file_bytes=reading.max_bytes)
+
+
+def make_walk(reading: ReadingSettings, exclude: Sequence[Path] = ()) -> Walk:
+    """How folders are gone through; ``exclude`` are files that are no pictures of the user's."""
+    return Walk(
+        recursive=reading.recursive,
+        follow_links=reading.follow_links,
+        file_links=reading.file_links,
+        exclude=frozenset(path.resolve() for path in exclude),
+    )
+
+
+def tagger_options(tagging: TaggingSettings, limits: Limits) -> TaggerOptions:
+    own = DEFAULT if tagging.gallery else None
+    return TaggerOptions(
+        tagging.model,
+        face_model=tagging.face_model,
+        faces=tagging.faces,
+        crops=tagging.crops,
+        thresholds=tagging.threshold,
+        tag_thresholds=tagging.tag_threshold,
+        mcut=tagging.mcut,
+        imply=tagging.imply,
+        strip_implied=tagging.strip_implied,
+        implications=tagging.implications,
+        gallery=tagging.gallery if isinstance(tagging.gallery, Path) else own,
+        limits=limits,
+        provider=tagging.provider,
+    )
+
+
+def make_tagger(settings: Settings) -> Tagger:
+    """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError.
+
+    Where the model is to run on something else than the processor, it is loaded at once: a device that is
+    missing is no reason to look through ten thousand files first. MissingExtraError says how to get it.
+    """
+    tagger = Tagger(tagger_options(settings.tagging, make_limits(settings.reading)))
+    if tagger.options.provider != DEFAULT_PROVIDER:
+        tagger.load()
+    return tagger
+
+
+def running_on(tagger: Tagger) -> str | None:
+    """A line that says what the model runs on, where that was chosen."""
+    if tagger.options.provider == DEFAULT_PROVIDER:
+        return None
+    return f"{tagger.model} runs on {tagger.options.provider} ({tagger.networks.provider})"
+
+
+def make_workers(running: RunningSettings, provider: str) -> Executor:
+    """Pictures at once: as many as told, else one for each core, or two where a device computes meanwhile."""
+    waiting = PROVIDERS[provider].batch > 1
+    jobs = running.jobs or (2 * available_cores() if waiting else None)
+    return make_executor(jobs, running.executor, running.address)
+
+
+def make_policy(policy: PolicySettings) -> Policy:
+    """Raises ConfigError for a tag that could not be written."""
+    return Policy(
+        allow=policy.allow,
+        deny=policy.deny,
+        rename=policy.rename,
+        thresholds=policy.category_threshold,
+        order=cast(Order, policy.order),
+        prefix=policy.prefix,
+        suffix=policy.suffix,
+    )
+
+
+def make_writers(writing: WritingSettings, options: WriterOptions) -> list[Writer]:
+    """Raises ConfigError or MissingExtraError for writers that cannot be had, and OutputError for those that
+    get in each other's way."""
+    writers = [make_writer(name, options) for name in writing.writer]
+    check_writers(writers)
+    return writers
+
+
+def writer_options(writing: WritingSettings, roots: Sequence[Path] = ()) -> WriterOptions:
+    """``roots`` are the folders whose trees are mirrored where an output folder is set."""
+    return WriterOptions(
+        naming=Naming(cast(Scheme, writing.sidecar_name), writing.output, tuple(roots), suffixes()),
+        spaces=writing.spaces,
+        escape_brackets=writing.escape_brackets,
+        keep_mtime=writing.keep_mtime,
+    )
+
+
+@contextmanager
+def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Iterator[Journal | None]:
+    """The journal, closed at the end; ``None`` where the settings say to do without.
+
+    Raises what :meth:`Journal.open` does.
+    """
+    if recording.journal is False:
+        yield None
+        return
+    path = recording.journal if isinstance(recording.journal, Path) else default_path()
+    with Journal.open(path) as journal:
+        told = len(journal.warnings)
+        for warning in journal.warnings:
+            tell(warning)
+        try:
+            yield journal
+        finally:
+            for warning in journal.warnings[told:]:
+                tell(warning)
+
+
+@contextmanager
+def need_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Iterator[Journal]:
+    """The same for what is nothing without it. Raises ConfigError where the settings say to do without."""
+    with open_journal(recording, tell) as journal:
+        if journal is None:
+            raise ConfigError("only the journal knows what was written, and the settings say to do without")
+        yield journal
+
+
+def make_reviewer(recording: RecordingSettings, tagger: Tagger, policy: Policy, journal: Journal) -> Reviewer:
+    """Lays verdicts over results, and knows which faces wait for one: none where a model cannot tell faces
+    apart anyway."""
+    spec = tagger.bundle.recogniser
+    band = Band(spec.review) if spec is not None else None
+    if recording.review_band is not None:
+        band = Band(*recording.review_band)
+    return Reviewer(journal, tagger.retell, policy, band)
+
+
+@contextmanager
+def open_output(
+    writing: WritingSettings,
+    recording: RecordingSettings,
+    tagger: Tagger,
+    policy: Policy,
+    roots: Sequence[Path],
+    *,
+    force: bool = False,
+    tell: Tell = _log.warning,
+) -> Iterator[tuple[Output, Reviewer | None]]:
+    """The writers with the journal, which is closed at the end, and the people's word, where it is kept.
+
+    ``roots`` are the folders whose trees are mirrored where an output folder is set. Raises what
+    :func:`make_writers` does, and OutputError for a journal that cannot be used.
+    """
+    options = writer_options(writing, roots)
+    writers = make_writers(writing, options)
+    fingerprint = _fingerprint(writing, tagger, policy, options)
+    with open_journal(recording, tell) as journal:
+        output = Output(
+            writers,
+            options.naming,
+            journal=journal,
+            fingerprint=fingerprint,
+            force=force,
+            respect_deletions=writing.respect_deletions,
+        )
+        yield output, None if journal is None else make_reviewer(recording, tagger, policy, journal)
+
+
+def _fingerprint(writing: WritingSettings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:
+    """Changes with whatever may change what is written; which folders were named is not among it."""
+    plain = replace(options, naming=replace(options.naming, roots=()))
+    parts = (*tagging_parts(tagger, policy), writing.writer, plain)
+    if not writing.respect_deletions:
+        parts += ("tags that were taken out are written again",)
+    return digest(parts)
+
+
+def tagging_parts(tagger: Tagger, policy: Policy) -> tuple[object, ...]:
+    """What decides which tags a picture gets; equal parts have equal texts."""
+    tables = sorted(policy.rename.items()), sorted(policy.thresholds.items())
+    return tagger.fingerprint, replace(policy, rename={}, thresholds={}), tables
+
+
+def digest(parts: tuple[object, ...]) -> str:
+    """A fingerprint of ``parts``: 64 hexadecimal digits."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()

@@ -1,0 +1,165 @@
+"""Whole runs over pictures elsewhere: tags go to hydrus, or to a szurubooru site."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from booru_tagger.app.parts import (
+    Tell,
+    digest,
+    make_limits,
+    make_policy,
+    make_tagger,
+    make_walk,
+    make_workers,
+    open_journal,
+    tagging_parts,
+)
+from booru_tagger.app.run import Run
+from booru_tagger.boorus import to_hydrus, to_szurubooru
+from booru_tagger.boorus.http import Server
+from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus
+from booru_tagger.boorus.szurubooru import Szurubooru, api_address, login
+from booru_tagger.config import PushingSettings, ReadingSettings, Settings
+from booru_tagger.errors import ConfigError
+from booru_tagger.journal import Pushes
+from booru_tagger.runner import Sink
+from booru_tagger.sources.listed import Item, from_paths
+from booru_tagger.types import TagResult
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Pictures to upload: files, or with ``batch`` also folders of them. With ``similar`` also those that
+    look like a post that is there."""
+
+    paths: tuple[str, ...] = ()
+    batch: bool = False
+    similar: bool = False
+
+
+@contextmanager
+def open_hydrus_run(
+    query: tuple[str, ...],
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    tell: Tell = _log.warning,
+) -> Iterator[Run]:
+    """A run over the pictures in hydrus that match all predicates, ready to go; the journal is closed at the
+    end. Raises BooruTaggerError."""
+    pushing = settings.pushing
+    if pushing.hydrus_key is None:
+        raise ConfigError(
+            "hydrus_key: must be set (BOORU_TAGGER_HYDRUS_KEY, or in the configuration file); make one in "
+            "hydrus under services > review services > local > client api"
+        )
+    hydrus = Hydrus(_server(pushing.hydrus_url, {KEY_HEADER: pushing.hydrus_key}, pushing))
+    hydrus.connect()
+    service = hydrus.service(pushing.hydrus_service)
+    hashes = hydrus.search(query)
+    tagger, policy = make_tagger(settings), make_policy(settings.policy)
+    most_bytes = tagger.options.limits.file_bytes
+
+    def tag(picture: Path) -> TagResult:
+        data = hydrus.fetch(to_hydrus.hash_of(picture), most_bytes)
+        return tagger.tag_bytes(data, str(picture))
+
+    def items() -> Iterator[Item]:
+        others = 0
+        for file in hydrus.files(hashes):
+            others += not file.is_picture
+            if file.is_picture:
+                yield to_hydrus.picture_of(file.hash)
+        if others:
+            tell(f"left out {others:,} {'file' if others == 1 else 'files'} that are no pictures")
+
+    def sink(pushes: Pushes | None) -> Sink:
+        return to_hydrus.HydrusSink(
+            hydrus,
+            service,
+            pushes=pushes,
+            fingerprint=digest((*tagging_parts(tagger, policy), pushing.marker)),
+            marker=pushing.marker,
+            force=force,
+        )
+
+    place = f"hydrus:{hydrus.server.url}/{service.key}"
+    with _open_sink(sink, place, settings, dry_run, tell) as output:
+        workers = make_workers(settings.running, tagger.options.provider)
+        yield Run(tagger, policy, workers, items, tag, output, count=lambda: len(hashes))
+
+
+@contextmanager
+def open_szurubooru_run(
+    posts: str | None,
+    uploads: Uploads,
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    force: bool = False,
+    tell: Tell = _log.warning,
+) -> Iterator[Run]:
+    """A run over the posts that match the query, and over the pictures to upload; see
+    :func:`open_hydrus_run`."""
+    pushing = settings.pushing
+    if pushing.szurubooru_url is None:
+        raise ConfigError("szurubooru_url: must be set to the address of the site")
+    headers = login(pushing.szurubooru_user, pushing.szurubooru_token, pushing.szurubooru_password)
+    site = Szurubooru(_server(api_address(pushing.szurubooru_url), headers, pushing))
+    site.connect(pushing.szurubooru_user)
+    tagger, policy = make_tagger(settings), make_policy(settings.policy)
+    limits, categories = make_limits(settings.reading), pushing.szurubooru_category
+
+    def tag(picture: Path) -> TagResult:
+        number = to_szurubooru.post_of(picture)
+        if number is None:
+            return tagger.tag(picture)
+        return tagger.tag_bytes(site.fetch(site.post(number), limits.file_bytes), str(picture))
+
+    def items() -> Iterator[Item]:
+        if posts is not None:
+            yield from map(to_szurubooru.picture_of, site.posts(posts))
+        yield from _files(uploads, settings.reading)
+
+    def sink(pushes: Pushes | None) -> Sink:
+        decisive = (*tagging_parts(tagger, policy), pushing.marker, sorted(categories.items()))
+        return to_szurubooru.SzurubooruSink(
+            site,
+            pushes=pushes,
+            fingerprint=digest(decisive),
+            marker=pushing.marker,
+            force=force,
+            categories=categories,
+            uploading=to_szurubooru.Uploading(pushing.safety, uploads.similar, limits),
+        )
+
+    count = None if posts is not None else lambda: sum(1 for _ in _files(uploads, settings.reading))
+    with _open_sink(sink, f"szurubooru:{site.server.url}", settings, dry_run, tell) as output:
+        workers = make_workers(settings.running, tagger.options.provider)
+        yield Run(tagger, policy, workers, items, tag, output, count=count)
+
+
+@contextmanager
+def _open_sink(
+    make_sink: Callable[[Pushes | None], Sink], place: str, settings: Settings, dry_run: bool, tell: Tell
+) -> Iterator[Sink | None]:
+    """The sink with what the journal knows of ``place``; ``None`` where nothing is to be sent."""
+    with nullcontext() if dry_run else open_journal(settings.recording, tell) as journal:
+        yield None if dry_run else make_sink(journal.pushes(place) if journal is not None else None)
+
+
+def _server(url: str, headers: dict[str, str], pushing: PushingSettings) -> Server:
+    return Server(url, headers, rate=pushing.request_rate, timeout=pushing.request_timeout)
+
+
+def _files(uploads: Uploads, reading: ReadingSettings) -> Iterator[Item]:
+    walk = make_walk(reading) if uploads.batch else None
+    return from_paths([Path(path) for path in uploads.paths], walk)

@@ -1,0 +1,55 @@
+"""One page about who was found in a folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from booru_tagger.app.parts import Tell, make_policy, make_reviewer, make_tagger, need_journal
+from booru_tagger.config import Settings
+from booru_tagger.errors import OutputError
+from booru_tagger.files.replace import replace_file
+from booru_tagger.journal.reviews import Tagged
+from booru_tagger.reporting import Report, gather, page
+from booru_tagger.reporting.page import is_report
+from booru_tagger.review.face_cache import Album, default_path
+from booru_tagger.sources.listed import Walk
+
+_log = logging.getLogger(__name__)
+
+
+def write_report(
+    folder: Path,
+    target: Path,
+    settings: Settings,
+    *,
+    step: Callable[[], None] = lambda: None,
+    tell: Tell = _log.warning,
+) -> Report:
+    """Write the page about the tagged pictures in a folder, unless there is none; what it tells.
+
+    ``step`` is called with each picture. Raises BooruTaggerError, also where something else has that name.
+    """
+    if target.exists() and not is_report(target):
+        raise OutputError(f"{target}: exists and is no report; it is left alone, choose another name")
+    tagger = make_tagger(settings)
+    with need_journal(settings.recording, tell) as journal, closing(Album(default_path(), tagger)) as album:
+        reviewer = make_reviewer(settings.recording, tagger, make_policy(settings.policy), journal)
+
+        def waits(tagged: Tagged) -> int:
+            return sum(reviewer.is_open(face, tagged.verdicts) for face in tagged.result.faces)
+
+        report = gather(
+            folder,
+            journal,
+            album,
+            waits=waits,
+            limits=tagger.options.limits,
+            walk=Walk(recursive=settings.reading.recursive, follow_links=settings.reading.follow_links),
+            step=step,
+        )
+    if report.pictures:
+        replace_file(target, page(report, target).encode("utf-8", "surrogateescape"))
+    return report

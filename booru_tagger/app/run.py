@@ -1,0 +1,69 @@
+"""A run that is put together and ready to go: what comes in, who tags it, where results go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from booru_tagger.errors import RemoteError
+from booru_tagger.parallel import Executor
+from booru_tagger.runner import Listener, Outcome, Report, Reviewer, Sink, run
+from booru_tagger.sources.listed import Item
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import TagResult
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that a run over pictures needs.
+
+    ``tag`` tags one of the ``items``. Without an ``output`` nothing is written. ``count`` tells how many
+    pictures there are, where that can be told before they are read. ``also`` hears of each picture first.
+    """
+
+    tagger: Tagger
+    policy: Policy
+    executor: Executor
+    items: Callable[[], Iterable[Item | None]]
+    tag: Callable[[Path], TagResult]
+    output: Sink | None = None
+    reviewer: Reviewer | None = None
+    count: Callable[[], int] | None = None
+    also: Listener = lambda outcome: None
+
+    def go(self, listener: Listener = lambda outcome: None) -> Report:
+        """Do it, to the end or until something ends it early, which the report then tells.
+
+        ``listener`` hears of each picture. Raises what would be the same for every picture, such as a
+        model's error.
+        """
+        broken: list[RemoteError] = []
+
+        def tell(outcome: Outcome) -> None:
+            self.also(outcome)
+            listener(outcome)
+
+        report = run(
+            _until_broken(self.items(), broken),
+            self.tag,
+            executor=self.executor,
+            policy=self.policy,
+            output=self.output,
+            reviewer=self.reviewer,
+            listener=tell,
+        )
+        if broken and report.stopped is None:
+            report.stopped = broken[0]
+        return report
+
+
+def _until_broken(items: Iterable[Item | None], broken: list[RemoteError]) -> Iterator[Item | None]:
+    """A search that breaks off ends the run, and the report says so, with what was done before."""
+    try:
+        # Not "yield from", which would close a watch that goes on after this run.
+        for item in items:  # noqa: UP028
+            yield item
+    except RemoteError as error:
+        broken.append(error)

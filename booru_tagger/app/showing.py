@@ -1,0 +1,40 @@
+"""What is known of one picture: whose its tags are, and where its heads are."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from booru_tagger.app.parts import Tell, make_limits, need_journal, writer_options
+from booru_tagger.config import ReadingSettings, Settings
+from booru_tagger.drawing.boxes import LONGEST, draw_faces, is_drawing, png
+from booru_tagger.errors import OutputError
+from booru_tagger.files.replace import replace_file
+from booru_tagger.imaging import read_picture
+from booru_tagger.runner.provenance import Provenance, provenance
+from booru_tagger.writers.registry import make_writer
+
+_log = logging.getLogger(__name__)
+
+
+def known_of(picture: Path, settings: Settings, tell: Tell = _log.warning) -> Provenance:
+    """Every tag of a picture and where it comes from. Raises BooruTaggerError."""
+    options = writer_options(settings.writing, [picture.parent])
+    writers = [make_writer(name, options) for name in settings.writing.writer]
+    with need_journal(settings.recording, tell) as journal:
+        return provenance(picture, journal, writers, options)
+
+
+def draw_heads(path: Path, picture: Path, known: Provenance, reading: ReadingSettings) -> None:
+    """Draw the heads that were found, with names and colours, into a copy of the picture: a PNG file.
+
+    Raises :class:`OutputError` where something else has that name, or where there is nothing to draw.
+    """
+    if path.exists() and not is_drawing(path):
+        raise OutputError(f"{path}: exists and is no drawing of ours; it is left alone, choose another name")
+    if known.result is None:
+        raise OutputError(f"{path}: nothing to draw: {picture} was not tagged yet, or was untagged since")
+    decoded = read_picture(picture, longest=LONGEST, limits=make_limits(reading))
+    if (decoded.width, decoded.height) != (known.result.width, known.result.height):
+        raise OutputError(f"{path}: not drawn: {picture} has changed since it was tagged; tag it again first")
+    replace_file(path, png(draw_faces(decoded, known.result)))

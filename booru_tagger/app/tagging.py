@@ -1,0 +1,197 @@
+"""Whole runs over pictures here: from paths to the files that are written for them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from booru_tagger.app.parts import (
+    Tell,
+    digest,
+    make_limits,
+    make_policy,
+    make_tagger,
+    make_walk,
+    make_workers,
+    open_output,
+    tagging_parts,
+)
+from booru_tagger.app.run import Run
+from booru_tagger.config import ReadingSettings, Settings
+from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
+from booru_tagger.errors import OutputError
+from booru_tagger.files.replace import replace_file
+from booru_tagger.imaging import Limits
+from booru_tagger.runner import Listener, Outcome, Output, Report, Reviewer, Sink
+from booru_tagger.runner.records import Records
+from booru_tagger.sources.listed import Elsewhere, Item, failure, from_list, from_manifest, from_pattern
+from booru_tagger.sources.storage import Remote, is_url, path_of
+from booru_tagger.sources.storage import pictures as remote_pictures
+from booru_tagger.tagging.policy import Policy
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import TagResult
+
+STDIN = "-"
+"""A path that stands for the list of paths on standard input."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TagRequest:
+    """Which pictures are to be tagged, and what is to come of it, besides the settings.
+
+    ``paths`` are pictures, patterns, ``-`` for a list on standard input (its lines end with a null byte under
+    ``null``) and, with ``batch``, folders; no path at all stands for the current folder. ``manifest`` lists
+    more of them in a file. With ``records``, a JSON Lines file, nothing is written beside the pictures, and
+    they may be addresses in storage. ``contact_sheet`` is a PNG file that all faces are drawn into. With
+    ``force`` it is done again what was done before, under ``dry_run`` nothing is written.
+    """
+
+    paths: tuple[str, ...] = ()
+    batch: bool = False
+    dry_run: bool = False
+    force: bool = False
+    contact_sheet: Path | None = None
+    null: bool = False
+    manifest: Path | None = None
+    records: Path | None = None
+
+
+def tag_folder(
+    folder: str | Path, settings: Settings | None = None, listener: Listener = lambda outcome: None
+) -> Report:
+    """Tag all pictures in a folder as `booru-tagger tag --batch` does: with writers, journal and verdicts.
+
+    ``listener`` hears of each picture. Raises :class:`BooruTaggerError` for what would be the same for all.
+    """
+    with open_run(TagRequest((str(folder),), batch=True), settings or Settings()) as run:
+        return run.go(listener)
+
+
+@contextmanager
+def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning) -> Iterator[Run]:
+    """A run over what is asked for, ready to go; what it opens is closed at the end.
+
+    ``tell`` is called with what a person should hear of. Raises BooruTaggerError.
+    """
+    sheet = request.contact_sheet and _Sheet(request.contact_sheet, make_limits(settings.reading))
+    tagger, policy = make_tagger(settings), make_policy(settings.policy)
+    pictures = partial(_pictures, request, settings.reading)
+    with _sink(request, settings, tagger, policy, tell) as (sink, reviewer):
+        yield Run(
+            tagger,
+            policy,
+            make_workers(settings.running, tagger.options.provider),
+            pictures,
+            _tag_function(request, tagger),
+            sink,
+            reviewer,
+            count=(lambda: sum(1 for _ in pictures())) if _is_countable(request) else None,
+            also=partial(sheet.add, sink) if sheet else lambda outcome: None,
+        )
+    if sheet:
+        sheet.save()
+
+
+def _sink(
+    request: TagRequest, settings: Settings, tagger: Tagger, policy: Policy, tell: Tell
+) -> AbstractContextManager[tuple[Sink | None, Reviewer | None]]:
+    """Where results go, and who speaks for the people."""
+    if request.dry_run:
+        return nullcontext((None, None))
+    if request.records is not None:
+        return _open_records(request.records, tagger, policy, request.force)
+    roots = _roots(request)
+    return open_output(
+        settings.writing, settings.recording, tagger, policy, roots, force=request.force, tell=tell
+    )
+
+
+@contextmanager
+def _open_records(path: Path, tagger: Tagger, policy: Policy, force: bool) -> Iterator[tuple[Records, None]]:
+    with Records(path, digest(tagging_parts(tagger, policy))[:16], force=force) as records:
+        yield records, None
+
+
+def _tag_function(request: TagRequest, tagger: Tagger) -> Callable[[Path], TagResult]:
+    """Only where no files are written beside pictures may these be in storage."""
+    if request.records is None and not request.dry_run:
+        return tagger.tag
+    return Remote(tagger.tag, tagger.tag_bytes, tagger.options.limits)
+
+
+def _roots(request: TagRequest) -> list[Path]:
+    """The folders that are mirrored into an output folder."""
+    named = [Path(path) for path in request.paths if path != STDIN and not is_url(path)]
+    roots = [path if path.is_dir() else path.parent for path in named]
+    if STDIN in request.paths or not named:
+        roots.append(Path())
+    return list(dict.fromkeys(roots))
+
+
+def _pictures(request: TagRequest, reading: ReadingSettings) -> Iterator[Item | None]:
+    sheets = () if request.contact_sheet is None else (request.contact_sheet,)
+    walk, elsewhere = make_walk(reading, sheets) if request.batch else None, _elsewhere(request)
+    if request.manifest is not None:
+        yield from from_manifest(request.manifest, walk, elsewhere=elsewhere)
+    for path in request.paths or (() if request.manifest else (os.curdir,)):
+        if path == STDIN:
+            separator = b"\0" if request.null else b"\n"
+            yield from from_list(sys.stdin.buffer, walk, separator=separator, elsewhere=elsewhere)
+        elif is_url(path):
+            yield from remote_pictures(path, batch=request.batch, recursive=reading.recursive)
+        else:
+            yield from from_pattern(path.removeprefix("file://"), walk)
+
+
+def _elsewhere(request: TagRequest) -> Elsewhere:
+    """What a line of a list stands for that names no file here."""
+
+    def item(name: str) -> Item | None:
+        if not is_url(name):
+            return None
+        if request.records is None and not request.dry_run:
+            return failure(path_of(name), "input", "give --records FILE.jsonl for pictures in storage")
+        return path_of(name)
+
+    return item
+
+
+def _is_countable(request: TagRequest) -> bool:
+    """Standard input and storage are not gone through twice."""
+    return STDIN not in request.paths and not any(map(is_url, request.paths))
+
+
+class _Sheet:
+    """Collects the faces of a run and draws them into ``path`` at its end.
+
+    Raises :class:`OutputError` where something else than an older sheet has that name.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        if path.exists() and not is_sheet(path):
+            raise OutputError(
+                f"{path}: exists and is no contact sheet; it is left alone, choose another name"
+            )
+        self.path = path
+        self._limits = limits
+        self._sheet = ContactSheet()
+
+    def add(self, sink: Sink | None, outcome: Outcome) -> None:
+        """Take a picture's faces; the journal knows those of a picture that was tagged in an earlier run."""
+        result = outcome.result
+        if result is None and not self._sheet.full and isinstance(sink, Output):
+            result = sink.recall(Path(outcome.path))
+        if result is not None:
+            self._sheet.add(result, self._limits)
+
+    def save(self) -> None:
+        """Raises :class:`OutputError`."""
+        replace_file(self.path, self._sheet.png())
