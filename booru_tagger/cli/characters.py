@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.printing import counted, printable, tell
+from booru_tagger.cli.progress import looking
+from booru_tagger.errors import EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from booru_tagger.enrol import Enrolment
+    from booru_tagger.models.gallery import Enrolled, Gallery
 
 _path = click.Path(path_type=Path)
 
@@ -62,19 +71,37 @@ def add(
     \b
       booru-tagger characters add "my_oc_(original)" ~/art/my_oc --series original --imply sword
     """
-    from booru_tagger.cli.enrolling import Request, add_character  # numpy, Pillow and onnxruntime
+    from booru_tagger.app import characters as app  # numpy, Pillow and onnxruntime
 
-    request = Request(name, pictures, series, hair, eyes, imply, replace, keep_outliers, dry_run)
-    return add_character(request, loaded.settings)
+    settings = loaded.settings
+    details = app.details_of(series, _words(hair), _words(eyes), _words(imply))
+    found, failures = app.pictures_in(pictures)
+    request = app.AddRequest(name, found, details, replace, keep_outliers, dry_run)
+    with looking(len(found), "looking at the pictures") as step:
+        enrolment, gallery = app.add_character(request, settings, step)
+    _tell_enrolment(enrolment, gallery, len(found))
+    _tell_enrolled(gallery, None if dry_run else app.gallery_file(settings.tagging))
+    failures += [str(error) for error in enrolment.failures]
+    for failure in failures:
+        click.echo(printable(failure), err=True)
+    return EXIT_SOME_FAILED if failures else 0
 
 
 @characters.command("list")
 @with_settings("gallery")
 def list_(loaded: Loaded) -> None:
     """List the enrolled characters: name, faces, least similarity, what the name implies."""
-    from booru_tagger.cli.enrolling import list_characters
+    from booru_tagger.app.characters import gallery_file
+    from booru_tagger.enrol import read
 
-    list_characters(loaded.settings)
+    gallery = read(gallery_file(loaded.settings.tagging))
+    if not gallery:
+        tell("no characters are enrolled")
+        return
+    width = max(len(tag) for tag in gallery.tags)
+    for enrolled, threshold in zip(gallery, gallery.thresholds.tolist(), strict=True):
+        line = f"{enrolled.label.tag:{width}}  {len(enrolled.faces):3} faces  {threshold:.2f}"
+        click.echo(f"{line}  {_implied(enrolled)}".rstrip())
 
 
 @characters.command()
@@ -82,9 +109,22 @@ def list_(loaded: Loaded) -> None:
 @with_settings("gallery")
 def show(name: str, loaded: Loaded) -> None:
     """Show what is known of the enrolled character NAME, and how alike its faces are."""
-    from booru_tagger.cli.enrolling import show_character
+    from booru_tagger.app.characters import find_character, gallery_file
 
-    show_character(name, loaded.settings)
+    gallery, enrolled = find_character(name, gallery_file(loaded.settings.tagging))
+    label = enrolled.label
+    click.echo(f"name:      {label.tag}")
+    click.echo(f"series:    {label.series or '-'}")
+    click.echo(f"implies:   {', '.join(label.implied) or '-'}")
+    click.echo(
+        f"enrolled:  {enrolled.added or '-'}, with the model {gallery.model or gallery.recogniser[:12]}"
+    )
+    click.echo(f"threshold: {gallery.threshold_of(label.tag):.3f}")
+    click.echo(f"faces:     {len(enrolled.faces)}, each with its similarity to the rest")
+    similarities = enrolled.similarities.tolist() or [1.0]
+    pictures = enrolled.pictures or ("-",) * len(enrolled.faces)
+    for similarity, picture in sorted(zip(similarities, pictures, strict=True)):
+        click.echo(printable(f"  {similarity:.3f}  {picture}"))
 
 
 @characters.command()
@@ -95,9 +135,11 @@ def remove(names: tuple[str, ...], loaded: Loaded) -> None:
 
     The gallery as it was is kept beside it, with .bak added to its name.
     """
-    from booru_tagger.cli.enrolling import remove_characters
+    from booru_tagger.app.characters import gallery_file, remove_characters
 
-    remove_characters(names, loaded.settings)
+    path = gallery_file(loaded.settings.tagging)
+    left = remove_characters(names, path)
+    tell(f"{counted(len(left), 'character')} left in {path}")
 
 
 @characters.command()
@@ -107,9 +149,10 @@ def remove(names: tuple[str, ...], loaded: Loaded) -> None:
 @with_settings("gallery")
 def export(pack: Path, names: tuple[str, ...], replace: bool, loaded: Loaded) -> None:
     """Write the characters NAME, or all, into PACK: one file to share, without pictures or their names."""
-    from booru_tagger.cli.enrolling import export_pack
+    from booru_tagger.app.characters import export_pack, gallery_file
 
-    export_pack(pack, names, loaded.settings, replaces=replace)
+    written = export_pack(pack, names, gallery_file(loaded.settings.tagging), replaces=replace)
+    tell(f"{counted(written, 'character')} written to {pack}")
 
 
 @characters.command("import")
@@ -120,6 +163,45 @@ def export(pack: Path, names: tuple[str, ...], replace: bool, loaded: Loaded) ->
 @with_settings("gallery")
 def import_(pack: Path, rename: tuple[str, ...], replace: bool, dry_run: bool, loaded: Loaded) -> None:
     """Take the characters of PACK into the gallery."""
-    from booru_tagger.cli.enrolling import import_pack
+    from booru_tagger.app.characters import gallery_file, import_pack
 
-    import_pack(pack, rename, loaded.settings, replaces=replace, dry_run=dry_run)
+    path = gallery_file(loaded.settings.tagging)
+    shared, gallery = import_pack(pack, _renames(rename), path, replaces=replace, dry_run=dry_run)
+    for enrolled in shared:
+        faces = counted(len(enrolled.faces), "face")
+        click.echo(f"{enrolled.label.tag}  {faces}  {_implied(enrolled)}".rstrip())
+    _tell_enrolled(gallery, None if dry_run else path)
+
+
+def _words(given: Sequence[str]) -> list[str]:
+    """What a repeated flag holds, each time one word or several with commas between."""
+    return [word.strip() for text in given for word in text.split(",") if word.strip()]
+
+
+def _renames(given: Sequence[str]) -> dict[str, str]:
+    pairs = [text.rpartition("=") for text in _words(given)]
+    if any(not equals or not old or not new for old, equals, new in pairs):
+        raise click.UsageError("--rename: must have the form OLD=NEW")
+    return {old: new for old, _, new in pairs}
+
+
+def _implied(enrolled: Enrolled) -> str:
+    label = enrolled.label
+    return ", ".join([*([label.series] if label.series else []), *label.implied])
+
+
+def _tell_enrolment(enrolment: Enrolment, gallery: Gallery, pictures: int) -> None:
+    for warning in enrolment.warnings:
+        tell(f"warning: {warning}")
+    enrolled = enrolment.enrolled
+    tag = enrolled.label.tag
+    click.echo(
+        f"{tag}: {counted(len(enrolled.faces), 'face')} from {counted(pictures, 'picture')}; "
+        f"from a similarity of {gallery.threshold_of(tag):.2f} on, a face is taken for this character"
+    )
+    click.echo(f"implies: {_implied(enrolled) or 'nothing'}")
+
+
+def _tell_enrolled(gallery: Gallery, path: Path | None) -> None:
+    place = "nothing written (dry run)" if path is None else f"written to {path}"
+    tell(f"{counted(len(gallery), 'character')} enrolled; {place}")

@@ -266,7 +266,7 @@ def test_a_wrong_key_is_told_and_shown_nowhere(
         (["hydrus", "system:inbox", "--hydrus-key", "a\nb"], "plain letters"),
         (["hydrus"], "Missing argument"),
         (["szurubooru"], "Name pictures to upload"),
-        (["szurubooru", "."], "add --batch"),
+        (["szurubooru", "."], "booru-tagger push szurubooru --batch ."),
     ],
 )
 def test_what_cannot_be_meant_is_refused(here: Here, words: list[str], message: str) -> None:

@@ -64,7 +64,7 @@ def forks(home: Home) -> Iterator[Forks]:
 
 
 def _serve() -> None:
-    for module in ("cli.tagging", "cli.untagging", "writers.registry"):
+    for module in ("app.untagging", "cli.tag", "cli.untag", "writers.registry"):
         import_module(f"booru_tagger.{module}")
     os.chdir(os.environ["WORK"])
     for line in sys.stdin:
