@@ -10,7 +10,9 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 import torch
 from booru_export.detector.loss import giou, targets
 from booru_export.detector.samples import Sampler, from_image
+from booru_export.detector.stream import Stream
 from booru_export.detector.task import decode
+from booru_export.training.recipe import DetectorRecipe, Schedule
 from PIL import Image, ImageDraw
 
 from booru_tagger.types import Box
@@ -27,7 +29,7 @@ def scene_with_discs() -> Image.Image:
 
 @pytest.mark.parametrize("mosaic", [0.0, 1.0])
 def test_boxes_stay_on_the_heads(mosaic: float) -> None:
-    sampler = Sampler([from_image(scene_with_discs(), HEADS, [], 1.0)], mosaic, seed=3)
+    sampler = Sampler([from_image(scene_with_discs(), HEADS, [], 1.0)], mosaic, np.random.default_rng(3))
     boxes = 0
     for _ in range(40):
         sample = sampler.sample(128)
@@ -44,7 +46,7 @@ def test_boxes_stay_on_the_heads(mosaic: float) -> None:
 
 
 def test_a_head_cut_by_the_border_is_ignored_rather_than_unlearned() -> None:
-    sampler = Sampler([from_image(scene_with_discs(), HEADS, [], 1.0)], 0.0, seed=5)
+    sampler = Sampler([from_image(scene_with_discs(), HEADS, [], 1.0)], 0.0, np.random.default_rng(5))
     samples = [sampler.sample(96) for _ in range(80)]
     assert any(len(sample.ignore) for sample in samples)
     assert all((sample.boxes >= 0).all() and (sample.boxes <= 96).all() for sample in samples)
@@ -69,3 +71,19 @@ def test_regions_to_ignore_are_masked_but_for_heads_in_them() -> None:
     assert float(mask[0, 3, 4]) == 1
     assert float(mask[0, 1, 14]) == 0
     assert float(mask[0, 12, 4]) == 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_that_goes_on_sees_the_batches_of_an_undisturbed_one(workers: int) -> None:
+    """Each step has a batch of its own, whether or not steps came before it and whoever makes it."""
+    scenes = [from_image(scene_with_discs(), HEADS, [], 1.0)]
+    recipe = DetectorRecipe(
+        Schedule(steps=6, batch=2, rate=0.1, sizes=(64, 96), size_until=(0.5, 1.0), seed=4)
+    )
+    undisturbed, resumed = Stream(scenes, recipe, 0), Stream(scenes, recipe, workers)
+    whole = [undisturbed.draw(64 if step < 3 else 96, step) for step in range(6)]
+    undisturbed.draw(64, -1)
+    for step in (2, 3, 4, 5, 0):
+        again = resumed.draw(64 if step < 3 else 96, step)
+        assert all(torch.equal(one, other) for one, other in zip(whole[step], again, strict=True)), step
+    assert not torch.equal(whole[4][0], whole[5][0])

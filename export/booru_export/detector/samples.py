@@ -78,10 +78,10 @@ class Sampler:
     2020).
     """
 
-    def __init__(self, scenes: Sequence[LoadedScene], mosaic: float, seed: int) -> None:
+    def __init__(self, scenes: Sequence[LoadedScene], mosaic: float, rng: np.random.Generator) -> None:
         self.scenes = scenes
         self.mosaic = mosaic
-        self.rng = np.random.default_rng(seed)
+        self.rng = rng
 
     def sample(self, size: int) -> Sample:
         canvas = Image.new("RGB", (size, size), (PAD_VALUE,) * 3)

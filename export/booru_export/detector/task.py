@@ -19,13 +19,13 @@ from booru_export.detector.stream import Stream
 from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
 from booru_export.evaluation.metrics import Detections, match
 from booru_export.training.device import CPU, Device
+from booru_export.training.inputs import NORMALISATION, to_input
 from booru_export.training.nets import STRIDE, HeadDetector
 from booru_export.training.recipe import DetectorRecipe, from_table
-from booru_tagger.imaging import Normalisation, Pixels, letterbox, read_picture
+from booru_tagger.imaging import Pixels, letterbox, read_picture
 from booru_tagger.models.detector import suppress
 from booru_tagger.types import Box, Face
 
-NORMALISATION = Normalisation()
 EVALUATED_SIDE = 384
 NMS_IOU = 0.5
 
@@ -105,8 +105,10 @@ class DetectorTask:
         self.validation = [(scene, read_picture(scene.path).pixels) for scene in self.parts["validation"]]
 
     def losses(self, size: int, step: int) -> dict[str, Tensor]:
-        pixels, *wanted = (part.to(self.device.place, non_blocking=True) for part in self.stream.draw(size))
-        batch = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+        pixels, *wanted = (
+            part.to(self.device.place, non_blocking=True) for part in self.stream.draw(size, step)
+        )
+        batch = to_input(pixels)
         with self.device.precision():
             heat, sides = self.net(batch.contiguous(memory_format=torch.channels_last))
         return detector_loss((heat.float(), sides.float()), (wanted[0], wanted[1], wanted[2], wanted[3]))
