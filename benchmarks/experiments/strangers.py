@@ -21,6 +21,7 @@ from booru_export.evaluation.metrics import auroc
 from booru_export.recogniser.samples import load_faces, whole
 from booru_export.recogniser.task import from_checkpoint
 from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.inputs import to_input
 from booru_export.training.nets import FaceNet
 from sklearn.cluster import KMeans
 
@@ -37,7 +38,7 @@ def embed(net: FaceNet, items: Sequence[FaceItem], size: int) -> Array:
     for expand, mirrored in ((1.0, False), (0.9, True)):
         parts = []
         for chunk in torch.split(whole(faces, size, expand), 128):
-            images = chunk.permute(0, 3, 1, 2).float() / 127.5 - 1
+            images = to_input(chunk)
             with torch.inference_mode():
                 parts.append(net.raw(images.flip(3) if mirrored else images)[0])
         views.append(torch.cat(parts).double().numpy())

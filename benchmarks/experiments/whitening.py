@@ -30,6 +30,7 @@ from booru_export.data.tables import FaceItem, read_faces, read_scenes
 from booru_export.recogniser.samples import Faces, characters_of, load_faces, load_heads, whole
 from booru_export.recogniser.task import from_checkpoint
 from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.inputs import to_input
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,7 +59,7 @@ def look(graph: RecogniserGraph, faces: Sequence[Faces], size: int) -> Seen:
     embeddings, scores = [], []
     for chunk in torch.split(whole(faces, size, EXPAND), 128):
         with torch.inference_mode():
-            embedding, character, _, _ = graph(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
+            embedding, character, _, _ = graph(to_input(chunk))
         embeddings.append(embedding)
         scores.append(character.amax(1))
     best = torch.cat(scores).double().clamp(1e-9, 1 - 1e-9)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, ImageDraw
 
+from booru_tagger.drawing.marked import has_mark, marked_png
 from booru_tagger.drawing.text import fitted, font_for, write_line
 from booru_tagger.imaging import Picture
 from booru_tagger.types import Box, FaceResult, TagResult
 
 LONGEST = 2_048
 """Longest side of a drawing, in pixels; larger pictures are reduced to it."""
-_KEYWORD, _MARK = "Software", "booru-tagger drawing"
+_MARK = "booru-tagger drawing"
 _KNOWN, _UNKNOWN, _PAPER = (0, 150, 70), (110, 110, 110), (255, 255, 255)
 
 
@@ -40,20 +40,12 @@ def draw_faces(picture: Picture, result: TagResult) -> Image.Image:
 
 def png(image: Image.Image) -> bytes:
     """A drawing as a PNG file, marked so that :func:`is_drawing` knows it again."""
-    stream = io.BytesIO()
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text(_KEYWORD, _MARK)
-    image.save(stream, "PNG", pnginfo=notes)
-    return stream.getvalue()
+    return marked_png(image, _MARK)
 
 
 def is_drawing(path: Path) -> bool:
     """Whether the file is a drawing that was made here (and may be replaced by a newer one)."""
-    try:
-        with Image.open(path) as image:
-            return image.info.get(_KEYWORD) == _MARK
-    except Exception:  # whatever it is, it is not ours
-        return False
+    return has_mark(path, _MARK)
 
 
 def _colour(face: FaceResult) -> tuple[int, int, int]:

@@ -64,11 +64,17 @@ class Normalisation:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
-    def apply(self, batch: Pixels) -> Floats:
-        """``(N, H, W, 3)`` bytes to ``(N, 3, H, W)`` float32."""
+    @property
+    def factors(self) -> tuple[Floats, Floats]:
+        """What a byte is multiplied by, and what is then taken off it, by channel: ``(3, 1, 1)`` each."""
         std = np.asarray(self.std, dtype=np.float32).reshape(3, 1, 1)
         mean = np.asarray(self.mean, dtype=np.float32).reshape(3, 1, 1)
+        return np.asarray(1 / (255 * std), np.float32), np.asarray(mean / std, np.float32)
+
+    def apply(self, batch: Pixels) -> Floats:
+        """``(N, H, W, 3)`` bytes to ``(N, 3, H, W)`` float32."""
+        scale, offset = self.factors
         planes = np.ascontiguousarray(batch.transpose(0, 3, 1, 2)).astype(np.float32)
-        np.multiply(planes, 1 / (255 * std), out=planes)
-        np.subtract(planes, mean / std, out=planes)
+        np.multiply(planes, scale, out=planes)
+        np.subtract(planes, offset, out=planes)
         return planes

@@ -17,6 +17,9 @@ from booru_tagger.models.bundle import MANIFEST, SCHEMA, Bundle
 
 LICENCE = "MIT; trained on fan art whose pictures are not part of this file and belong to their artists"
 
+DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
+"""What a recogniser's scores must reach until `evaluate --tune` says better."""
+
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest in ``folder``, or an empty one to be filled."""

@@ -16,7 +16,7 @@ need("torch", "torchvision", "onnxscript")
 
 import torch
 from booru_export.bundles.exporting import export_checkpoint
-from booru_export.cli import compare
+from booru_export.cli import compare, preparing
 from booru_export.recogniser.task import RecogniserTask
 from booru_export.training.backbones import BACKBONES, BackboneNet, read_state, start_from
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
@@ -58,7 +58,7 @@ def test_a_missing_torchvision_says_what_to_install(monkeypatch: pytest.MonkeyPa
     with pytest.raises(MissingExtraError, match="pip install"):
         load_torchvision.__wrapped__()
     with pytest.raises(MissingExtraError, match="booru-tagger\\[export\\]"):
-        compare.need("torchvision")
+        preparing.need("torchvision")
 
 
 @pytest.mark.parametrize("arch", BACKBONES)

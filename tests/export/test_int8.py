@@ -23,6 +23,7 @@ from booru_export.training.nets import HeadDetector
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
+from booru_tagger.imaging import fit, read_picture
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
 from tests.support.bundles import make_bundle
@@ -107,6 +108,20 @@ def test_a_bundle_is_quantised_into_another(bundle: Path, data: Path, tmp_path: 
     assert new.files["recogniser.onnx"] == old.files["recogniser.onnx"]
     assert new.fingerprint != old.fingerprint
     assert set(new.training["int8"]["detector"][0]) == {"f1", "ap"}
+
+
+def test_scales_are_taken_from_what_the_runtime_shows_its_networks(bundle: Path, data: Path) -> None:
+    loaded = Bundle.load(bundle)
+    spec = loaded.recogniser
+    assert spec is not None and len(spec.views) > 1
+    pictures = int8._Data(data, loaded)
+    item = pictures.faces[0][0]
+    fed = next(pictures.inputs("recogniser", loaded))
+    source = read_picture(item.path).pixels
+    views = [view for view in spec.views if view.below is None]
+    cuts = [fit(source, spec.size, view.expand / spec.expand) for view in views]
+    cuts = [cut[:, ::-1] if view.flip else cut for cut, view in zip(cuts, views, strict=True)]
+    np.testing.assert_array_equal(fed, spec.normalisation.apply(np.stack(cuts)))
 
 
 def test_a_part_that_loses_too_much_is_not_taken(

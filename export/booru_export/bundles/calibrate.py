@@ -14,6 +14,7 @@ from torch.nn import functional
 from booru_export.bundles.to_onnx import Calibration, likeness_of
 from booru_export.bundles.whitening import whitening
 from booru_export.recogniser.samples import UNLABELLED, Faces, characters_of, whole
+from booru_export.training.inputs import to_input
 from booru_export.training.nets import FaceNet
 
 KNOWN_SLOPE, KNOWN_OFFSET = 2.0, 2.0
@@ -65,10 +66,7 @@ class _Outputs(NamedTuple):
 
 
 def _outputs(net: FaceNet, faces: Sequence[Faces], size: int) -> _Outputs:
-    parts = [
-        net.raw(chunk.permute(0, 3, 1, 2).float() / 127.5 - 1)
-        for chunk in torch.split(whole(faces, size), 64)
-    ]
+    parts = [net.raw(to_input(chunk)) for chunk in torch.split(whole(faces, size), 64)]
     return _Outputs(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from booru_export.bundle_folder import normalisation_keys, put_part
+from booru_export.bundle_folder import DEFAULT_THRESHOLDS, normalisation_keys, put_part
 from booru_export.bundles.calibrate import calibrate
 from booru_export.bundles.to_onnx import Calibration, DetectorGraph, RecogniserGraph, export_graph, parity
 from booru_export.data.canon import EYES, HAIR, Canon, read_canon
@@ -19,15 +19,14 @@ from booru_export.detector import task as detector_task
 from booru_export.recogniser import task as recogniser_task
 from booru_export.recogniser.samples import load_faces, load_heads
 from booru_export.training.checkpoint import read_checkpoint, training_of
+from booru_export.training.inputs import NORMALISATION
 from booru_export.training.nets import FaceNet
 from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
-from booru_tagger.imaging import Normalisation
 from booru_tagger.models.bundle import Bundle, View
 
 VIEWS = (View(0.95), View(0.9, flip=True, below=0.95))
 """Looks at each face, the second at doubtful ones only: it makes 0.2 points of top-1, and takes 3 ms."""
-DEFAULT_THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
 DEFAULT_FACE_THRESHOLD = 0.4
 SIDES = (256, 512)
 """Longest sides in pixels that the runtime looks at."""
@@ -65,7 +64,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         "head_shares": [list(bounds) for bounds in HEAD_SHARES],
         "multiple": 32,
         "max_upscale": 2.0,
-        **normalisation_keys(detector_task.NORMALISATION),
+        **normalisation_keys(NORMALISATION),
         "threshold": DEFAULT_FACE_THRESHOLD,
         "nms_iou": detector_task.NMS_IOU,
     }
@@ -90,7 +89,7 @@ def _export_recogniser(
         model = path.read_bytes()
     values = {
         "size": size,
-        **normalisation_keys(Normalisation()),
+        **normalisation_keys(NORMALISATION),
         "expand": 1.0,
         "views": [view.keys() for view in VIEWS],
         "hair": list(HAIR),

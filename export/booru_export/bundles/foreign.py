@@ -15,7 +15,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from booru_export.bundle_folder import normalisation_keys, put_part
+from booru_export.bundle_folder import DEFAULT_THRESHOLDS, normalisation_keys, put_part
 from booru_export.data.canon import Canon
 from booru_export.training.backbones import MEAN, STD, read_state
 from booru_export.training.torch_setup import load_torchvision
@@ -26,12 +26,11 @@ from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.vocab import normalise, problem
+from booru_tagger.vocab import tag_named
 
 OPSET = 20
 MOST_DIFFERENCE = 1e-4
 """Between torch and the bundle as the runtime runs it, on scores from 0 to 1."""
-THRESHOLDS = {"character": 0.5}
 
 IMAGENET = Normalisation(MEAN, STD)
 Scores: TypeAlias = Literal["logits", "probabilities", "sigmoid"]
@@ -96,10 +95,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
         text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    found = tuple(normalise(label) for label in _raw_labels(path, text))
-    for label in found:
-        if reason := problem(label):
-            raise DataError(f"{path}: the label {label!r} cannot be a tag: {reason}")
+    try:
+        found = tuple(tag_named(label) for label in _raw_labels(path, text))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
     if not found or len(set(found)) < len(found):
         raise DataError(f"{path}: {'a label is there twice' if found else 'there is no label in it'}")
     return found
@@ -238,7 +237,7 @@ def _put(output: Path, foreign: Foreign, canon: dict[str, Canon], model: bytes) 
         "expand": foreign.expand,
         "hair": [],
         "eyes": [],
-        "thresholds": THRESHOLDS,
+        "thresholds": {"character": DEFAULT_THRESHOLDS["character"]},
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in foreign.labels],

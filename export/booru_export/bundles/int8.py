@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
-
-import numpy as np
 
 from booru_export.bundle_folder import copy_bundle, put_part, read_manifest
 from booru_export.bundles.quantise import Array, quantise
@@ -26,8 +24,11 @@ from booru_export.evaluation.evaluate import (
 )
 from booru_export.progress import progress
 from booru_tagger.errors import DataError, ModelError
-from booru_tagger.imaging import Pixels, crop, fit, letterbox, read_picture, square_around
+from booru_tagger.imaging import read_picture
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.detector import Detector
+from booru_tagger.models.recogniser import Recogniser
+from booru_tagger.models.session import Session
 
 Part: TypeAlias = Literal["detector", "recogniser"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -40,7 +41,6 @@ the training part: half a point shows only on many heads, and rounding does not 
 MOST_LOSS = 0.005
 """Half a point: what 8 bits may cost of any figure."""
 _LOWEST_FACE = 0.25
-_BATCH = 16
 
 Item = TypeVar("Item", FaceItem, Scene)
 Halves: TypeAlias = tuple[list[Item], list[Item]]
@@ -67,6 +67,23 @@ class Verdict:
         return self.loss <= self.most
 
 
+class _Recording(Session):
+    """A part of a bundle that remembers what it is fed, so that nothing but the runtime decides that."""
+
+    def __init__(self, bundle: Bundle, file: str) -> None:
+        super().__init__(bundle.read(file), name=file)
+        self._fed: list[Array] = []
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        self._fed += feeds.values()
+        return super().run(feeds)
+
+    def taken(self) -> list[Array]:
+        """The batches since the last call."""
+        fed, self._fed = self._fed, []
+        return fed
+
+
 class _Data:
     """A folder with ``faces`` and ``scenes`` (or one of them), divided for this purpose."""
 
@@ -88,27 +105,33 @@ class _Data:
                 raise DataError(f"{folder}: calibrating the {part} needs {needed}")
 
     def inputs(self, part: Part, bundle: Bundle) -> Iterator[Array]:
-        """Batches as the runtime would feed them to ``part``."""
+        """Batches as the runtime feeds them to ``part``."""
         return self._detector_inputs(bundle) if part == "detector" else self._recogniser_inputs(bundle)
 
     def _detector_inputs(self, bundle: Bundle) -> Iterator[Array]:
         spec = bundle.detector
         assert spec is not None
+        session = _Recording(bundle, spec.file)
+        detector = Detector(session, spec)
         for scene in self.scenes[0]:
-            pixels = read_picture(scene.path, longest=2 * max(spec.sides)).pixels
-            for side in spec.sides:
-                canvas, _ = letterbox(pixels, side, multiple=spec.multiple, max_upscale=spec.max_upscale)
-                yield spec.normalisation.apply(canvas[None])
+            detector.detect(read_picture(scene.path, longest=2 * max(spec.sides)))
+            yield from session.taken()
 
     def _recogniser_inputs(self, bundle: Bundle) -> Iterator[Array]:
         spec = bundle.recogniser
         assert spec is not None
-        crops: list[Pixels] = [fit(read_picture(item.path).pixels, spec.size) for item in self.faces[0]]
+        session = _Recording(bundle, spec.file)
+        recogniser = Recogniser(session, spec, len(bundle.labels))
+        for item in self.faces[0]:
+            picture = read_picture(item.path)
+            if item.head is None:
+                recogniser.recognise_crop(picture.pixels)
+            else:
+                recogniser.recognise(picture, [item.head])
+            yield from session.taken()
         for scene in self.scenes[0]:
-            pixels = read_picture(scene.path).pixels
-            crops += [crop(pixels, square_around(box, spec.expand), spec.size) for box in scene.boxes[:2]]
-        for start in range(0, len(crops), _BATCH):
-            yield spec.normalisation.apply(np.stack(crops[start : start + _BATCH]))
+            recogniser.recognise(read_picture(scene.path), scene.boxes[:2])
+            yield from session.taken()
 
     def figures(self, part: Part, folder: Path) -> dict[str, float]:
         """What ``part`` is judged by, measured on the bundle in ``folder``."""

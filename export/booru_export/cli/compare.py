@@ -5,7 +5,6 @@ scikit-learn and torch are imported when a command runs, never for ``--help``.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,25 +12,13 @@ from typing import Any
 
 import click
 
-from booru_tagger.errors import DataError, MissingExtraError
+from booru_export.cli.preparing import need, refuse_second_run, say, use_threads
+from booru_export.training.architectures import BACKBONES
+from booru_tagger.errors import DataError
 
 PATH = click.Path(path_type=Path)
 DATA = click.Path(path_type=Path, exists=True)
 SIZE = click.IntRange(16, 512)
-ARCHITECTURES = ("resnet18", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0", "convnext_tiny")
-
-
-def need(*packages: str) -> None:
-    """Raise :class:`MissingExtraError` where a package of the training side is not installed."""
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(
-                f"this needs {package}; install what training needs with: pip install 'booru-tagger[export]'"
-            )
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @click.command()
@@ -75,9 +62,7 @@ def classic(data: Path, output: Path, model: str | None, canon: Path | None, **g
     if given["features"] == "embedding" and model is None:
         model = "default"
     table = read_canon(canon)
-    trained = train_classic(
-        ClassicRecipe(**given), parts["train"], parts["validation"], model=model, say=_say
-    )
+    trained = train_classic(ClassicRecipe(**given), parts["train"], parts["validation"], model=model, say=say)
     examples = (parts["validation"] or parts["train"])[:8]
     bundle, difference = export_classic(trained, output, table, examples)
     total = sum(record.bytes for record in bundle.files.values())
@@ -88,7 +73,7 @@ def classic(data: Path, output: Path, model: str | None, canon: Path | None, **g
 @click.option("--faces", type=DATA, required=True, help="faces.csv, its folder, or a folder of folders.")
 @click.option("--scenes", type=DATA, help="boxes.jsonl with strangers and colour labels.")
 @click.option("--out", type=PATH, required=True, help="Folder for checkpoint, metrics.csv and curves.png.")
-@click.option("--arch", type=click.Choice(ARCHITECTURES), help="The network (default: the recipe's).")
+@click.option("--arch", type=click.Choice(tuple(BACKBONES)), help="The network (default: the recipe's).")
 @click.option(
     "--pretrained",
     type=click.Choice(["imagenet", "none"]),
@@ -122,15 +107,13 @@ def backbone(
     need("torch", "torchvision")
     from booru_export.recogniser.task import RecogniserTask
     from booru_export.training import loop
-    from booru_export.training.checkpoint import CHECKPOINT
     from booru_export.training.device import device_named
     from booru_export.training.recipe import RecogniserRecipe, read_recipe
 
     if pretrained and weights:
         raise click.UsageError("--weights is what to start from: leave out --pretrained")
-    if not resume and (out / CHECKPOINT).exists():
-        raise DataError(f"{out} holds a run already: go on with --resume, or choose another --out")
-    _use_threads(threads)
+    refuse_second_run(out, resume)
+    use_threads(threads)
     chosen = read_recipe(RecogniserRecipe, recipe)
     initial = str(weights or pretrained or chosen.initial or "imagenet")
     schedule = chosen.schedule
@@ -144,14 +127,7 @@ def backbone(
         scene_share=chosen.scene_share if scenes else 0.0,
     )
     task = RecogniserTask(chosen, [faces], scenes, device=device_named(device))
-    click.echo(loop.run(task, schedule, out, minutes=minutes, resume=resume, say=_say))
-
-
-def _use_threads(threads: int | None) -> None:
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
+    click.echo(loop.run(task, schedule, out, minutes=minutes, resume=resume, say=say))
 
 
 @click.command()
@@ -196,8 +172,8 @@ def compare(
     from booru_export.comparison.page import page
     from booru_tagger.files.replace import replace_file
 
-    _use_threads(threads)
-    initial = {arch: "imagenet" for arch in ARCHITECTURES if pretrained == "imagenet"} | _weights(weights)
+    use_threads(threads)
+    initial = {arch: "imagenet" for arch in BACKBONES if pretrained == "imagenet"} | _weights(weights)
     contest = Contest(
         faces=data,
         folder=work or output.with_name(f"{output.stem}-models"),
@@ -205,7 +181,7 @@ def compare(
         initial=initial,
         **given,
     )
-    outcome = compare_methods(contest, say=_say)
+    outcome = compare_methods(contest, say=say)
     output.parent.mkdir(parents=True, exist_ok=True)
     replace_file(output, page(outcome).encode())
     rows = to_json(outcome)
@@ -230,9 +206,7 @@ def _weights(pairs: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for pair in pairs:
         arch, _, file = pair.partition("=")
-        if arch not in ARCHITECTURES or not file:
-            raise click.UsageError(
-                f"--weights {pair}: expected ARCH=FILE with one of {', '.join(ARCHITECTURES)}"
-            )
+        if arch not in BACKBONES or not file:
+            raise click.UsageError(f"--weights {pair}: expected ARCH=FILE with one of {', '.join(BACKBONES)}")
         found[arch] = file
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from booru_tagger.errors import DataError, MissingExtraError
+from booru_export.cli.preparing import need, refuse_second_run, say, use_threads
+from booru_tagger.errors import DataError
+from booru_tagger.files.replace import replace_file
 
 if TYPE_CHECKING:
     from booru_export.training.loop import Task
@@ -28,19 +29,6 @@ class _Run(TypedDict):
     start: Path | None
     blend: float | None
     resume: bool
-
-
-def need_torch() -> None:
-    """Raise :class:`MissingExtraError` where the training packages are not installed."""
-    for package in ("torch", "onnx", "onnxscript"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(
-                f"training and export need {package}; install them with: pip install 'booru-tagger[export]'"
-            )
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @click.group()
@@ -90,7 +78,7 @@ def train_detector(
     **run: Unpack[_Run],
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
-    need_torch()
+    need("torch", "onnx", "onnxscript")
     from booru_export.detector.task import DetectorTask
     from booru_export.training import distributed
     from booru_export.training.device import device_named
@@ -138,7 +126,7 @@ def train_recogniser(
     **run: Unpack[_Run],
 ) -> None:
     """Train the recogniser on face crops, one label each."""
-    need_torch()
+    need("torch", "onnx", "onnxscript")
     from booru_export.data.splits import left_out
     from booru_export.data.tables import read_all_faces
     from booru_export.recogniser.task import RecogniserTask
@@ -172,13 +160,14 @@ def train_recogniser(
 )
 def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: float) -> None:
     """Let a bundle's detector label a folder of pictures, for --more-scenes."""
-    from booru_export.data.tables import PICTURE_SUFFIXES, write_scenes
+    from booru_export.data.collecting import pictures_below
+    from booru_export.data.tables import write_scenes
     from booru_export.detector.self_label import label_heads
 
-    paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    paths = pictures_below(pictures)
     with click.progressbar(length=len(paths), label="labelling", file=sys.stderr) as bar:
         scenes = list(
-            label_heads(bundle, paths, sure=sure, maybe=maybe, complain=_say, step=lambda: bar.update(1))
+            label_heads(bundle, paths, sure=sure, maybe=maybe, complain=say, step=lambda: bar.update(1))
         )
     write_scenes(output, scenes)
     click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
@@ -186,14 +175,10 @@ def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: f
 
 def _prepare(threads: int | None, **run: Unpack[_Run]) -> None:
     """Refuse what cannot be meant before data are loaded."""
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     if run["blend"] and not run["start"]:
         raise DataError("--blend averages with the weights of --start: name them")
-    if not run["resume"] and (run["out"] / "last.ckpt").exists():
-        raise DataError(f"{run['out']} holds a run already: go on with --resume, or choose another --out")
+    refuse_second_run(run["out"], run["resume"])
 
 
 def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
@@ -206,7 +191,7 @@ def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
     before = start_from(task, start, size) if start and (share or not resume) else None
     begun = {name: value.clone() for name, value in task.net.state_dict().items()} if share else {}
     checkpoint = loop.run(
-        *(task, schedule, run["out"]), minutes=run["minutes"], resume=resume, before=before, say=_say
+        *(task, schedule, run["out"]), minutes=run["minutes"], resume=resume, before=before, say=say
     )
     if share and distributed.is_first():
         checkpoint = blend(task, checkpoint, begun, share, size)
@@ -245,7 +230,7 @@ def export(
     With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
     may be the same folder.
     """
-    need_torch()
+    need("torch", "onnx", "onnxscript")
     if int8 and data is None:
         raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
     if source.is_dir():
@@ -334,6 +319,6 @@ def evaluate(
     for label, taken, count in judged.mistakes:
         click.echo(f"{label} taken for {taken}: {count}")
     if report:
-        report.write_text(json.dumps(judged.figures, indent=1) + "\n", "utf-8")
+        replace_file(report, (json.dumps(judged.figures, indent=1) + "\n").encode())
     if card:
-        card.write_text(judged.card, "utf-8")
+        replace_file(card, judged.card.encode())

@@ -14,7 +14,7 @@ from onnx import compose, helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType
 
-from booru_export.bundle_folder import normalisation_keys, put_part
+from booru_export.bundle_folder import DEFAULT_THRESHOLDS, normalisation_keys, put_part
 from booru_export.comparison.classic import Trained
 from booru_export.data.canon import Canon
 from booru_export.data.tables import FaceItem
@@ -27,7 +27,6 @@ ML_OPSET = 3
 MOST_DIFFERENCE = 1e-4
 """Between scikit-learn and onnxruntime, on probabilities."""
 PREFIX = "classic_"
-THRESHOLDS = {"character": 0.5, "hair": 0.35, "eyes": 0.35}
 
 
 def export_classic(
@@ -63,7 +62,7 @@ def _section(trained: Trained) -> dict[str, Any]:
         "expand": 1.0,
         "hair": [],
         "eyes": [],
-        "thresholds": THRESHOLDS,
+        "thresholds": DEFAULT_THRESHOLDS,
     }
     if source.bundle is not None and (spec := source.bundle.recogniser) is not None:
         values |= {

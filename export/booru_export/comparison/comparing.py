@@ -21,6 +21,7 @@ from booru_export.data.splits import Part, split_faces
 from booru_export.data.tables import FaceItem, read_faces
 from booru_export.evaluation.metrics import calibration_error, macro
 from booru_export.progress import progress
+from booru_export.training.architectures import BACKBONES
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.files.replace import replace_file
@@ -32,15 +33,14 @@ NETWORK = "network"
 CLASSICS: dict[str, tuple[Method, Features]] = {
     f"{method}-{features}": (method, features) for features in FEATURES for method in METHODS
 }
-ARCHITECTURES = ("resnet18", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0", "convnext_tiny")
 ALL = (
     *(name for name in CLASSICS if name.endswith("pixels")),
     NETWORK,
     *(name for name in CLASSICS if name.endswith("embedding")),
-    *ARCHITECTURES,
+    *BACKBONES,
 )
 """Every method, in the order in which they are trained: embeddings need the network first."""
-USUAL = (*(name for name in ALL if name not in ARCHITECTURES), "mobilenet_v3_small")
+USUAL = (*(name for name in ALL if name not in BACKBONES), "mobilenet_v3_small")
 DONE = "result.json"
 DEFAULT_MINUTES = 10.0
 

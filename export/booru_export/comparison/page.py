@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from booru_export.comparison.comparing import ARCHITECTURES, CLASSICS, NETWORK, Answer, Entry, Outcome
+from booru_export.comparison.comparing import CLASSICS, NETWORK, Answer, Entry, Outcome
 from booru_export.data.cropping import jpeg_bytes
 from booru_export.data.tables import FaceItem
 from booru_export.evaluation.charts import matrix, png_bytes
+from booru_export.training.architectures import BACKBONES
 from booru_export.training.curves import draw_curves
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import fit, read_picture
@@ -68,7 +69,7 @@ def title(method: str) -> str:
         return f"{names[kind]} on {'pixels' if features == 'pixels' else 'the embedding'}"
     if method == NETWORK:
         return "Network from scratch"
-    return f"torchvision {method}" if method in ARCHITECTURES else method
+    return f"torchvision {method}" if method in BACKBONES else method
 
 
 def _table(entries: Sequence[Entry]) -> str:

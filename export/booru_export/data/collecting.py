@@ -19,14 +19,15 @@ import numpy as np
 from booru_export.data.cropping import LEAST, Cutter
 from booru_export.data.duplicates import near_pairs, take_prints
 from booru_export.data.importing import ORIGIN_COLUMNS, ORIGINS, append_rows
-from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem, add_faces, read_faces, table_bytes, table_of
+from booru_export.data.tables import FaceItem, add_faces, read_faces, table_bytes, table_of
 from booru_tagger.errors import DataError, ImageError, ModelError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.text import open_text
 from booru_tagger.imaging import Floats, Picture, read_picture
+from booru_tagger.sources.listed import is_picture_name
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face
-from booru_tagger.vocab import normalise, problem
+from booru_tagger.vocab import tag_named
 
 TABLE = "candidates.csv"
 CROPS = "crops"
@@ -180,7 +181,7 @@ def pictures_below(folder: Path) -> list[Path]:
     found = []
     for here, folders, names in os.walk(folder):
         folders.sort()
-        found += [Path(here, name) for name in sorted(names) if Path(name).suffix.lower() in PICTURE_SUFFIXES]
+        found += [Path(here, name) for name in sorted(names) if is_picture_name(name)]
     return found
 
 
@@ -280,9 +281,10 @@ def join(data: Path, folder: Path, rows: Sequence[dict[str, str]]) -> list[FaceI
     new: list[FaceItem] = []
     origins: list[dict[str, object]] = []
     for row in rows:
-        label = normalise(row["label"])
-        if reason := problem(label):
-            raise DataError(f"{folder / TABLE}: the label {row['label']!r} cannot be a tag: {reason}")
+        try:
+            label = tag_named(row["label"])
+        except ValueError as error:
+            raise DataError(f"{folder / TABLE}: {error}") from error
         target = table.parent / SOURCE / Path(row["crop"]).name
         if target.resolve() in known:
             continue

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from booru_export.data.layouts import Listing
-from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem
+from booru_export.data.tables import FaceItem
 from booru_tagger.errors import DataError
 from booru_tagger.files.text import open_text, read_text
+from booru_tagger.sources.listed import is_picture_name
 
 CHARACTER = ("4", "character")
 """Danbooru's number and name of the category."""
@@ -51,8 +52,8 @@ class _Pictures:
         self._places: dict[str, Path] = {}
         for here, _, names in os.walk(folder):
             for name in names:
-                stem, suffix = os.path.splitext(name)  # noqa: PTH122 (hundreds of thousands of them)
-                if suffix.lower() in PICTURE_SUFFIXES:
+                if is_picture_name(name):
+                    stem, _ = os.path.splitext(name)  # noqa: PTH122 (hundreds of thousands of them)
                     self._places[name] = self._places[stem] = Path(here, name)
 
     def of(self, post: Mapping[str, Any]) -> Path | None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from booru_export.data.tables import PICTURE_SUFFIXES, FaceItem, read_faces
+from booru_export.data.tables import FaceItem, read_faces
 from booru_tagger.errors import DataError
 from booru_tagger.files.text import read_text
+from booru_tagger.sources.listed import is_picture_name
 from booru_tagger.vocab import normalise, problem
 
 RGB = tuple[int, int, int]
@@ -121,7 +122,7 @@ def _take(
     listing: Listing, files: Sequence[Path], label: str, place: Path, grouping: re.Pattern[str] | None = None
 ) -> None:
     for path in files:
-        if path.suffix.lower() in PICTURE_SUFFIXES:
+        if is_picture_name(path.name):
             shared = grouping.match(path.name) if grouping else None
             group = path.relative_to(place).with_name(shared[0] if shared else path.name).as_posix()
             listing.items.append(FaceItem(path, label, place.name, group))

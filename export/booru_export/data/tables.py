@@ -14,12 +14,11 @@ from typing import Any
 from booru_tagger.errors import DataError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.text import open_text, read_text
+from booru_tagger.sources.listed import is_picture_name
 from booru_tagger.types import Box
 
 COLUMNS = ("path", "label", "source", "group", "split")
 """Columns of a ``faces.csv``."""
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".avif"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _head_of(row: Mapping[str, str | None], where: str) -> Box | None:
 def _faces_of_folders(place: Path) -> Iterator[FaceItem]:
     for folder in sorted(item for item in place.iterdir() if item.is_dir()):
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in PICTURE_SUFFIXES:
+            if is_picture_name(path.name):
                 yield FaceItem(path, folder.name, place.name, f"{folder.name}/{path.name}")
 
 
@@ -241,4 +240,4 @@ def write_scenes(table: Path, scenes: Iterable[Scene]) -> None:
         }
         lines.append(json.dumps(row, ensure_ascii=False))
     table.parent.mkdir(parents=True, exist_ok=True)
-    table.write_text("\n".join(lines) + "\n", "utf-8")
+    replace_file(table, ("\n".join(lines) + "\n").encode())

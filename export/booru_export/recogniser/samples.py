@@ -17,6 +17,7 @@ from booru_export.data.canon import EYES, HAIR, SHADES, Canon
 from booru_export.data.tables import FaceItem, Scene
 from booru_export.drawn import FIRST_TRAINING_SEED, draw_scene
 from booru_export.training import augment
+from booru_export.training.inputs import normalised
 from booru_export.training.recipe import RecogniserRecipe
 from booru_export.training.streams import Streams, streams_of
 from booru_tagger.imaging import Pixels, crop, fit, read_picture, square_around
@@ -179,7 +180,7 @@ class _Pool:
 
     def cut(self, chosen: Labels, size: int, zoom: Range, streams: Streams, any_turn: float) -> Tensor:
         """The chosen pictures as floats from -1 to 1, damaged, turned and cut to ``size``."""
-        images = self.planes[torch.from_numpy(chosen).to(self.device)].float() / 127.5 - 1
+        images = normalised(self.planes[torch.from_numpy(chosen).to(self.device)])
         images = augment.jpeg_some(images, streams.torch)
         expand = self.faces.expand
         return augment.warp(images, size, zoom, streams.torch, expand=expand, any_turn=any_turn)

@@ -33,6 +33,7 @@ from booru_export.recogniser.samples import (
 from booru_export.training.augment import TURNS
 from booru_export.training.checkpoint import read_checkpoint
 from booru_export.training.device import CPU, Device
+from booru_export.training.inputs import to_input
 from booru_export.training.nets import FaceNet
 from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_export.training.streams import seed_layers
@@ -217,9 +218,8 @@ class RecogniserTask:
         """What the net says of all pictures of a set, cut to their heads."""
         outputs = []
         for chunk in torch.split(whole([faces], size), 64):
-            pictures = chunk.to(self.device.place).permute(0, 3, 1, 2)
             with self.device.precision():
-                embedding, hair, eyes = net(pictures.float() / 127.5 - 1)
+                embedding, hair, eyes = net(to_input(chunk.to(self.device.place)))
             logits = identity_logits(net, embedding.float(), self.recipe.scale)
             scores, cosine = logits.softmax(1), logits / self.recipe.scale
             count = len(self.labels)

@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from booru_export.training.inputs import normalised, to_bytes
 from booru_tagger.imaging import Pixels
 
 GREY = (0.299, 0.587, 0.114)
@@ -188,14 +189,15 @@ def jpeg_some(batch: Tensor, generator: torch.Generator, share: float = 0.2) -> 
     quality = torch.randint(25, 81, (len(chosen), 1, 1), generator=generator).float()
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
     quanta = (torch.tensor(_LUMA_QUANTA) * scale).round().clamp(min=1).to(batch.device)
-    red, _, blue = ((batch[chosen].float() + 1) * 127.5).unbind(1)
-    luma = _luma(batch[chosen].float() + 1) * 127.5
+    pictures = to_bytes(batch[chosen])
+    red, _, blue = pictures.unbind(1)
+    luma = _luma(pictures)
     chroma = torch.stack([(blue - luma) * 0.564 + 128, (red - luma) * 0.713 + 128], 1)
     luma = _quantise(luma[:, None], quanta)[:, 0]
     chroma = F.interpolate(_quantise(F.avg_pool2d(chroma, 2), quanta), scale_factor=2.0, mode="bilinear")
     blue, red = (chroma[:, 0] - 128) / 0.564 + luma, (chroma[:, 1] - 128) / 0.713 + luma
     green = (luma - GREY[0] * red - GREY[2] * blue) / GREY[1]
-    damaged = (torch.stack([red, green, blue], 1) / 127.5 - 1).clamp(-1, 1)
+    damaged = normalised(torch.stack([red, green, blue], 1)).clamp(-1, 1)
     return batch.index_copy(0, chosen, damaged.to(batch.dtype))
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from booru_export.training.architectures import BACKBONES, Backbone
 from booru_export.training.nets import FaceNet
 from booru_export.training.torch_setup import load_torchvision
 from booru_tagger.errors import DataError
@@ -23,28 +22,6 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 _HEADS = re.compile(r"^(?:fc|classifier|head|heads)\.")
 _MOST_NAMES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Backbone:
-    """A network of torchvision up to its last feature map, which has ``channels``."""
-
-    channels: int
-    parts: tuple[str, ...]
-    """Names of the modules that make the feature map, in order."""
-
-
-BACKBONES: Mapping[str, Backbone] = MappingProxyType(
-    {
-        "resnet18": Backbone(
-            512, ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
-        ),
-        "mobilenet_v3_small": Backbone(576, ("features",)),
-        "mobilenet_v3_large": Backbone(960, ("features",)),
-        "efficientnet_b0": Backbone(1280, ("features",)),
-        "convnext_tiny": Backbone(768, ("features", "classifier.0")),
-    }
-)
 
 
 class BackboneTrunk(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from booru_tagger.errors import DataError
+from booru_tagger.files.replace import replace_file
 
 CHECKPOINT = "last.ckpt"
 
@@ -26,6 +28,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "average" not in state:
         raise DataError(f"{path}: not a checkpoint of this program")
     return state
+
+
+def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Put a checkpoint in its place, whole or not at all. Raises ``OutputError``."""
+    stream = io.BytesIO()
+    torch.save(dict(state), stream)
+    replace_file(path, stream.getvalue())
 
 
 def training_of(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from booru_export.training import distributed
-from booru_export.training.checkpoint import CHECKPOINT, read_checkpoint
+from booru_export.training.checkpoint import CHECKPOINT, read_checkpoint, write_checkpoint
 from booru_export.training.curves import draw_curves
 from booru_export.training.muon import Muon
 from booru_export.training.recipe import Schedule
@@ -266,9 +266,7 @@ def _save(
         "before": before,
         **task.describe(),
     }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    write_checkpoint(path, state)
 
 
 def _restore(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from booru_tagger.errors import DataError
+from booru_tagger.errors import DataError, nearest
 from booru_tagger.files.text import read_text
 
 
@@ -141,8 +140,8 @@ def _build(kind: type[Built], values: dict[str, Any], where: str) -> Built:
     known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(sorted(known))}"
+            near = nearest(key, known)
+            hint = f"; did you mean {near!r}?" if near else f"; known keys: {', '.join(sorted(known))}"
             raise DataError(f"{where}: unknown key {key!r}{hint}")
     converted = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     try:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from booru_export.onnx_weights import widen_weights
 from booru_export.training.augment import TURNS
-from booru_export.training.checkpoint import history_of, read_checkpoint, training_of
+from booru_export.training.checkpoint import history_of, read_checkpoint, training_of, write_checkpoint
 from booru_export.training.loop import Task
 from booru_export.training.nets import ConvNorm, FaceNet
 from booru_tagger.errors import DataError
@@ -150,9 +150,7 @@ def blend(task: Task, checkpoint: Path, start: State, share: float, size: int) -
     for number in range(BLENDING_BATCHES):
         task.losses(size, -1 - number)
     target = checkpoint.with_name(BLENDED)
-    partial = target.with_suffix(".partial")
-    torch.save({**saved, "average": task.net.state_dict(), "blended": share}, partial)
-    partial.replace(target)
+    write_checkpoint(target, {**saved, "average": task.net.state_dict(), "blended": share})
     return target
 
 
