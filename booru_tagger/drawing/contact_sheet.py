@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, ImageDraw
 
+from booru_tagger.drawing.marked import has_mark, marked_png
 from booru_tagger.drawing.text import write_line
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import Limits, Picture, Pixels, crop, read_picture, square_around
@@ -22,7 +22,7 @@ EXPAND = 1.25
 LINE = 14
 MARGIN = 8
 CAPTION_LINES = 4
-_KEYWORD, _MARK = "Software", "booru-tagger contact sheet"
+_MARK = "booru-tagger contact sheet"
 _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (120, 120, 120)
 
 
@@ -68,11 +68,7 @@ class ContactSheet:
 
     def png(self) -> bytes:
         """The sheet as a PNG file, marked so that :func:`is_sheet` knows it again."""
-        stream = io.BytesIO()
-        notes = PngImagePlugin.PngInfo()
-        notes.add_text(_KEYWORD, _MARK)
-        self._draw().save(stream, "PNG", pnginfo=notes)
-        return stream.getvalue()
+        return marked_png(self._draw(), _MARK)
 
     def _draw(self) -> Image.Image:
         columns = max(1, min(self.columns, len(self._entries)))
@@ -97,11 +93,7 @@ class ContactSheet:
 
 def is_sheet(path: Path) -> bool:
     """Whether the file is a contact sheet that was made here (and may be replaced by a newer one)."""
-    try:
-        with Image.open(path) as image:
-            return image.info.get(_KEYWORD) == _MARK
-    except Exception:  # whatever it is, it is not ours
-        return False
+    return has_mark(path, _MARK)
 
 
 def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, expand: float) -> int:

@@ -19,6 +19,7 @@ from booru_export.bundles.exporting import export_checkpoint
 from booru_export.cli import compare, preparing
 from booru_export.recogniser.task import RecogniserTask
 from booru_export.training.backbones import BACKBONES, BackboneNet, read_state, start_from
+from booru_export.training.nets import Outputs
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_export.training.torch_setup import load_torchvision
 from click.testing import CliRunner, Result
@@ -32,7 +33,7 @@ SMALL = "mobilenet_v3_small"
 
 
 def net(arch: str = SMALL) -> BackboneNet:
-    return BackboneNet(arch, embedding=8, characters=3, extra=9, hair=13, eyes=12)
+    return BackboneNet(arch, Outputs(8, 3, extra=9, hair=13, eyes=12))
 
 
 def weights(arch: str = SMALL, classes: int = 1000) -> dict[str, torch.Tensor]:

@@ -15,18 +15,18 @@ from booru_export.bundles.calibrate import calibrate
 from booru_export.bundles.to_onnx import Calibration, RecogniserGraph, likeness_of
 from booru_export.recogniser.loss import teaching_loss
 from booru_export.recogniser.samples import Faces
-from booru_export.training.nets import ColourHead, FaceNet
+from booru_export.training.nets import ColourHead, FaceNet, Outputs
 from torch import nn
 from torch.nn import functional
 
 CHARACTERS, DIMENSIONS = 3, 8
+OUTPUTS = Outputs(DIMENSIONS, CHARACTERS, extra=2, hair=4, eyes=3)
 
 
 @pytest.fixture
 def net() -> FaceNet:
     torch.manual_seed(1)
-    sizes = {"embedding": DIMENSIONS, "characters": CHARACTERS, "extra": 2, "hair": 4, "eyes": 3}
-    return FaceNet((8, 8, 12, 16), (1, 1, 1, 1), **sizes).eval()
+    return FaceNet((8, 8, 12, 16), (1, 1, 1, 1), OUTPUTS).eval()
 
 
 @pytest.fixture
@@ -91,9 +91,7 @@ def test_calibration_puts_known_faces_in_the_middle_of_the_known(net: FaceNet) -
 
 def test_a_pupil_that_agrees_with_its_teacher_has_nothing_to_learn(net: FaceNet, faces: torch.Tensor) -> None:
     torch.manual_seed(5)
-    other = FaceNet(
-        (8, 8, 12, 16), (1, 1, 1, 1), embedding=DIMENSIONS, characters=CHARACTERS, extra=2, hair=4, eyes=3
-    ).eval()
+    other = FaceNet((8, 8, 12, 16), (1, 1, 1, 1), OUTPUTS).eval()
     with torch.no_grad():
         same = teaching_loss(net, net(faces), net, net(faces), 24.0)
         different = teaching_loss(net, net(faces), other, other(faces), 24.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
@@ -14,11 +15,15 @@ from booru_tagger.errors import DataError
 from booru_tagger.files.replace import replace_file
 
 if TYPE_CHECKING:
+    from booru_export.training.device import Device
     from booru_export.training.loop import Task
-    from booru_export.training.recipe import Schedule
+    from booru_export.training.recipe import Recipe, Schedule
 
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+
+TORCH = ("torch", "onnx", "onnxscript")
+"""What networks are trained and exported with."""
 
 
 class _Run(TypedDict):
@@ -29,6 +34,9 @@ class _Run(TypedDict):
     start: Path | None
     blend: float | None
     resume: bool
+    threads: int | None
+    device: str
+    amp: bool | None
 
 
 @click.group()
@@ -72,25 +80,17 @@ def train_detector(
     scenes: Path,
     more_scenes: tuple[Path, ...],
     workers: int,
-    amp: bool | None,
-    device: str,
-    threads: int | None,
     **run: Unpack[_Run],
 ) -> None:
     """Train the head detector on whole illustrations with head boxes."""
-    need("torch", "onnx", "onnxscript")
+    need(*TORCH)
     from booru_export.detector.task import DetectorTask
-    from booru_export.training import distributed
-    from booru_export.training.device import device_named
-    from booru_export.training.recipe import DetectorRecipe, read_recipe
+    from booru_export.training.recipe import DetectorRecipe
 
-    _prepare(threads, **run)
-    with distributed.together(device) as own:
-        chosen = distributed.own_samples(read_recipe(DetectorRecipe, recipe))
-        place = device_named(own, amp)
-        task = DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
-        checkpoint = _trained(task, chosen.schedule, **run)
-    click.echo(checkpoint)
+    def task(chosen: DetectorRecipe, place: Device) -> Task:
+        return DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
+
+    click.echo(_train(DetectorRecipe, recipe, task, **run))
 
 
 @train.command("recogniser")
@@ -120,32 +120,22 @@ def train_recogniser(
     leave_out: tuple[str, ...],
     leave_out_some: bool,
     teacher: Path | None,
-    amp: bool | None,
-    device: str,
-    threads: int | None,
     **run: Unpack[_Run],
 ) -> None:
     """Train the recogniser on face crops, one label each."""
-    need("torch", "onnx", "onnxscript")
+    need(*TORCH)
     from booru_export.data.splits import left_out
     from booru_export.data.tables import read_all_faces
     from booru_export.recogniser.task import RecogniserTask
-    from booru_export.training import distributed
-    from booru_export.training.device import device_named
-    from booru_export.training.recipe import RecogniserRecipe, read_recipe
+    from booru_export.training.recipe import RecogniserRecipe
 
-    _prepare(threads, **run)
-    without = set(leave_out)
-    if leave_out_some:
-        without |= left_out(read_all_faces(faces))
-    with distributed.together(device) as own:
-        chosen = distributed.own_samples(read_recipe(RecogniserRecipe, recipe))
-        place = device_named(own, amp)
-        task = RecogniserTask(
+    def task(chosen: RecogniserRecipe, place: Device) -> Task:
+        without = {*leave_out, *(left_out(read_all_faces(faces)) if leave_out_some else ())}
+        return RecogniserTask(
             *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=without, device=place
         )
-        checkpoint = _trained(task, chosen.schedule, **run)
-    click.echo(checkpoint)
+
+    click.echo(_train(RecogniserRecipe, recipe, task, **run))
 
 
 @train.command("self-label")
@@ -173,12 +163,21 @@ def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: f
     click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
 
 
-def _prepare(threads: int | None, **run: Unpack[_Run]) -> None:
-    """Refuse what cannot be meant before data are loaded."""
-    use_threads(threads)
+def _train(
+    kind: type[Recipe], recipe: str, make: Callable[[Recipe, Device], Task], **run: Unpack[_Run]
+) -> Path:
+    """Train what ``make`` makes of a recipe, as one of several processes perhaps; returns the checkpoint."""
+    from booru_export.training import distributed
+    from booru_export.training.device import device_named
+    from booru_export.training.recipe import read_recipe
+
+    use_threads(run["threads"])
     if run["blend"] and not run["start"]:
         raise DataError("--blend averages with the weights of --start: name them")
     refuse_second_run(run["out"], run["resume"])
+    with distributed.together(run["device"]) as own:
+        chosen = distributed.own_samples(read_recipe(kind, recipe))
+        return _trained(make(chosen, device_named(own, run["amp"])), chosen.schedule, **run)
 
 
 def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
@@ -230,7 +229,7 @@ def export(
     With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
     may be the same folder.
     """
-    need("torch", "onnx", "onnxscript")
+    need(*TORCH)
     if int8 and data is None:
         raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
     if source.is_dir():

@@ -34,7 +34,7 @@ from booru_export.training.augment import TURNS
 from booru_export.training.checkpoint import read_checkpoint
 from booru_export.training.device import CPU, Device
 from booru_export.training.inputs import to_input
-from booru_export.training.nets import FaceNet
+from booru_export.training.nets import FaceNet, Outputs
 from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_export.training.streams import seed_layers
 from booru_tagger.errors import DataError
@@ -47,19 +47,14 @@ ENROLLED_FACES = 5
 
 def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
     """The untrained net of a recipe for so many characters."""
-    sizes: dict[str, Any] = {
-        "embedding": recipe.embedding,
-        "characters": characters,
-        "extra": characters * len(TURNS),
-        "hair": len(HAIR),
-        "eyes": len(EYES),
-        "dropout": recipe.dropout,
-    }
+    outputs = Outputs(
+        recipe.embedding, characters, characters * len(TURNS), len(HAIR), len(EYES), recipe.dropout
+    )
     if recipe.backbone:
         from booru_export.training.backbones import BackboneNet  # torchvision takes a second to import
 
-        return BackboneNet(recipe.backbone, **sizes)
-    return FaceNet(recipe.widths, recipe.blocks, **sizes)
+        return BackboneNet(recipe.backbone, outputs)
+    return FaceNet(recipe.widths, recipe.blocks, outputs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from booru_export.training.architectures import BACKBONES, Backbone
-from booru_export.training.nets import FaceNet
+from booru_export.training.checkpoint import load_tensors
+from booru_export.training.nets import FaceNet, Outputs
 from booru_export.training.torch_setup import load_torchvision
 from booru_tagger.errors import DataError
 
@@ -43,29 +44,10 @@ class BackboneTrunk(nn.Module):
 class BackboneNet(FaceNet):
     """A :class:`~.nets.FaceNet` whose trunk is one of ``BACKBONES``; all else is the same."""
 
-    def __init__(
-        self,
-        arch: str,
-        *,
-        embedding: int,
-        characters: int,
-        extra: int,
-        hair: int,
-        eyes: int,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, arch: str, outputs: Outputs) -> None:
         backbone(arch)  # or complain
         self.arch = arch
-        super().__init__(
-            (),
-            (),
-            embedding=embedding,
-            characters=characters,
-            extra=extra,
-            hair=hair,
-            eyes=eyes,
-            dropout=dropout,
-        )
+        super().__init__((), (), outputs)
 
     def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
         return BackboneTrunk(_body(self.arch))
@@ -125,12 +107,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
     Only tensors are loaded, no code. Raises :class:`DataError`.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except Exception as error:  # torch raises pickle, zip and runtime errors on foreign files
-        raise DataError(f"{path}: not a file of weights that is safe to load ({error})") from error
+    state = load_tensors(path, "a file of weights that is safe to load")
     for key in ("state_dict", "model", "net"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]

@@ -13,21 +13,30 @@ from booru_tagger.errors import DataError
 from booru_tagger.files.replace import replace_file
 
 CHECKPOINT = "last.ckpt"
+_WHAT = "a checkpoint of this program"
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What :func:`.loop.run` saved. Raises :class:`DataError` where the file is missing or is
     something else.
     """
+    state = load_tensors(path, _WHAT)
+    if not isinstance(state, dict) or "average" not in state:
+        raise DataError(f"{path}: not {_WHAT}")
+    return state
+
+
+def load_tensors(path: Path, what: str) -> Any:
+    """What torch saved in a file: tensors and plain values, never code, on the CPU.
+
+    Raises :class:`DataError`, which says that the file is not ``what``.
+    """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except Exception as error:  # torch raises pickle, zip and runtime errors on foreign files
-        raise DataError(f"{path}: not a checkpoint of this program ({error})") from error
-    if not isinstance(state, dict) or "average" not in state:
-        raise DataError(f"{path}: not a checkpoint of this program")
-    return state
+        raise DataError(f"{path}: not {what} ({error})") from error
 
 
 def write_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +126,18 @@ class ColourHead(nn.Module):
         return self.hair(self.drop(torch.cat(hair, 1))), self.eyes(self.drop(torch.cat(eyes, 1)))
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """How many numbers each answer of a :class:`FaceNet` has; ``dropout`` is a share of what they see."""
+
+    embedding: int
+    characters: int
+    extra: int
+    hair: int
+    eyes: int
+    dropout: float = 0.0
+
+
 class FaceNet(nn.Module):
     """One trunk, four answers: embedding, characters, hair colour, eye colour.
 
@@ -133,27 +146,17 @@ class FaceNet(nn.Module):
     :mod:`booru_export.recogniser.loss`.
     """
 
-    def __init__(
-        self,
-        widths: Sequence[int],
-        blocks: Sequence[int],
-        *,
-        embedding: int,
-        characters: int,
-        extra: int,
-        hair: int,
-        eyes: int,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], outputs: Outputs) -> None:
         super().__init__()
         self.trunk: nn.Module = self._trunk(widths, blocks)
         channels = self._channels(widths)
-        self.drop = nn.Dropout(dropout)
-        self.embed = nn.Linear(channels[-1], embedding, bias=False)
-        self.norm = nn.BatchNorm1d(embedding)
-        self.prototypes = nn.Parameter(torch.randn(characters + extra, embedding) * 0.05)
+        self.drop = nn.Dropout(outputs.dropout)
+        self.embed = nn.Linear(channels[-1], outputs.embedding, bias=False)
+        self.norm = nn.BatchNorm1d(outputs.embedding)
+        prototypes = torch.randn(outputs.characters + outputs.extra, outputs.embedding)
+        self.prototypes = nn.Parameter(prototypes * 0.05)
         self.stranger = nn.Parameter(torch.tensor(0.3))
-        self.colours = ColourHead(channels, hair, eyes, dropout)
+        self.colours = ColourHead(channels, outputs.hair, outputs.eyes, outputs.dropout)
 
     def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
         return Trunk(widths, blocks)
