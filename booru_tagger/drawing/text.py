@@ -29,13 +29,15 @@ def write_line(
     ink: tuple[int, int, int],
     width: float,
     size: int,
+    *,
+    anchor: str = "la",
 ) -> None:
-    """Write one line with its left top corner at ``place``, in letters ``size`` pixels high.
+    """Write one line in letters ``size`` pixels high; ``anchor`` is Pillow's word for what lies at ``place``.
 
     Where it is wider than ``width`` it is shortened in the middle.
     """
     shown = fitted(draw, text, width, size)
-    draw.text(place, shown, fill=ink, font=font_for(shown, size))
+    draw.text(place, shown, fill=ink, font=font_for(shown, size), anchor=anchor)
 
 
 def fitted(draw: ImageDraw.ImageDraw, text: str, width: float, size: int) -> str:

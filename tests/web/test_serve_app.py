@@ -15,6 +15,7 @@ pytest.importorskip("httpx", reason="Starlette's test client needs httpx")
 from starlette.testclient import TestClient
 
 from booru_tagger.server.tagging import Bounds, make_app
+from booru_tagger.types import TagResult
 from tests.support.serving import MODEL, Stub, picture
 
 BOUNDS = Bounds(body=100_000, files=3, jobs=1, waiting=2, seconds=5)
@@ -96,6 +97,19 @@ def test_a_damaged_picture_is_told(client: TestClient) -> None:
     mixed = [("file", ("a.png", b"junk")), ("file", ("b.png", picture()))]
     both = client.post("/v1/tag", files=mixed).json()
     assert [item["error"] and item["error"]["kind"] for item in both] == ["damaged", None]
+
+
+def test_a_fault_of_ours_is_told_and_spoils_no_other_picture(stub: Stub) -> None:
+    def tag(data: bytes, name: str) -> TagResult:
+        if name == "a.png":
+            raise ZeroDivisionError("oops")
+        return stub.tag(data, name)
+
+    with TestClient(make_app(tag, BOUNDS, model=MODEL)) as client:
+        assert send(client, format="json").status_code == 500
+        both = [("file", (name, picture())) for name in ("a.png", "b.png")]
+        told = client.post("/v1/tag", files=both).json()
+    assert [item["error"] and item["error"]["kind"] for item in told] == ["error", None]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from booru_tagger.drawing.text import write_line
 
 ROW = 16
 ROWS = 60
@@ -20,21 +20,8 @@ MARGIN = 12
 HEAD = 54
 PAPER, INK, FAINT, LINE = (255, 255, 255), (25, 25, 25), (130, 130, 130), (225, 225, 225)
 GOOD, BAD = (76, 120, 168), (214, 69, 65)
-
-_FONTS = ("NotoSansCJK-Regular.ttc", "ipag.ttf", "YuGothM.ttc", "msgothic.ttc", "DejaVuSans.ttf")
-"""Where Pillow's own font lacks the letters, the first of these that the system has."""
-
-
-@cache
-def lettering(ascii_only: bool, size: int = 12) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A font, one with more than Latin letters where these are needed and the system has one."""
-    if not ascii_only:
-        for name in _FONTS:
-            try:
-                return ImageFont.truetype(name, size)
-            except OSError:
-                continue
-    return ImageFont.load_default(size)
+SIZE = 12
+"""Height of letters in pixels."""
 
 
 def write(
@@ -46,15 +33,8 @@ def write(
     ink: tuple[int, int, int] = INK,
     anchor: str = "la",
 ) -> None:
-    """One line of text, cut off with an ellipsis where it is wider than ``width``."""
-    font = lettering(text.isascii())
-    shown = text
-    if draw.textlength(text, font=font) > width:
-        dots = "..." if text.isascii() else "…"
-        fitting = range(len(text))
-        keep = bisect_right(fitting, width, key=lambda count: draw.textlength(text[:count] + dots, font=font))
-        shown = text[: max(1, keep - 1)] + dots
-    draw.text(place, shown, fill=ink, font=font, anchor=anchor)
+    """One line of text, shortened where it is wider than ``width``."""
+    write_line(draw, place, text, ink, width, SIZE, anchor=anchor)
 
 
 def png_bytes(image: Image.Image) -> bytes:
