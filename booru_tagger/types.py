@@ -165,19 +165,29 @@ class Verdict:
         return cls(kind, str(data["tag"]), face, int(width), int(height), bool(data["drawn"]), said_at)
 
 
+PREFIX, SUFFIX = "prefix", "suffix"
+"""Sources of those tags that stand at the very beginning and at the very end of what is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """One tag of a picture.
 
     ``category`` is Danbooru's: ``general``, ``artist``, ``copyright``, ``character``, ``meta`` or ``rating``.
     ``source`` says where it comes from: ``recogniser``, ``gallery``, ``review`` (a person said who it is),
-    ``measured`` (colour seen on the face) or ``implied`` (follows from a recognised character).
+    ``measured`` (colour seen on the face), ``implied`` (follows from a recognised character), ``prefix`` or
+    ``suffix`` (the settings put it before or behind all others).
     """
 
     tag: str
     category: str
     score: float
     source: str
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is written letter by letter, whatever spelling a file's other tags get."""
+        return self.source in (PREFIX, SUFFIX)
 
     def to_json(self) -> dict[str, Any]:
         return {

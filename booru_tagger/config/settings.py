@@ -136,8 +136,8 @@ class PolicySettings:
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"
-    prefix: Annotated[tuple[str, ...], Texts("TAG"), "A tag to put before all others."] = ()
-    suffix: Annotated[tuple[str, ...], Texts("TAG"), "A tag to put after all others."] = ()
+    prefix: Annotated[tuple[str, ...], Texts("TAG"), "What to put before all others, letter by letter."] = ()
+    suffix: Annotated[tuple[str, ...], Texts("TAG"), "What to put behind all others, letter by letter."] = ()
 
 
 @dataclass(frozen=True, slots=True)

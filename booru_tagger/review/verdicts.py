@@ -14,15 +14,15 @@ from typing import TypeAlias
 from booru_tagger.journal import Journal
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import Reading, picture_tags
-from booru_tagger.types import Box, CharacterMatch, FaceResult, Tag, TagResult, Verdict
+from booru_tagger.types import PREFIX, SUFFIX, Box, CharacterMatch, FaceResult, Tag, TagResult, Verdict
 
 SOURCE = "review"
 """Source of a name that a person gave."""
 SAME_FACE = 0.5
 """Overlap (IoU) from which the box of a verdict and one found later are of the same face."""
 
-_OF_FACES = frozenset({"recogniser", "gallery", "implied", SOURCE, "policy"})
-"""Sources of tags that are worked out anew; ``policy`` because the policy adds its own again."""
+_OF_FACES = frozenset({"recogniser", "gallery", "implied", SOURCE, PREFIX, SUFFIX})
+"""Sources of tags that are worked out anew; the last two because the policy adds them again."""
 
 Retell: TypeAlias = Callable[[FaceResult], Reading]
 

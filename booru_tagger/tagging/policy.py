@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.types import Tag
+from booru_tagger.types import PREFIX, SUFFIX, Tag
+from booru_tagger.vocab import GENERAL
 
 Order = Literal["category", "score", "name"]
 
@@ -24,7 +25,8 @@ class Policy:
 
     Tags are renamed first; all other rules see the new names. ``allow`` and ``deny`` are patterns with the
     wildcards ``* ? [ ]``; an empty ``allow`` allows all, and ``deny`` wins over it. ``thresholds`` are least
-    scores by category. ``prefix`` and ``suffix`` are tags that every picture gets, untouched by the rules.
+    scores by category. ``prefix`` and ``suffix`` are what every picture gets, letter by letter, untouched by
+    the rules.
 
     Raises :class:`ConfigError` for a name that no file could hold.
     """
@@ -62,7 +64,11 @@ class Policy:
         chosen = [tag for tag in self._ordered(best.values()) if tag.tag not in fixed]
         head = tuple(dict.fromkeys(self.prefix))
         tail = tuple(name for name in dict.fromkeys(self.suffix) if name not in head)
-        return (*map(_always, head), *chosen, *map(_always, tail))
+        return (
+            *(Tag(name, GENERAL, 1.0, PREFIX) for name in head),
+            *chosen,
+            *(Tag(name, GENERAL, 1.0, SUFFIX) for name in tail),
+        )
 
     def spelled(self, name: str) -> str | None:
         """What a tag is called, whatever its score; ``None`` where it is not wanted."""
@@ -84,7 +90,3 @@ def _matches(tag: str, patterns: Iterable[str]) -> bool:
 
 def _rank(category: str) -> int:
     return _CATEGORY_ORDER.index(category) if category in _CATEGORY_ORDER else len(_CATEGORY_ORDER)
-
-
-def _always(name: str) -> Tag:
-    return Tag(name, "general", 1.0, "policy")

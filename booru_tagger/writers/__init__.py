@@ -4,8 +4,8 @@ What a package needs that adds a format with a file for each picture is here; se
 """
 
 from booru_tagger.writers.base import FormatError, Job, Revision
-from booru_tagger.writers.merge import merge, take_out
+from booru_tagger.writers.merge import merge_job, take_out
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.sidecar import Sidecar
 
-__all__ = ["FormatError", "Job", "Revision", "Sidecar", "WriterOptions", "merge", "take_out"]
+__all__ = ["FormatError", "Job", "Revision", "Sidecar", "WriterOptions", "merge_job", "take_out"]

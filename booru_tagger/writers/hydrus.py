@@ -18,6 +18,8 @@ NAMESPACES = {
 
 def spell(tag: Tag) -> str:
     """The tag as hydrus wants it."""
+    if tag.is_literal:
+        return tag.tag
     return NAMESPACES.get(tag.category, "") + to_spaces(tag.tag).lower()
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from booru_tagger.types import SCHEMA, Tag, TagResult
 from booru_tagger.writers.base import CREATED, FormatError, Job, Revision, plain
 from booru_tagger.writers.json_text import dumps, loads, object_layout
-from booru_tagger.writers.merge import Merged, merge, take_out
+from booru_tagger.writers.merge import Merged, merge_job, take_out
 from booru_tagger.writers.sidecar import Sidecar
 
 GUEST_KEY = "booru_tagger"
@@ -45,15 +46,15 @@ class JsonWriter(Sidecar):
 
     def merged(self, before: bytes | None, job: Job) -> Revision:
         if before is None:
-            record, merged = _updated({}, job, frozenset())
+            record, merged = _updated({}, job)
             return Revision(_pretty(record), merged.owned | {CREATED}, merged.deleted)
         whole = _loaded(before)
         guest = not _is_ours(whole)
         old = whole.get(GUEST_KEY) if guest else whole
         if isinstance(old, dict):
-            record, merged = _updated(old, job, job.owned)
+            record, merged = _updated(old, job)
         else:
-            record, merged = _updated({}, job, frozenset())
+            record, merged = _updated({}, replace(job, owned=frozenset()))
         owned = merged.owned | (job.owned & {CREATED})  # a file without tags has faces, and may still be ours
         if record == old:
             return Revision(before, owned, merged.deleted)
@@ -73,10 +74,10 @@ class JsonWriter(Sidecar):
         return Revision(before if record == old else data, frozenset(), merged.deleted)
 
 
-def _updated(record: _Record, job: Job, owned: frozenset[str]) -> tuple[_Record, Merged]:
+def _updated(record: _Record, job: Job) -> tuple[_Record, Merged]:
     fresh = job.result.to_json() | {"path": _seen_from(job.target.parent, job.picture)}
     entries = _tags(record)
-    merged = merge(list(map(_text, entries)), [tag.tag for tag in job.tags], owned, job.deleted)
+    merged = merge_job(list(map(_text, entries)), job, [tag.tag for tag in job.tags])
     return record | fresh | {"tags": _listed(merged, entries, job.tags)}, merged
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from booru_tagger.files.locking import locked
 from booru_tagger.files.replace import PREFIX, output_error
+from booru_tagger.types import Tag
+from booru_tagger.vocab import GENERAL
 from booru_tagger.writers.atomic import read_target, revise
 from booru_tagger.writers.base import MARK, FormatError, Job, Revision, Written, plain
 from booru_tagger.writers.json_text import JsonObject, array_layout, dumps, object_layout
 from booru_tagger.writers.layout import Layout
-from booru_tagger.writers.merge import Merged, merge, take_out
+from booru_tagger.writers.merge import Merged, merge_job, take_out
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.sidecar import is_elsewhere, naming_target
 
@@ -56,12 +58,15 @@ class JsonlWriter:
             return () if at is None else tuple(_tags(object_layout(lines.items[at])))
 
     def write(self, job: Job) -> Written:
-        ours = [tag.tag for tag in job.tags]
+        ours = {tag.tag: tag for tag in job.tags}
 
         def merging(existing: Sequence[str], stood: bool) -> Merged:
-            return merge(existing, ours, plain(job.owned) if stood else (), job.deleted)
+            return merge_job(
+                existing, replace(job, owned=plain(job.owned) if stood else frozenset()), list(ours)
+            )
 
-        def caption(tags: Sequence[str]) -> str:
+        def caption(texts: Sequence[str]) -> str:
+            tags = (ours.get(text) or Tag(text, GENERAL, 1.0, "") for text in texts)
             return ", ".join(map(self.options.caption, tags))
 
         return self._revise(job.picture, job.target, job.owned, merging, caption, job.announce)

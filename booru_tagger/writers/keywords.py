@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from booru_tagger.types import Tag
 from booru_tagger.writers.base import MARK
-from booru_tagger.writers.merge import Merged, meaning, merge, take_out
+from booru_tagger.writers.merge import Merged, ends_of, meaning, merge, take_out
 from booru_tagger.writers.naming import WriterOptions
 
 SUBJECT, DIGIKAM, LIGHTROOM = "subject", "digikam", "lightroom"
@@ -41,7 +41,7 @@ class MergedFields:
 
 def form(tag: Tag, field: str, options: WriterOptions) -> str:
     """The tag as it stands in a field; in trees, below its category."""
-    text = _ILLEGAL_IN_XML.sub("\ufffd", options.spell(tag.tag))
+    text = _ILLEGAL_IN_XML.sub("\ufffd", options.spell(tag))
     if field in _STAND_INS:
         text = text.replace(*_STAND_INS[field])
     return f"{tag.category}{_TREES[field]}{text}" if field in _TREES else text
@@ -75,19 +75,27 @@ def merge_fields(
         field: _noted(field, deleted) | _missing(field, texts, owned) for field, texts in existing.items()
     }
     refused = {field: set(map(meaning, texts)) for field, texts in gone.items()}
-    kept = tuple(
-        tag
-        for tag in tags
-        if not any(meaning(form(tag, field, options)) in refused[field] for field in existing)
-    )
+
+    def is_refused(tag: Tag, field: str) -> bool:
+        text = form(tag, field, options)
+        return text in gone[field] if tag.is_literal else meaning(text) in refused[field]
+
+    kept = tuple(tag for tag in tags if not any(is_refused(tag, field) for field in existing))
     flat = _persons(existing, owned)
     merged = {}
     for field, texts in existing.items():
-        forms = [form(tag, field, options) for tag in kept]
-        ours = [
-            text for text in forms if field in _TREES or (meaning(text) not in flat and _fits(text, field))
-        ]
-        merged[field] = merge(texts, ours, _noted(field, owned) & set(texts), gone[field])
+        forms = [(form(tag, field, options), tag) for tag in kept]
+        if field not in _TREES:
+            forms = [
+                (text, tag) for text, tag in forms if _fits(text, field) and _is_free(text, tag, texts, flat)
+            ]
+        merged[field] = merge(
+            texts,
+            [text for text, _ in forms],
+            _noted(field, owned) & set(texts),
+            gone[field],
+            ends=ends_of([text for text, _ in forms], [tag for _, tag in forms]),
+        )
     return MergedFields(
         merged,
         frozenset(note(field, text) for field, result in merged.items() for text in result.owned),
@@ -97,14 +105,21 @@ def merge_fields(
     )
 
 
-def _persons(existing: Fields, owned: Collection[str]) -> set[str]:
-    """What a person has in any of the flat fields: to their programs those are one list."""
+def _persons(existing: Fields, owned: Collection[str]) -> dict[str, str]:
+    """What a person has in any of the flat fields, with its meaning: to their programs those are one list."""
     return {
-        meaning(text)
+        text: meaning(text)
         for field, texts in existing.items()
         if field not in _TREES
         for text in set(texts) - _noted(field, owned)
     }
+
+
+def _is_free(text: str, tag: Tag, here: Sequence[str], flat: Mapping[str, str]) -> bool:
+    """Whether no person has it in another flat field; what is literal counts in the same letters alone."""
+    if tag.is_literal:
+        return text in here or text not in flat
+    return meaning(text) not in flat.values()
 
 
 def _missing(field: str, existing: Sequence[str], owned: Collection[str]) -> frozenset[str]:

@@ -6,6 +6,7 @@ before and something behind. Taking out what was put in gives the text back as i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,13 +45,29 @@ class Layout:
 
     def follow(self, entries: Sequence[Entry], gap: str, texts: Sequence[str]) -> None:
         """Bring the items to a merged list. ``texts`` are the entries' raw texts, used where an entry is new
-        or respelled; ``entries`` keep the order of those items that stay."""
-        kept = {entry.place for entry in entries}
+        or respelled. Of items in another order than before, as few as can be are moved."""
+        kept = _in_order([entry.place for entry in entries if entry.place is not None])
         for index in reversed(range(len(self.items))):
             if index not in kept:
                 self.remove(index)
         for index, (entry, text) in enumerate(zip(entries, texts, strict=True)):
-            if entry.place is None:
-                self.insert(index, text, gap)
-            else:
+            if entry.place in kept:
                 self.items[index] = text
+            else:
+                self.insert(index, text, gap)
+
+
+def _in_order(places: Sequence[int]) -> set[int]:
+    """The longest part of ``places``, each once, that grows from one to the next."""
+    ends: list[int] = []  # the least place with which a growing part of each length ends
+    before: dict[int, int | None] = {}
+    for place in places:
+        at = bisect_left(ends, place)
+        before[place] = ends[at - 1] if at else None
+        ends[at : at + 1] = [place]
+    kept: set[int] = set()
+    step = ends[-1] if ends else None
+    while step is not None:
+        kept.add(step)
+        step = before[step]
+    return kept

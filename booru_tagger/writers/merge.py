@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from booru_tagger.types import PREFIX, SUFFIX, Tag
 from booru_tagger.vocab import normalise, unescape
-from booru_tagger.writers.base import CREATED
+from booru_tagger.writers.base import CREATED, Job
 
 Item = TypeVar("Item")
 
@@ -49,55 +50,111 @@ def meaning(text: str) -> str:
     return normalise(unescape(text))
 
 
+class Ends(NamedTuple):
+    """Which of our tags stand before and behind all others, whoever wrote those, and how many items at the
+    end of what stands there are sentences, behind which nothing but ``last`` is put.
+
+    ``first`` and ``last`` are literal: another spelling of one is another tag, and where a person has written
+    just that, it stays theirs, but is moved.
+    """
+
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    sentences: int = 0
+
+
+NO_ENDS = Ends()
+
+
+def ends_of(spelled: Sequence[str], tags: Sequence[Tag], sentences: int = 0) -> Ends:
+    """The ends for ``tags`` that are ``spelled`` so in the file."""
+    pairs = list(zip(spelled, tags, strict=True))
+    return Ends(
+        tuple(text for text, tag in pairs if tag.source == PREFIX),
+        tuple(text for text, tag in pairs if tag.source == SUFFIX),
+        sentences,
+    )
+
+
+def merge_job(existing: Sequence[str], job: Job, spelled: Sequence[str], sentences: int = 0) -> Merged:
+    """Merge the job's tags, each ``spelled`` as the file has it, into the ``existing`` ones; see
+    :func:`merge`. So many of those at their end are ``sentences``."""
+    return merge(existing, spelled, job.owned, job.deleted, ends=ends_of(spelled, job.tags, sentences))
+
+
 def merge(
     existing: Sequence[str],
     ours: Sequence[str],
     owned: Collection[str] = (),
     deleted: Collection[str] = (),
     same: Callable[[str], str] = meaning,
+    ends: Ends = NO_ENDS,
 ) -> Merged:
     """Merge ``ours`` (what the tool says now) into ``existing`` (what stands there), in the file's spelling.
 
     ``owned`` is known by exact text (:data:`CREATED` among it is passed over): a tag of ours that a person
-    respelled is theirs. A tag of ours that a
-    person has written or deleted in any spelling (``same`` maps spellings to their meaning) is not written.
-    Tags of ours that stand already keep their place; new ones follow their predecessor in ``ours``.
+    respelled is theirs. A tag of ours that a person has written or deleted in any spelling (``same`` maps
+    spellings to their meaning) is not written. Tags of ours that stand already keep their place; new ones
+    follow their predecessor in ``ours``.
     """
     owned = set(owned) - {CREATED}
-    person = {same(tag) for tag in existing if tag not in owned}
     gone = frozenset(deleted) | (owned - set(existing))
-    refused = person | {same(tag) for tag in gone}
+    head = _literal(existing, [text for text in ends.first if text not in gone])
+    tail = _literal(existing, [text for text in ends.last if text not in gone], from_end=True)
+    literal = {entry.text: entry.place for entry in (*head, *tail)}
+    persons = [tag for tag in existing if tag not in owned]
+    refused = {same(tag) for tag in (*persons, *gone, *literal)}
     wanted: dict[str, str] = {}
     for tag in ours:
         if same(tag) not in refused:
             wanted.setdefault(same(tag), tag)
-    entries = []
-    for index, tag in enumerate(existing):
-        if tag not in owned:
-            entries.append(Entry(index, tag))
-        elif same(tag) in wanted:
-            entries.append(Entry(index, wanted[same(tag)]))
-    return Merged(tuple(_insert(entries, wanted, person, same)), frozenset(wanted.values()), gone)
+    places = [place for place in range(len(existing)) if place not in literal.values()]
+    entries = _staying(existing, places, owned, wanted, same)
+    end = sum(entry.place is None or entry.place < len(existing) - ends.sentences for entry in entries)
+    _insert(entries, wanted, same, end)
+    added = {text for text, place in literal.items() if place is None or text in owned}
+    return Merged((*head, *entries, *tail), frozenset(wanted.values()) | added, gone)
 
 
-def _insert(
-    entries: list[Entry], wanted: dict[str, str], person: Collection[str], same: Callable[[str], str]
+def _literal(existing: Sequence[str], texts: Sequence[str], *, from_end: bool = False) -> list[Entry]:
+    """``texts`` with the place where each stands first, or last."""
+    places = list(enumerate(existing))
+    found = {text: place for place, text in (places if from_end else reversed(places))}
+    return [Entry(found.get(text), text) for text in texts]
+
+
+def _staying(
+    existing: Sequence[str],
+    places: Sequence[int],
+    owned: Collection[str],
+    wanted: Mapping[str, str],
+    same: Callable[[str], str],
 ) -> list[Entry]:
-    """Put each wanted tag that does not stand yet behind its predecessor, else before its successor."""
+    """Of what stands at ``places``: a person's tags as they are, and ours that are still wanted."""
+    entries = []
+    for place in places:
+        tag = existing[place]
+        if tag not in owned:
+            entries.append(Entry(place, tag))
+        elif same(tag) in wanted:
+            entries.append(Entry(place, wanted[same(tag)]))
+    return entries
+
+
+def _insert(entries: list[Entry], wanted: Mapping[str, str], same: Callable[[str], str], end: int) -> None:
+    """Put each wanted tag that does not stand yet behind its predecessor, else before its successor, else at
+    ``end``."""
     meanings = [same(entry.text) for entry in entries]
     order = list(wanted)
     for number, key in enumerate(order):
         if key in meanings:
             continue
-        place = len(entries)
         if number > 0:
             place = len(meanings) - meanings[::-1].index(order[number - 1])
         else:
-            later = [meanings.index(other) for other in order[1:] if other in meanings]
-            place = min(later, default=place)
+            place = min((meanings.index(other) for other in order[1:] if other in meanings), default=end)
         entries.insert(place, Entry(None, wanted[key]))
         meanings.insert(place, key)
-    return entries
 
 
 def take_out(existing: Sequence[str], owned: Collection[str]) -> Merged:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import OutputError
+from booru_tagger.types import Tag
 from booru_tagger.vocab import escape, to_spaces
 
 Scheme = Literal["full", "stem", "stem-or-full"]
@@ -131,10 +132,10 @@ class WriterOptions:
     keep_mtime: bool = False
     lock_timeout: float = 30.0
 
-    def spell(self, tag: str) -> str:
-        """A tag in Danbooru's spelling as metadata shall show it."""
-        return to_spaces(tag) if self.spaces else tag
+    def spell(self, tag: Tag) -> str:
+        """A tag as metadata shall show it."""
+        return to_spaces(tag.tag) if self.spaces and not tag.is_literal else tag.tag
 
-    def caption(self, tag: str) -> str:
-        """A tag in Danbooru's spelling as captions shall have it."""
-        return escape(self.spell(tag)) if self.escape_brackets else self.spell(tag)
+    def caption(self, tag: Tag) -> str:
+        """A tag as captions shall have it."""
+        return escape(self.spell(tag)) if self.escape_brackets and not tag.is_literal else self.spell(tag)

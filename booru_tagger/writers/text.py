@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from booru_tagger.types import Tag
 from booru_tagger.writers.base import FormatError, Job, Revision
 from booru_tagger.writers.layout import Layout
-from booru_tagger.writers.merge import Merged, merge, take_out
+from booru_tagger.writers.merge import Merged, merge_job, take_out
 from booru_tagger.writers.sidecar import Sidecar
 
 _BOM = "\ufeff"
@@ -53,7 +53,7 @@ class TextWriter(Sidecar):
     def merged(self, before: bytes | None, job: Job) -> Revision:
         ours = [self._spelled(tag) for tag in job.tags]
         layout = Layout("", [], [], "\n") if before is None else self.dialect.parse(before.decode())
-        return self._followed(layout, merge(layout.items, ours, job.owned, job.deleted))
+        return self._followed(layout, merge_job(layout.items, job, ours))
 
     def stripped(self, before: bytes, owned: frozenset[str]) -> Revision:
         layout = self.dialect.parse(before.decode())

@@ -20,5 +20,5 @@ class TxtWriter(TextWriter):
     dialect = Dialect(",", ", ")
 
     def spell(self, tag: Tag) -> str:
-        text = self.options.caption(tag.tag)
+        text = self.options.caption(tag)
         return f"{RATING}:{text}" if tag.category == RATING else text

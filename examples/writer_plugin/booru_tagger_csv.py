@@ -1,6 +1,6 @@
 """A writer from outside: ``a.png.csv`` with one ``tag;category;score`` to a line."""
 
-from booru_tagger.writers import Job, Revision, Sidecar, merge, take_out
+from booru_tagger.writers import Job, Revision, Sidecar, merge_job, take_out
 
 
 class CsvWriter(Sidecar):
@@ -11,7 +11,7 @@ class CsvWriter(Sidecar):
 
     def merged(self, before: bytes | None, job: Job) -> Revision:
         ours = {tag.tag: f"{tag.tag};{tag.category};{tag.score:.4f}" for tag in job.tags}
-        merged = merge(self.tags(before or b""), list(ours), job.owned, job.deleted)
+        merged = merge_job(self.tags(before or b""), job, list(ours))
         return Revision(_data(merged.items(_rows(before or b""), ours)), merged.owned, merged.deleted)
 
     def stripped(self, before: bytes, owned: frozenset[str]) -> Revision:

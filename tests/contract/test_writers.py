@@ -218,6 +218,54 @@ def test_deleted_sidecar_is_written_anew(sidecar: Desk) -> None:
     assert sidecar.standing() == sidecar.spelled(*OURS)
 
 
+STANDING = [
+    [],
+    ["1girl", "solo"],
+    ["1girl", "my_trigger", "solo", "my_end", "smile"],
+    ["my_end", "my trigger", "solo", "my_trigger"],
+]
+
+
+@pytest.mark.parametrize("standing", STANDING, ids=range(len(STANDING)))
+def test_first_is_first_and_last_is_last(desk: Desk, standing: list[str]) -> None:
+    if standing:
+        desk.person.start(desk.target, standing)
+    written = desk.write(*OURS, first="my_trigger", last="my_end")
+    tags = desk.standing()
+    assert (tags[0], tags[-1]) == ("my_trigger", "my_end")
+    assert sorted(tags) == sorted({*standing, *desk.spelled(*OURS), "my_trigger", "my_end"})
+    others = [tag for tag in standing if tag not in ("my_trigger", "my_end")]
+    assert [tag for tag in tags if tag in others] == others
+    content = desk.content()
+    assert not desk.write(*OURS, first="my_trigger", last="my_end", after=written).changed
+    assert not desk.write(*OURS, first="my_trigger", last="my_end").changed
+    assert desk.content() == content
+    remove(desk.writer, desk.picture, written.owned)
+    assert sorted(desk.standing()) == sorted(standing)
+
+
+def test_first_is_first_again_after_an_edit(desk: Desk) -> None:
+    written = desk.write("aqua_hair", first="my_trigger", last="my_end")
+    desk.edit(lambda standing: ["sky", *standing, "sunset"])
+    desk.write("aqua_hair", first="my_trigger", last="my_end", after=written)
+    ours, *_ = desk.spelled("aqua_hair")
+    assert desk.standing() == ["my_trigger", "sky", ours, "sunset", "my_end"]
+
+
+def test_another_first_takes_the_place_of_the_one_before(desk: Desk) -> None:
+    desk.person.start(desk.target, ["sunset"])
+    written = desk.write("aqua_hair", first="my_trigger")
+    desk.write("aqua_hair", first="your_trigger", after=written)
+    assert desk.standing() == ["your_trigger", "sunset", *desk.spelled("aqua_hair")]
+
+
+def test_a_first_that_a_person_took_out_stays_out(desk: Desk) -> None:
+    written = desk.write("aqua_hair", first="my_trigger")
+    desk.edit(lambda standing: [tag for tag in standing if tag != "my_trigger"])
+    desk.write("aqua_hair", first="my_trigger", after=written)
+    assert "my_trigger" not in desk.standing()
+
+
 def _failing(error: int) -> Callable[..., Any]:
     def fail(*_: Any, **__: Any) -> Any:
         raise OSError(error, os.strerror(error))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from booru_tagger.types import Box, CharacterMatch, FaceResult, Tag, TagResult
+from booru_tagger.types import PREFIX, SUFFIX, Box, CharacterMatch, FaceResult, Tag, TagResult
 from booru_tagger.writers.base import Job, TagReader, Writer, Written
 
 needs_exiv2 = pytest.mark.skipif(
@@ -39,15 +39,28 @@ def draw(picture: Path, **options: Any) -> Path:
     return picture
 
 
-def job(writer: Writer, picture: Path, *names: str, after: Written | None = None, **more: Any) -> Job:
-    """Write ``names``, one face among them where there is a character; ``after`` the writing before."""
+def job(
+    writer: Writer,
+    picture: Path,
+    *names: str,
+    after: Written | None = None,
+    first: str = "",
+    last: str = "",
+    **more: Any,
+) -> Job:
+    """Write ``names``, one face among them where there is a character; ``after`` the writing before.
+    ``first`` and ``last`` are what the policy puts at the ends."""
     character = next((name for name in names if name in _CATEGORIES), None)
     match = CharacterMatch(character, 0.97) if character else None
     faces = (FaceResult(Box(10, 5, 30, 25), 0.99, match),) if character else ()
     result = TagResult(str(picture), 60, 40, faces=faces, tags=tags(*names), model="m")
     if after is not None:
         more = {"owned": after.owned, "deleted": after.deleted, **more}
-    return Job(picture, target_of(writer, picture), result, tags(*names), **more)
+    head, tail = (
+        [Tag(name, "general", 1.0, source)] if name else []
+        for name, source in ((first, PREFIX), (last, SUFFIX))
+    )
+    return Job(picture, target_of(writer, picture), result, (*head, *tags(*names), *tail), **more)
 
 
 def target_of(writer: Writer, picture: Path) -> Path:

@@ -76,7 +76,8 @@ def test_prefix_and_suffix_are_on_every_picture_and_stand_once() -> None:
     assert names(policy, ()) == ["my style", "vocaloid", "end"]
     assert names(Policy(prefix=("aqua_hair",)))[0] == "aqua_hair"
     assert names(Policy(prefix=("aqua_hair",))).count("aqua_hair") == 1
-    assert Policy(prefix=("x",)).apply(())[0].source == "policy"
+    sources = [tag.source for tag in Policy(prefix=("x",), suffix=("y",)).apply(())]
+    assert sources == ["prefix", "suffix"]
 
 
 @pytest.mark.parametrize("bad", ["", "  ", "a,b", "a\nb", "a\x00b"])

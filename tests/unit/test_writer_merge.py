@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from booru_tagger.writers.layout import Layout
-from booru_tagger.writers.merge import Entry, meaning, merge, take_out
+from booru_tagger.writers.merge import Ends, Entry, meaning, merge, take_out
 
 TAGS = st.lists(st.sampled_from("abcdefgh"), unique=True)
 
@@ -44,6 +46,26 @@ def test_taking_out_undoes(existing: list[str], ours: list[str]) -> None:
 def test_nothing_that_stays_is_moved(existing: list[str], ours: list[str], owned: list[str]) -> None:
     places = [entry.place for entry in merge(existing, ours, owned).entries if entry.place is not None]
     assert places == sorted(places)
+
+
+@given(existing=TAGS, ours=TAGS, owned=TAGS, deleted=TAGS, ends=TAGS, cut=st.integers(0, 8))
+def test_ends_stand_at_the_ends(
+    existing: list[str], ours: list[str], owned: list[str], deleted: list[str], ends: list[str], cut: int
+) -> None:
+    wanted = Ends(tuple(ends[:cut]), tuple(ends[cut:]))
+    merged = merge(existing, [*ours, *ends], owned, deleted, ends=wanted)
+    first, last = ([tag for tag in end if tag not in merged.deleted] for end in (wanted.first, wanted.last))
+    assert list(merged.tags[: len(first)]) == first
+    assert list(merged.tags[len(merged.tags) - len(last) :]) == last
+    assert set(merged.tags) - merged.owned == set(existing) - set(owned)
+    again = merge(merged.tags, [*ours, *ends], merged.owned, merged.deleted, ends=wanted)
+    assert again.entries == tuple(Entry(index, tag) for index, tag in enumerate(merged.tags))
+    assert (again.owned, again.deleted) == (merged.owned, merged.deleted)
+
+
+def test_an_end_is_literal() -> None:
+    merged = merge(["my trigger", "x"], ["My_Trigger", "my_trigger"], ends=Ends(("my_trigger",)))
+    assert merged.tags == ("my_trigger", "my trigger", "x")
 
 
 def test_our_order_is_kept_around_a_persons_tags() -> None:
@@ -100,6 +122,17 @@ def test_lists_are_given_back_to_the_byte(layout: Layout, first: list[str], seco
     left = take_out(layout.items, owned)
     layout.follow(left.entries, "; ", left.tags)
     assert str(layout) == before
+
+
+@given(layout=layouts(), order=st.randoms())
+def test_items_can_change_places(layout: Layout, order: Random) -> None:
+    entries = [Entry(place, item) for place, item in enumerate(layout.items)]
+    order.shuffle(entries)
+    ends = layout.before, layout.behind
+    layout.follow(entries, "; ", [entry.text for entry in entries])
+    assert layout.items == [entry.text for entry in entries]
+    assert (layout.before, layout.behind) == ends
+    assert len(layout.gaps) == max(0, len(entries) - 1)
 
 
 def test_most_common_gap() -> None:

@@ -72,6 +72,14 @@ def test_spelling_options(tmp_path: Path) -> None:
     assert written == rb"saber \(fate\), ^_^, long hair" + b"\n"
 
 
+def test_what_stands_at_the_ends_is_literal(tmp_path: Path) -> None:
+    options = WriterOptions(spaces=True, escape_brackets=True)
+    write(TxtWriter(options), tmp_path / "a.png", "long_hair", first="My_Trigger (v2)", last="_end_")
+    assert (tmp_path / "a.png.txt").read_text() == "My_Trigger (v2), long hair, _end_\n"
+    write(HydrusWriter(options), tmp_path / "b.png", "long_hair", first="My_Trigger (v2)")
+    assert (tmp_path / "b.png.txt").read_text() == "My_Trigger (v2)\nlong hair\n"
+
+
 def test_changed_spelling_respells_our_own_tags(tmp_path: Path) -> None:
     target = tmp_path / "a.png.txt"
     target.write_text("by_hand\n")
