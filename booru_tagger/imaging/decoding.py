@@ -24,6 +24,7 @@ from booru_tagger.errors import (
 )
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.imaging.mending import Mended, mended
+from booru_tagger.imaging.profiles import in_srgb
 from booru_tagger.imaging.values import Picture
 
 _ORIENTATION = 0x0112
@@ -148,7 +149,7 @@ def _decode(
         if instead is not None:
             _check_mended(image, instead, name, longest if drafted else None)
         orientation = _orientation(image)
-        rgb = _to_rgb(image)
+        rgb = _to_rgb(in_srgb(image))
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     if not drafted:  # some formats say their true size only here

@@ -16,7 +16,7 @@ from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, ScoredTag, Tag
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
 
-REVISION = 1
+REVISION = 2
 """Raised when the same scores lead to other tags than before, so that pictures are done again."""
 
 CANDIDATES = 5
