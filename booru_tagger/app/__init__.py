@@ -1,7 +1,9 @@
 """Whole runs as a library: from settings to the parts that work under them, and on to the report.
 
 :func:`tag_folder` does all that `booru-tagger tag --batch` does. The ``open_…`` functions give a run that is
-ready to go, with its parts, for those who want to look into it or to do more around it. Nothing here prints.
+ready to go, with its parts, for those who want to look into it or to do more around it. What is not needed
+for that is in modules of its own: ``pushing``, ``watching``, ``untagging``, ``showing``, ``reviewing``,
+``reporting``, ``serving``, ``characters``, ``models``. Nothing here prints.
 """
 
 from booru_tagger.app.parts import (
@@ -18,18 +20,13 @@ from booru_tagger.app.parts import (
     tagger_options,
     writer_options,
 )
-from booru_tagger.app.pushing import Uploads, open_hydrus_run, open_szurubooru_run
 from booru_tagger.app.run import Run
 from booru_tagger.app.tagging import STDIN, TagRequest, open_run, tag_folder
-from booru_tagger.app.watching import Watching, WatchRequest, open_watch
 
 __all__ = [
     "STDIN",
     "Run",
     "TagRequest",
-    "Uploads",
-    "WatchRequest",
-    "Watching",
     "make_limits",
     "make_policy",
     "make_reviewer",
@@ -37,12 +34,9 @@ __all__ = [
     "make_walk",
     "make_workers",
     "make_writers",
-    "open_hydrus_run",
     "open_journal",
     "open_output",
     "open_run",
-    "open_szurubooru_run",
-    "open_watch",
     "running_on",
     "tag_folder",
     "tagger_options",

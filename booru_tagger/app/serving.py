@@ -11,7 +11,7 @@ from booru_tagger.app.parts import make_policy, make_tagger
 from booru_tagger.config import Settings
 from booru_tagger.errors import ConfigError, MissingExtraError
 from booru_tagger.parallel import available_cores
-from booru_tagger.server.socket import listen
+from booru_tagger.server.listener import listen
 from booru_tagger.types import TagResult
 
 

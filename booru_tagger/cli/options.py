@@ -63,7 +63,7 @@ def refuse_folders(paths: Sequence[str], batch: bool, verb: str) -> None:
         )
 
 
-def need_journal(recording: RecordingSettings) -> None:
+def refuse_without_journal(recording: RecordingSettings) -> None:
     """Raise UsageError where a command is to do without the journal, and is nothing without it."""
     if recording.journal is False:
         raise click.UsageError("Only the journal knows what was written; leave out --no-journal.")
@@ -130,4 +130,4 @@ def _default(setting: Setting) -> str:
     return f"  [default: {text}]" if text else ""
 
 
-__all__ = ["Loaded", "load_only", "need_journal", "refuse_folders", "with_settings"]
+__all__ = ["Loaded", "load_only", "refuse_folders", "refuse_without_journal", "with_settings"]

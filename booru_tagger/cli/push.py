@@ -43,10 +43,10 @@ def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -
       booru-tagger push hydrus system:inbox
       booru-tagger push hydrus 'system:number of tags < 5' --marker 'meta:auto tagged'
     """
-    from booru_tagger import app  # numpy, Pillow and onnxruntime
+    from booru_tagger.app import pushing  # numpy, Pillow and onnxruntime
 
     settings = loaded.settings
-    with app.open_hydrus_run(query, settings, dry_run=dry_run, force=force, tell=tell) as run:
+    with pushing.open_hydrus_run(query, settings, dry_run=dry_run, force=force, tell=tell) as run:
         return _go(run, settings, dry_run)
 
 
@@ -81,13 +81,15 @@ def szurubooru(
       booru-tagger push szurubooru --posts 'tag-count:..3'
       booru-tagger push szurubooru --batch ~/fanart
     """
-    from booru_tagger import app  # numpy, Pillow and onnxruntime
+    from booru_tagger.app import pushing  # numpy, Pillow and onnxruntime
 
     if posts is None and not paths:
         raise click.UsageError("Name pictures to upload, or posts to tag with --posts QUERY.")
     refuse_folders(paths, batch, "upload")
-    uploads, settings = app.Uploads(paths, batch, similar), loaded.settings
-    with app.open_szurubooru_run(posts, uploads, settings, dry_run=dry_run, force=force, tell=tell) as run:
+    uploads, settings = pushing.Uploads(paths, batch, similar), loaded.settings
+    with pushing.open_szurubooru_run(
+        posts, uploads, settings, dry_run=dry_run, force=force, tell=tell
+    ) as run:
         return _go(run, settings, dry_run)
 
 

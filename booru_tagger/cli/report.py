@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.options import Loaded, need_journal, with_settings
+from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, tell
 from booru_tagger.cli.progress import looking
 from booru_tagger.errors import EXIT_NOTHING_DONE
@@ -38,7 +38,7 @@ def report(folder: Path, target: Path, loaded: Loaded) -> int:
     """
     if target.suffix.lower() not in (".html", ".htm"):
         raise click.UsageError(f"--output {target}: the file's name must end in .html")
-    need_journal(loaded.settings.recording)
+    refuse_without_journal(loaded.settings.recording)
     from booru_tagger.app.reporting import write_report  # numpy, Pillow and onnxruntime
 
     with looking(None, "looking at the pictures") as step:

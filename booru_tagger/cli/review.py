@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.options import Loaded, need_journal, with_settings
+from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, tell
 from booru_tagger.config import names_in
 from booru_tagger.errors import EXIT_NOTHING_DONE
@@ -52,7 +52,7 @@ def review(
     """
     if not folders and not queue and export is None:
         raise click.UsageError("Name a folder whose faces to review, or give --queue for all that wait.")
-    need_journal(loaded.settings.recording)
+    refuse_without_journal(loaded.settings.recording)
     from booru_tagger.app.reviewing import open_review, write_verdicts  # numpy, Pillow and onnxruntime
 
     if export is not None:

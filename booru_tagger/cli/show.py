@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.options import Loaded, need_journal, with_settings
+from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE
 
@@ -43,7 +43,7 @@ def show(file: str, form: str, draw: Path | None, loaded: Loaded) -> int:
         raise click.UsageError(f"{printable(file)} is a folder; name one picture.")
     if draw is not None and draw.suffix.lower() != ".png":
         raise click.UsageError(f"--draw {draw}: the file's name must end in .png")
-    need_journal(loaded.settings.recording)
+    refuse_without_journal(loaded.settings.recording)
     from booru_tagger.app.showing import draw_heads, known_of
     from booru_tagger.cli.show_tables import print_tables
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.options import Loaded, need_journal, refuse_folders, with_settings
+from booru_tagger.cli.options import Loaded, refuse_folders, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
 
@@ -43,7 +43,7 @@ def untag(paths: tuple[str, ...], batch: bool, dry_run: bool, forget_deletions: 
     if not paths and not batch:
         raise click.UsageError("Name pictures to untag, or give --batch for all below the current folder.")
     refuse_folders(paths, batch, "untag")
-    need_journal(loaded.settings.recording)
+    refuse_without_journal(loaded.settings.recording)
     from booru_tagger.app.untagging import untag_pictures
 
     tally = _Tally()

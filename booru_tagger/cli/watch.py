@@ -73,7 +73,8 @@ def watch(
             raise click.UsageError(f"{printable(str(folder))} is not a folder; only folders can be watched.")
     if loaded.settings.recording.journal is False:
         raise click.UsageError("A watch needs the journal, to know what is tagged; leave out --no-journal.")
-    from booru_tagger import app  # numpy, Pillow, onnxruntime and watchdog
+    from booru_tagger.app import running_on  # numpy, Pillow and onnxruntime
+    from booru_tagger.app.watching import WatchRequest, open_watch
     from booru_tagger.cli.watch_log import Stats, log_end, log_outcome, log_running, log_to_stderr
 
     counts = Stats()
@@ -82,9 +83,9 @@ def watch(
         counts.count(outcome)
         log_outcome(outcome)
 
-    request = app.WatchRequest(folders, once, polling, settle, ignore)
-    with log_to_stderr(log_format), app.open_watch(request, loaded.settings, tell) as watching:
-        log_running(app.running_on(watching.run.tagger))
+    request = WatchRequest(folders, once, polling, settle, ignore)
+    with log_to_stderr(log_format), open_watch(request, loaded.settings, tell) as watching:
+        log_running(running_on(watching.run.tagger))
         with counts.logged_every(_STATS_SECONDS) if stats else nullcontext():
             report = watching.go(listener)
         counts.log()

@@ -1,6 +1,7 @@
 """One frozen :class:`Settings` for the whole program, by topic, and where its values come from."""
 
 from booru_tagger.config.load import Loaded, load, user_file
+from booru_tagger.config.setting import Setting
 from booru_tagger.config.settings import (
     PolicySettings,
     PrintingSettings,
@@ -9,7 +10,6 @@ from booru_tagger.config.settings import (
     RecordingSettings,
     RunningSettings,
     ServingSettings,
-    Setting,
     Settings,
     TaggingSettings,
     WritingSettings,

@@ -12,7 +12,8 @@ from typing import Any
 
 import platformdirs
 
-from booru_tagger.config.settings import Setting, Settings, settings
+from booru_tagger.config.setting import Setting
+from booru_tagger.config.settings import Settings, settings, unknown
 from booru_tagger.errors import ConfigError, nearest
 from booru_tagger.files.text import read_text
 
@@ -66,7 +67,7 @@ def load(
             origins[name] = origin
         if problems:
             raise ConfigError("\n".join(problems))
-    return Loaded(Settings.of(**values), MappingProxyType(origins), tuple(files))
+    return Loaded(Settings.grouped(values), MappingProxyType(origins), tuple(files))
 
 
 def _merge(values: dict[str, Any], setting: Setting, raw: object, folder: Path) -> None:
@@ -96,16 +97,10 @@ def _read_file(path: Path) -> Layer:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
-    unknown = [_unknown(key, str(path)) for key in table if key not in settings()]
-    if unknown:
-        raise ConfigError("\n".join(unknown))
+    problems = [f"{path}: {unknown(key)}" for key in table if key not in settings()]
+    if problems:
+        raise ConfigError("\n".join(problems))
     return {key: (value, str(path)) for key, value in table.items()}
-
-
-def _unknown(key: str, place: str) -> str:
-    near = nearest(key.replace("-", "_"), settings())
-    hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(settings())}"
-    return f"{place}: there is no setting {key!r}{hint}"
 
 
 def _from_environment(environ: Mapping[str, str]) -> Layer:

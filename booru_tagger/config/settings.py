@@ -14,13 +14,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Self, get_type_hints
 
+from booru_tagger.config.setting import Setting
 from booru_tagger.config.setting_types import (
     Choice,
     Count,
     File,
     FileOrSwitch,
     Flag,
-    Kind,
     Names,
     Secret,
     Shares,
@@ -29,41 +29,12 @@ from booru_tagger.config.setting_types import (
     Texts,
     Words,
 )
+from booru_tagger.errors import ConfigError, nearest
 from booru_tagger.providers import PROVIDERS
 from booru_tagger.scores import THRESHOLDS
 from booru_tagger.vocab import CATEGORIES, TAG_CATEGORIES
 
 SAFETIES = ("safe", "sketchy", "unsafe")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What is known of a setting besides its value in force. ``group`` is its topic in :class:`Settings`."""
-
-    name: str
-    group: str
-    kind: Kind
-    default: Any
-    help: str
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
-    @property
-    def off_flag(self) -> str:
-        """The flag that switches a :class:`Flag` off."""
-        off = self.kind.off if isinstance(self.kind, Flag) else None
-        return f"--{off or 'no-' + self.flag[2:]}"
-
-    @property
-    def automatic(self) -> bool:
-        """Whether ``None`` is a value of its own, written "auto", rather than "not set"."""
-        return bool(getattr(self.kind, "automatic", False))
-
-    @property
-    def variable(self) -> str:
-        return "BOORU_TAGGER_" + self.name.upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +228,16 @@ class Settings:
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """Settings with these values, by the settings' names; all others are at their defaults."""
+        """Settings with these values, by the settings' names; all others are at their defaults.
+
+        Values are as in TOML, or as they are in :class:`Settings`. Raises :class:`ConfigError` for what is no
+        setting, and for a wrong value.
+        """
+        return cls.grouped({name: _checked(name, value) for name, value in values.items()})
+
+    @classmethod
+    def grouped(cls, values: Mapping[str, Any]) -> Self:
+        """The same from values that were checked already."""
         groups: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             groups.setdefault(settings()[name].group, {})[name] = value
@@ -288,3 +268,24 @@ def names_in(*groups: str, without: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(
         name for name, setting in settings().items() if setting.group in groups and name not in without
     )
+
+
+def unknown(name: str) -> str:
+    """What is said of a name that is no setting's."""
+    near = nearest(name.replace("-", "_"), settings())
+    hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(settings())}"
+    return f"there is no setting {name!r}{hint}"
+
+
+def _checked(name: str, value: object) -> object:
+    if name not in settings():
+        raise ConfigError(unknown(name))
+    setting = settings()[name]
+    if value is None:
+        if setting.default is None:
+            return None
+        raise ConfigError(f"{name}: must be set")
+    try:
+        return setting.kind.read(str(value) if isinstance(value, Path) else value, Path())
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error

@@ -103,6 +103,26 @@ def test_a_name_means_the_same_in_a_file_the_environment_and_as_a_flag(tmp_path:
     assert flagged.settings == variable and flagged.origins[name] == f"--{name.replace('_', '-')}"
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"wrtier": ("txt",)}, "'writer'"),
+        ({"order": "scores"}, "order: .*did you mean 'score'"),
+        ({"threshold": {"face": 2}}, "threshold: face must be a number from 0 to 1"),
+        ({"model": None}, "model: must be set"),
+    ],
+)
+def test_a_program_s_mistakes_are_named_too(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Settings.of(**values)
+
+
+def test_a_program_may_give_values_as_a_file_has_them() -> None:
+    assert Settings.of(output="tags", jobs="auto", writer=["txt"]) == Settings.of(
+        output=Path("tags"), jobs=None, writer=("txt",)
+    )
+
+
 def test_each_setting_has_a_name_of_its_own() -> None:
     assert set(SINCE_0_1.split()) <= set(settings())
     assert sum(len(fields(getattr(Settings(), group.name))) for group in fields(Settings)) == len(settings())

@@ -1,0 +1,38 @@
+"""What is known of a setting besides its value: how it is called everywhere, and how it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from booru_tagger.config.setting_types import Flag, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of a setting besides its value in force. ``group`` is its topic in :class:`Settings`."""
+
+    name: str
+    group: str
+    kind: Kind
+    default: Any
+    help: str
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def off_flag(self) -> str:
+        """The flag that switches a :class:`Flag` off."""
+        off = self.kind.off if isinstance(self.kind, Flag) else None
+        return f"--{off or 'no-' + self.flag[2:]}"
+
+    @property
+    def automatic(self) -> bool:
+        """Whether ``None`` is a value of its own, written "auto", rather than "not set"."""
+        return bool(getattr(self.kind, "automatic", False))
+
+    @property
+    def variable(self) -> str:
+        return "BOORU_TAGGER_" + self.name.upper()
