@@ -1,24 +1,31 @@
 """The same metadata as in XMP sidecars, and IPTC and EXIF keywords, inside the picture file itself.
 
-No pixel changes, which is checked before the file is swapped in; but its size and hash do, so this is for
-those who ask for it. Needs the extra ``metadata``.
+Only the blocks that hold keywords change, and in them only ours; all else stays where it is, byte for byte,
+which is checked before the file is swapped in. But its size and hash change, so this is for those who ask for
+it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
 from booru_tagger.writers.atomic import read_target, revise
 from booru_tagger.writers.base import Job, Revision, Written
-from booru_tagger.writers.exiv2_file import EmbedError, Metadata, load, read_metadata, write_metadata
+from booru_tagger.writers.embedded.blocks import EmbedError, NoRoomError, PictureFile
+from booru_tagger.writers.embedded.formats import take_apart
+from booru_tagger.writers.embedded.metadata import NOTES, read_metadata, with_metadata
 from booru_tagger.writers.keywords import IPTC, SUBJECT, WINDOWS
 from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.regions import ANY_REGIONS
 from booru_tagger.writers.xml_text import XmlError
-from booru_tagger.writers.xmp import PacketChange, merge_packet, read_fields, strip_packet
-from booru_tagger.writers.xmp_packet import EMPTY, is_empty
+from booru_tagger.writers.xmp import PROPERTIES, PacketChange, merge_packet, read_fields, strip_packet
+from booru_tagger.writers.xmp_packet import EMPTY, items
+
+_Merging = Callable[[bytes, dict[str, list[str]]], PacketChange]
 
 
 class EmbedWriter:
@@ -27,9 +34,7 @@ class EmbedWriter:
     name = "embed"
 
     def __init__(self, options: WriterOptions) -> None:
-        """Raises :class:`MissingExtraError` where pyexiv2 is not installed."""
         self.options = options
-        load()
 
     def target(self, picture: Path) -> Path:
         return picture
@@ -39,11 +44,11 @@ class EmbedWriter:
         if data is None:
             return ()
         with _reasons(target):
-            metadata = read_metadata(data)
+            metadata = read_metadata(take_apart(data).blocks)
             flat = (
                 *read_fields(metadata.packet or EMPTY)[SUBJECT],
-                *(metadata.iptc or ()),
-                *metadata.windows,
+                *metadata.flat.get(IPTC, ()),
+                *metadata.flat.get(WINDOWS, ()),
             )
         return tuple(dict.fromkeys(flat))
 
@@ -51,45 +56,57 @@ class EmbedWriter:
         def merging(packet: bytes, elsewhere: dict[str, list[str]]) -> PacketChange:
             return merge_packet(packet, job, self.options, elsewhere)
 
-        return self._revise(job.target, merging, job.announce)
+        return self._revise(job.target, merging, job.owned, job.announce)
 
     def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         def merging(packet: bytes, elsewhere: dict[str, list[str]]) -> PacketChange:
             return strip_packet(packet, owned, elsewhere)
 
-        return self._revise(target, merging, None)
+        return self._revise(target, merging, owned, None)
 
     def _revise(
         self,
         target: Path,
-        merging: Callable[[bytes, dict[str, list[str]]], PacketChange],
+        merging: _Merging,
+        owned: frozenset[str],
         announce: Callable[[Written], None] | None,
     ) -> Written:
         def change(before: bytes | None) -> Revision:
             if before is None:
                 raise OutputError(f"{target}: the picture is gone")
             with _reasons(target):
-                return _change(before, merging)
+                return _change(before, merging, owned)
 
-        return revise(target, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime)
+        return revise(
+            target, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime
+        )
 
 
-def _change(
-    data: bytes,
-    merging: Callable[[bytes, dict[str, list[str]]], PacketChange],
-) -> Revision:
-    old = read_metadata(data)
-    elsewhere = {WINDOWS: list(old.windows)}
-    if old.iptc is not None:
-        elsewhere[IPTC] = list(old.iptc)
-    merged = merging(old.packet or EMPTY, elsewhere)
-    fields = merged.fields.fields
-    new = Metadata(
-        packet=b"" if not old.packet and is_empty(merged.packet) else merged.packet,
-        windows=fields[WINDOWS].tags,
-        iptc=fields[IPTC].tags if IPTC in fields else None,
-    )
-    return Revision(data if new == old else write_metadata(data, old, new), merged.owned, merged.deleted)
+def _change(data: bytes, merging: _Merging, owned: frozenset[str]) -> Revision:
+    picture = take_apart(data)
+    old = read_metadata(picture.blocks)
+    _check_further_packets(picture)
+    while True:
+        merged = merging(old.packet or EMPTY, {field: list(texts) for field, texts in old.flat.items()})
+        flat = {field: merged.fields.fields[field].tags for field in old.flat}
+        new = replace(old, packet=b"" if merged.packet == EMPTY else merged.packet, flat=flat)
+        try:
+            result, notes = with_metadata(picture, old, new, owned) if new != old else (data, owned & NOTES)
+        except NoRoomError as error:
+            if old.flat.get(error.field) != ():
+                raise
+            # The others hold the same keywords, and a field without any is none that a program relies on.
+            old = replace(old, flat={field: old.flat[field] for field in old.flat if field != error.field})
+        else:
+            return Revision(result, merged.owned | (notes if merged.owned else set()), merged.deleted)
+
+
+def _check_further_packets(picture: PictureFile) -> None:
+    """Programs make one packet of all; keywords in two of them would contradict each other."""
+    for packet in picture.further_packets:
+        with suppress(XmlError):  # nobody can read it
+            if any(items(packet, where) for where in (*PROPERTIES.values(), ANY_REGIONS)):
+                raise EmbedError("its XMP is in several parts, and keywords are not in the first of them")
 
 
 @contextmanager

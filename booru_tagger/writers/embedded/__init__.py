@@ -1,0 +1,1 @@
+"""Metadata inside picture files: every format taken apart, and put together with other keywords."""
