@@ -49,4 +49,4 @@ def with_windows(block: bytes, value: bytes) -> bytes:
 def without_windows(block: bytes) -> bytes:
     """What of the block is not ours. Raises :class:`IfdError`."""
     base = restored(block, (XP_KEYWORDS,))
-    return b"" if base and holds_only(base, (XP_KEYWORDS,)) else base
+    return b"" if base and holds_only(base, XP_KEYWORDS) else base

@@ -34,6 +34,9 @@ _SIZES = {
 """Bytes per value of each TIFF type."""
 BYTE, UNDEFINED = 1, 7
 
+_DIRECTORIES = (0x8769, 0x8825, 0xA005)
+"""Tags that lead to further directories: EXIF, GPS, interoperability."""
+
 _NOTE = struct.Struct("<QQ16s")
 _SIGN = b"booru-tagger:ifd"
 
@@ -141,6 +144,7 @@ def find_tags(data: bytes, tags: Iterable[int]) -> dict[int, tuple[int, int]]:
     """The places of the values of tags in the first directory. Raises :class:`IfdError`."""
     layout = _layout(data)
     first = _first(data, layout)
+    _check_reachable(data, layout, first)
     found = dict.fromkeys(tags, (0, 0))
     at = first.place + layout.number.size
     for entry in first.entries:
@@ -151,6 +155,24 @@ def find_tags(data: bytes, tags: Iterable[int]) -> dict[int, tuple[int, int]]:
             found[tag] = start, start + length
         at += layout.entry.size
     return found
+
+
+def _check_reachable(data: bytes, layout: _Layout, first: _Ifd) -> None:
+    """Refuse a structure that leads out of the data, where we would put something, or back to the directory
+    that we would move. Raises :class:`IfdError`."""
+    waiting, seen = [first], {0}
+    while waiting:
+        ifd = waiting.pop()
+        seen.add(ifd.place)
+        places = [*layout.pointer.unpack(ifd.following)]
+        for entry in ifd.entries:
+            tag, *_, inline = layout.entry.unpack(entry)
+            _value_place(data, layout, entry)
+            if tag in _DIRECTORIES:
+                places += layout.pointer.unpack(inline)
+        if first.place in places:
+            raise IfdError("its directories of tags go in a circle")
+        waiting += [_ifd(data, layout, place) for place in places if place not in seen]
 
 
 def with_tags(data: bytes, wanted: Mapping[int, bytes], kinds: Mapping[int, int], key: Key) -> bytes:
@@ -200,12 +222,11 @@ def _insert(entries: list[bytes], entry: bytes, tag: int, layout: _Layout) -> No
     entries.insert(next(later, len(entries)), entry)
 
 
-def holds_only(data: bytes, tags: Iterable[int]) -> bool:
-    """Whether no directory but the first is there, and nothing but these tags in it. Raises
-    :class:`IfdError`."""
+def holds_only(data: bytes, tag: int) -> bool:
+    """Whether this tag is there, and no other, and no further directory. Raises :class:`IfdError`."""
     layout = _layout(data)
     first = _first(data, layout)
-    return not first.others(tags, layout) and not any(first.following)
+    return bool(first.entries) and not first.others((tag,), layout) and not any(first.following)
 
 
 def restored(data: bytes, own: Iterable[int]) -> bytes:

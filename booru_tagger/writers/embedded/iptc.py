@@ -75,9 +75,7 @@ def with_keywords(stream: bytes, keywords: Sequence[str], *, keep_charset: bool)
     """The stream with other keywords. It says that text is in UTF-8 where some is not plain ASCII, and with
     ``keep_charset`` also where it says so already. Raises :class:`IptcError`."""
     data_sets, zeros = _data_sets(stream)
-    ours = [_made(_KEYWORDS, keyword.encode()) for keyword in keywords]
-    place = next((at for at, each in enumerate(data_sets) if each.number >= _KEYWORDS), len(data_sets))
-    data_sets[place:] = [*ours, *(each for each in data_sets[place:] if each.number != _KEYWORDS)]
+    data_sets = _with_keywords(data_sets, [_made(_KEYWORDS, keyword.encode()) for keyword in keywords])
     rest = [each for each in data_sets if each.number != _CHARSET]
     if not rest:
         return b""
@@ -88,6 +86,25 @@ def with_keywords(stream: bytes, keywords: Sequence[str], *, keep_charset: bool)
     elif declared and not needed and not keep_charset:
         data_sets = rest
     return b"".join(each.raw for each in data_sets) + zeros
+
+
+def _with_keywords(data_sets: Sequence[_DataSet], wanted: list[_DataSet]) -> list[_DataSet]:
+    """Keywords that stay keep their places, and the others come between them."""
+    result = []
+    behind = None
+    for each in data_sets:
+        if each.number != _KEYWORDS:
+            result.append(each)
+        elif each in wanted:
+            until = wanted.index(each) + 1
+            result += wanted[:until]
+            del wanted[:until]
+            behind = len(result)
+        elif behind is None:
+            behind = len(result)
+    if behind is None:
+        behind = next((at for at, each in enumerate(result) if each.number > _KEYWORDS), len(result))
+    return [*result[:behind], *wanted, *result[behind:]]
 
 
 def _charset_place(data_sets: Sequence[_DataSet]) -> int:
@@ -113,6 +130,10 @@ class _Resource:
     head: bytes
     data: bytes
     pad: bytes
+
+    @property
+    def is_iptc(self) -> bool:
+        return self.number == _RESOURCE and self.head.startswith(b"8BIM")
 
     @property
     def raw(self) -> bytes:
@@ -142,14 +163,18 @@ def _resources(block: bytes) -> tuple[list[_Resource], bytes]:
 
 
 def iptc_streams(block: bytes) -> list[bytes]:
-    """The IPTC streams in Photoshop's resources: there should be one at most. Raises :class:`IptcError`."""
-    return [each.data for each in _resources(block)[0] if each.number == _RESOURCE]
+    """The IPTC streams in Photoshop's resources: there should be one at most. Raises :class:`IptcError`, also
+    where something is there with nothing in it, which would not come back."""
+    resources = _resources(block)[0]
+    if not resources or any(each.is_iptc and not each.data for each in resources):
+        raise IptcError("its IPTC is empty")
+    return [each.data for each in resources if each.is_iptc]
 
 
 def with_stream(block: bytes, stream: bytes) -> bytes:
     """Photoshop's resources with another IPTC stream; none where it is empty. Raises :class:`IptcError`."""
     resources, zeros = _resources(block)
-    place = next((at for at, each in enumerate(resources) if each.number == _RESOURCE), len(resources))
+    place = next((at for at, each in enumerate(resources) if each.is_iptc), len(resources))
     wanted = []
     if stream:
         head = resources[place].head if place < len(resources) else b"8BIM\x04\x04\0\0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from booru_tagger.writers.embedded import exif, iptc, mpf
 from booru_tagger.writers.embedded.blocks import Blocks, EmbedError, NoRoomError
@@ -173,6 +173,8 @@ def _exchanged(
     wanted = [_made(kind, content)] if content else []
     for at, segment in enumerate(segments):
         if segment.starts(kind, start) and which(segment):
+            if content:  # what was passed over before the marker stays
+                wanted = [replace(wanted[0], head=segment.head[:-4] + wanted[0].head)]
             return [*segments[:at], *wanted, *segments[at + 1 :]]
     return [*segments[:place], *wanted, *segments[place:]]
 

@@ -55,13 +55,12 @@ class Png:
         self.xmp_at = self._find(_XMP, _RAW_XMP)
         self.iptc_at = self._find(_RAW_IPTC)
         self.exif_at = [at for at, chunk in enumerate(self.chunks) if chunk.kind == b"eXIf"]
-        self.blocks = Blocks(xmp=self._xmp(), iptc=self._iptc(), windows=self._windows())
+        packets = tuple(_block(self.chunks[at]) for at in self.xmp_at)
+        self.further_packets = packets[1:]
+        self.blocks = Blocks(xmp=packets[0] if packets else b"", iptc=self._iptc(), windows=self._windows())
 
     def _find(self, *keys: bytes) -> list[int]:
         return [at for key in keys for at, chunk in enumerate(self.chunks) if chunk.has_key(key)]
-
-    def _xmp(self) -> bytes:
-        return _block(self.chunks[self.xmp_at[0]]) if self.xmp_at else b""
 
     def _iptc(self) -> bytes | None:
         if not self.iptc_at:
@@ -77,10 +76,6 @@ class Png:
         if len(self.exif_at) > 1 or (not self.exif_at and self._find(*_RAW_EXIF)):
             return None  # a block of ours would hide the one that is there
         return exif.read_windows(self.chunks[self.exif_at[0]].content) if self.exif_at else b""
-
-    @property
-    def further_packets(self) -> tuple[bytes, ...]:
-        return tuple(_block(self.chunks[at]) for at in self.xmp_at[1:])
 
     def replaced(self, new: Blocks) -> bytes:
         changed: dict[int, _Chunk | None] = {}
@@ -151,11 +146,11 @@ def _text_start(chunk: _Chunk) -> tuple[int, bool]:
     start = chunk.content.index(b"\0") + 1
     if chunk.kind == b"tEXt":
         return start, False
+    fields = chunk.content[start + 2 :].split(b"\0", 2)  # language, translated key, text
+    if len(chunk.content) == start or (chunk.kind == b"iTXt" and len(fields) < 3):
+        raise EmbedError("a text of it is cut off")
     if chunk.kind == b"zTXt":
         return start + 1, True
-    fields = chunk.content[start + 2 :].split(b"\0", 2)  # language, translated key, text
-    if len(fields) < 3:
-        raise EmbedError("a text of it is cut off")
     return len(chunk.content) - len(fields[2]), chunk.content[start] == 1
 
 
@@ -164,7 +159,10 @@ def _with_block(like: _Chunk, block: bytes) -> _Chunk:
     start, packed = _text_start(like)
     name = like.content[len(_RAW) : like.content.index(b"\0")]
     text = _as_hex(name, block) if like.content.startswith(_RAW) else block
-    return _made(like.kind, like.content[:start] + (zlib.compress(text) if packed else text))
+    if packed:  # as well as before, as the head of packed data tells, so that a block comes back the same
+        head = int.from_bytes(like.content[start + 1 : start + 2], "big")
+        text = zlib.compress(text, (1, 5, 6, 9)[head >> 6])
+    return _made(like.kind, like.content[:start] + text)
 
 
 def _inflated(data: bytes) -> bytes:

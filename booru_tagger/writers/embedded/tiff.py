@@ -38,6 +38,6 @@ class Tiff:
 def _has_iptc(resources: bytes) -> bool:
     """Whether IPTC stands among Photoshop's resources, which would then contradict ours."""
     try:
-        return bool(iptc.iptc_streams(resources))
+        return bool(resources and iptc.iptc_streams(resources))
     except iptc.IptcError:
         return True

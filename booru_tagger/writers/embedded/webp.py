@@ -96,11 +96,19 @@ def _taken_apart(data: bytes) -> tuple[list[_Chunk], bytes]:
         if start + length > end:
             raise EmbedError(f"the length of its chunk at byte {at} is wrong")
         behind = min(start + length + length % 2, end)
+        if data[at : at + 4] == b"VP8X" and length < 10:
+            raise EmbedError(f"its chunk at byte {at} is cut off")
         chunks.append(_Chunk(data[at : at + 4], data[start : start + length], data[start + length : behind]))
         at = behind
-    if not any(chunk.name in _PICTURE for chunk in chunks):
-        raise EmbedError("there is no picture in it")
+    _check_form([chunk.name for chunk in chunks])
     return chunks, data[end:]
+
+
+def _check_form(names: Sequence[bytes]) -> None:
+    if not any(name in _PICTURE for name in names):
+        raise EmbedError("there is no picture in it")
+    if b"VP8X" in names[1:] or (names[0] != b"VP8X" and any(name in _NEEDS_EXTENDED for name in names)):
+        raise EmbedError("it has chunks that do not belong into its form")
 
 
 def _put_together(chunks: Sequence[_Chunk]) -> bytes:
@@ -143,7 +151,7 @@ def _flagged(vp8x: _Chunk, now: Iterable[_Chunk], before: Iterable[_Chunk]) -> _
 def _vp8x(chunks: Iterable[_Chunk]) -> _Chunk:
     """VP8X for a picture in the simple form, which knows its size itself."""
     picture = next((chunk for chunk in chunks if chunk.name in _SIMPLE), None)
-    if picture is None or len(picture.content) < 10:
+    if picture is None or len(picture.content) < (10 if picture.name == b"VP8 " else 5):
         raise EmbedError("there is no still picture in it")
     if picture.name == b"VP8 ":
         width, height = (number & 0x3FFF for number in struct.unpack_from("<HH", picture.content, 6))
