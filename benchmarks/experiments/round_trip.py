@@ -30,10 +30,7 @@ from booru_tagger.sources.listed import suffixes
 from booru_tagger.types import Box, CharacterMatch, FaceResult, Tag, TagResult
 from booru_tagger.writers.base import Job
 from booru_tagger.writers.embedded.formats import take_apart
-from booru_tagger.writers.regions import ANY_REGIONS
 from booru_tagger.writers.registry import make_writer
-from booru_tagger.writers.xmp import PROPERTIES
-from booru_tagger.writers.xmp_packet import edit
 
 TOGETHER = (("txt", "json", "jsonl", "xmp", "embed"), ("hydrus",))
 """Writers that can be on at the same time: captions and lists for hydrus have one name."""
@@ -51,6 +48,9 @@ _PLACES = re.compile(
     "RIFF:WebP_Flags|RIFF:Image(Width|Height)|MPImage1:MPImageLength|Composite:.*|.*Offsets?|.*Start"
 )
 """What exiftool says about the file itself, and where something lies in it."""
+_LISTS = re.compile(
+    rb"\s*<(dc:subject|digiKam:TagsList|lr:hierarchicalSubject|mwg-rs:Regions)\b.*?</\1>", re.DOTALL
+)
 _BLOCKS = ("exif", "xmp", "photoshop", "XML:com.adobe.xmp", "Raw profile type", "mp", "dpi", "parsed_exif")
 """Whole blocks in Pillow's ``info``, and the resolution, which it makes up where there is EXIF."""
 
@@ -178,12 +178,9 @@ def _changes(
 
 
 def _bare(picture: Path) -> object:
-    """A picture without the fields that we write, in whatever spelling."""
+    """A picture without the fields that we write, in whatever spelling: an empty list is as good as none."""
     taken_apart = take_apart(picture.read_bytes())
-    packet = taken_apart.blocks.xmp.rstrip(b"\0")
-    for where in (*PROPERTIES.values(), ANY_REGIONS) if packet else ():
-        packet = edit(packet, where, (), ())
-    return taken_apart.foreign(), packet
+    return taken_apart.foreign(), _LISTS.sub(b"", taken_apart.blocks.xmp)
 
 
 def _taken_back(picture: Path, original: Path, journal: Journal) -> Iterator[str]:

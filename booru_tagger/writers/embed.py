@@ -114,6 +114,7 @@ def _reasons(picture: Path) -> Iterator[None]:
     try:
         yield
     except (EmbedError, XmlError) as error:
+        reason = f"its XMP cannot be merged into ({error})" if isinstance(error, XmlError) else str(error)
         raise OutputError(
-            f"{picture}: metadata are not embedded: {error}; the writer xmp puts them beside it instead"
+            f"{picture}: metadata are not embedded: {reason}; the writer xmp puts them beside it instead"
         ) from error

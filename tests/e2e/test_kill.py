@@ -8,7 +8,6 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from tests.support.forking import Forks, forks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
 
-OTHERS = ("json", "jsonl", "xmp", *(["embed"] if find_spec("pyexiv2") else []))
+OTHERS = ("json", "jsonl", "xmp", "embed")
 """The writers beside that of a text list, of which there are two: both write ``a.png.txt``."""
 JOURNAL = "../journal.sqlite3"
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -154,7 +153,7 @@ def test_a_picture_that_changes_is_tagged_again(home: Home, start: Callable[...,
 @linux
 def test_what_it_does_itself_does_not_wake_it(home: Home, start: Callable[..., Watcher]) -> None:
     drop(home.work, range(10))
-    writers = ["txt", "json", "jsonl", "xmp", *(["embed"] if find_spec("pyexiv2") else [])]
+    writers = ["txt", "json", "jsonl", "xmp", "embed"]
     watcher = start(home.work, *(word for name in writers for word in ("--writer", name)))
     watcher.until(lambda: len(watcher.tagged()) == 10)
     time.sleep(1)

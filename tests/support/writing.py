@@ -17,7 +17,7 @@ from booru_tagger.types import PREFIX, SUFFIX, Box, CharacterMatch, FaceResult, 
 from booru_tagger.writers.base import Job, TagReader, Writer, Written
 
 needs_exiv2 = pytest.mark.skipif(
-    importlib.util.find_spec("pyexiv2") is None, reason="needs pyexiv2 (the extra 'metadata')"
+    importlib.util.find_spec("pyexiv2") is None, reason="needs pyexiv2, another program for metadata"
 )
 
 WRITERS = ("txt", "hydrus", "json", "jsonl", "xmp", pytest.param("embed", marks=needs_exiv2))
