@@ -32,7 +32,7 @@ from booru_tagger.writers.base import Job
 from booru_tagger.writers.embedded.formats import take_apart
 from booru_tagger.writers.registry import make_writer
 
-TOGETHER = (("txt", "json", "jsonl", "xmp", "embed"), ("hydrus",))
+TOGETHER = (("hydrus",), ("txt", "json", "jsonl", "xmp", "embed"))
 """Writers that can be on at the same time: captions and lists for hydrus have one name."""
 TAGS = (
     Tag("hatsune_miku", "character", 0.97, "character"),
@@ -73,8 +73,7 @@ def _copied(folder: Path, work: Path) -> dict[Path, Path]:
 def _seen_by_pillow(picture: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
-        with warnings.catch_warnings(), Image.open(picture) as image:
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), Image.open(picture) as image:
             texts = {str(key): value for key, value in image.info.items()}
             for number in range(min(getattr(image, "n_frames", 1), 20)):
                 image.seek(number)
@@ -119,7 +118,9 @@ def _tag(picture: Path, writers: Sequence[str], journal: Journal) -> str:
     reason, written = "", []
     for name in writers:
         try:
-            written.append((name, make_writer(name).write(Job(picture, result, TAGS))))
+            writer = make_writer(name)
+            if (target := writer.target(picture)) is not None:
+                written.append((name, writer.write(Job(picture, target, result, TAGS))))
         except OutputError as error:
             reason = str(error).partition("embedded: ")[2].partition(";")[0] or str(error)
     with journal.turn(picture, [account.target for _, account in written]):

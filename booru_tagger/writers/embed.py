@@ -77,9 +77,7 @@ class EmbedWriter:
             with _reasons(target):
                 return _change(before, merging, owned)
 
-        return revise(
-            target, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime
-        )
+        return revise(target, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime)
 
 
 def _change(data: bytes, merging: _Merging, owned: frozenset[str]) -> Revision:

@@ -292,7 +292,7 @@ def test_failure_leaves_all_as_it_was(
     before = desk.content()
     function, error, message = FAULTS[fault]
     writing = job(desk.writer, desk.picture, *OURS)
-    read(desk.writer, desk.picture)  # type: ignore[attr-defined]  # loads what is loaded late
+    read(desk.writer, desk.picture)  # loads what is loaded late
     with monkeypatch.context() as patch:
         if function == "open":
             real = os.open

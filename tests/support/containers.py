@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -24,7 +25,7 @@ def encoded(kind: str, mode: str = "RGB", **options: Any) -> bytes:
 def decoded(data: bytes) -> list[tuple[tuple[int, int], str, bytes]]:
     """Size, mode and pixels of every frame."""
     found = []
-    with Image.open(io.BytesIO(data)) as image:
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             found.append((image.size, image.mode, image.tobytes()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ from tests.support.containers import (
     segment,
     tiff,
 )
-from tests.support.writing import job
+from tests.support.writing import read, remove, write
 
 MIKU = ("hatsune_miku", "aqua_hair", "初音")
 LONG_EXIF = tiff([(0x9286, 7, b"p" * 90_000)])
@@ -134,7 +135,7 @@ UNREADABLE = {"other-order.tiff", "raw-exif.png", "wrong-checksum.png"}
 
 @pytest.fixture(params=FILES)
 def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / request.param
+    path = tmp_path / str(request.param)
     path.write_bytes(FILES[request.param])
     return path
 
@@ -142,14 +143,14 @@ def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def test_only_our_fields_change_and_taken_out_nothing_has(picture: Path) -> None:
     before = picture.read_bytes()
     writer = make_writer("embed")
-    first = writer.write(job(picture, "hatsune_miku", "blue_hair"))
-    written = writer.write(job(picture, *MIKU, after=first))
+    first = write(writer, picture, "hatsune_miku", "blue_hair")
+    written = write(writer, picture, *MIKU, after=first)
     after = picture.read_bytes()
-    assert set(writer.read(picture)) >= set(MIKU)  # type: ignore[attr-defined]
+    assert set(read(writer, picture)) >= set(MIKU)
     assert take_apart(after).foreign() == take_apart(before).foreign()
     if picture.name not in UNREADABLE:
         assert decoded(after) == decoded(before)
-    writer.remove(picture, written.owned)
+    remove(writer, picture, written.owned)
     restored = picture.read_bytes()
     if picture.name == "raw-xmp.png":  # the same digits, in lines of the usual length
         assert take_apart(restored).blocks == take_apart(before).blocks
@@ -158,10 +159,10 @@ def test_only_our_fields_change_and_taken_out_nothing_has(picture: Path) -> None
 
 
 def test_no_other_program_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyexiv2", None)
+    monkeypatch.setitem(sys.modules, "pyexiv2", None)
     picture = tmp_path / "a.png"
     picture.write_bytes(encoded("PNG"))
-    assert make_writer("embed").write(job(picture, *MIKU)).changed
+    assert write(make_writer("embed"), picture, *MIKU).changed
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_no_other_program_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_exif_that_cannot_take_keywords_stays_and_the_others_hold_them(tmp_path: Path, name: str) -> None:
     picture = tmp_path / name
     picture.write_bytes(FILES[name])
-    make_writer("embed").write(job(picture, "aqua_hair"))
+    write(make_writer("embed"), picture, "aqua_hair")
     blocks = take_apart(picture.read_bytes()).blocks
     assert b"aqua_hair" in blocks.xmp
     assert b"aqua_hair" in (blocks.iptc or b"")
@@ -184,7 +185,7 @@ def test_index_of_further_pictures_still_leads_there(tmp_path: Path) -> None:
     at = alone.index(b"MPF\0") + 4
     picture = tmp_path / "a.jpg"
     picture.write_bytes(jpeg(multi_picture(len(alone), len(alone) - at), behind=second))
-    make_writer("embed").write(job(picture, *MIKU))
+    write(make_writer("embed"), picture, *MIKU)
     data = picture.read_bytes()
     at = data.index(b"MPF\0") + 4
     _, size, _, _, _, _, _, place, _, _ = struct.unpack_from("<IIIHHIIIHH", data, at + 38)
@@ -225,7 +226,7 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path, data: bytes, reason: str
     picture = tmp_path / "a.jpg"
     picture.write_bytes(data)
     with pytest.raises(OutputError, match=f"{reason}.*the writer xmp"):
-        make_writer("embed").write(job(picture, *MIKU))
+        write(make_writer("embed"), picture, *MIKU)
     assert picture.read_bytes() == data
 
 
@@ -379,5 +380,5 @@ def test_result_that_lost_something_is_refused(
     picture.write_bytes(png(chunk(b"tEXt", b"parameters\x001girl"), behind=b"123456789"))
     before = picture.read_bytes()
     with pytest.raises(OutputError, match="would differ"):
-        make_writer("embed").write(job(picture, "aqua_hair"))
+        write(make_writer("embed"), picture, "aqua_hair")
     assert picture.read_bytes() == before
