@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 SCHEMA = 1
@@ -225,6 +225,40 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What one face gives to its picture: itself, its tags, and the implied tags that it contradicts.
+
+    ``unspoken`` are general tags that its name says already and that nothing else may bring in. ``hair`` and
+    ``eyes`` are the colors as measured, before they were weighed against what the name implies.
+    """
+
+    face: FaceResult
+    tags: tuple[Tag, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    unspoken: frozenset[str] = frozenset()
+    hair: ScoredTag | None = None
+    eyes: ScoredTag | None = None
+
+    @classmethod
+    def of(cls, face: FaceResult) -> Reading:
+        """A face of which nothing else is known."""
+        return cls(face, hair=face.hair_color, eyes=face.eye_color)
+
+    @classmethod
+    def from_json(cls, face: FaceResult, data: Mapping[str, Any]) -> Reading:
+        """Read what :meth:`TagResult.to_raw_json` makes of it."""
+        hair, eyes = data["hair"], data["eyes"]
+        return cls(
+            face,
+            tuple(Tag.from_json(item) for item in data["tags"]),
+            tuple(Conflict.from_json(item) for item in data["conflicts"]),
+            frozenset(map(str, data["unspoken"])),
+            ScoredTag.from_json(hair) if hair else None,
+            ScoredTag.from_json(eyes) if eyes else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PictureError:
     """Why a picture could not be tagged: a short stable ``kind`` and a message that says what to do."""
 
@@ -237,7 +271,12 @@ class PictureError:
 
 @dataclass(frozen=True, slots=True)
 class TagResult:
-    """What the tagger says of one picture. Sizes are of the upright picture, in pixels."""
+    """What the tagger says of one picture. Sizes are of the upright picture, in pixels.
+
+    ``tags`` and ``conflicts`` are made of what each face gives, in ``readings`` (one for each of ``faces``),
+    and of what a tagger of whole pictures gave, in ``whole_picture``. Both are empty in a result that was
+    read from its stable JSON form.
+    """
 
     path: str
     width: int = 0
@@ -247,6 +286,8 @@ class TagResult:
     conflicts: tuple[Conflict, ...] = ()
     error: PictureError | None = None
     model: str = field(default="")
+    readings: tuple[Reading, ...] = ()
+    whole_picture: tuple[Tag, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON form (schema 1); ``from_json`` reads it back."""
@@ -261,6 +302,25 @@ class TagResult:
             "model": self.model,
             "error": self.error.to_json() if self.error else None,
         }
+
+    def to_raw_json(self) -> dict[str, Any]:
+        """All that the result holds, unrounded; ``from_raw_json`` reads it back. For the journal alone."""
+        data = asdict(self)
+        for reading in data["readings"]:
+            del reading["face"]  # which stands among the faces
+            reading["unspoken"] = sorted(reading["unspoken"])
+        return {"schema": SCHEMA, **data}
+
+    @classmethod
+    def from_raw_json(cls, data: Mapping[str, Any]) -> TagResult:
+        """Read :meth:`to_raw_json`'s form. Raises as :meth:`from_json` does."""
+        result = cls.from_json(data)
+        pairs = zip(result.faces, data["readings"], strict=True) if data["readings"] else ()
+        return replace(
+            result,
+            readings=tuple(Reading.from_json(face, item) for face, item in pairs),
+            whole_picture=tuple(Tag.from_json(item) for item in data["whole_picture"]),
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TagResult:

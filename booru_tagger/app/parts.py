@@ -162,14 +162,16 @@ def need_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
         yield journal
 
 
-def make_reviewer(recording: RecordingSettings, tagger: Tagger, policy: Policy, journal: Journal) -> Reviewer:
+def make_reviewer(
+    recording: RecordingSettings, tagger: Tagger, journal: Journal, *, queue: bool = True
+) -> Reviewer:
     """Lays verdicts over results, and knows which faces wait for one: none where a model cannot tell faces
-    apart anyway."""
+    apart anyway. ``queue`` as for :class:`Reviewer`."""
     spec = tagger.bundle.recogniser
     band = Band(spec.review) if spec is not None else None
     if recording.review_band is not None:
         band = Band(*recording.review_band)
-    return Reviewer(journal, tagger.retell, policy, band)
+    return Reviewer(journal, tagger.retell, band, queue=queue)
 
 
 @contextmanager
@@ -197,10 +199,11 @@ def open_output(
             options.naming,
             journal=journal,
             fingerprint=fingerprint,
+            raw_fingerprint=tagger.fingerprint,
             force=force,
             respect_deletions=writing.respect_deletions,
         )
-        yield output, None if journal is None else make_reviewer(recording, tagger, policy, journal)
+        yield output, None if journal is None else make_reviewer(recording, tagger, journal)
 
 
 def _fingerprint(writing: WritingSettings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:

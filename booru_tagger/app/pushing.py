@@ -13,6 +13,7 @@ from booru_tagger.app.parts import (
     digest,
     make_limits,
     make_policy,
+    make_reviewer,
     make_tagger,
     make_walk,
     make_workers,
@@ -26,7 +27,7 @@ from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus
 from booru_tagger.boorus.szurubooru import Szurubooru, api_address, login
 from booru_tagger.config import PushingSettings, ReadingSettings, Settings
 from booru_tagger.errors import ConfigError
-from booru_tagger.journal import Pushes
+from booru_tagger.journal import Journal, Pushes
 from booru_tagger.runner import Sink
 from booru_tagger.sources.listed import Item, from_paths
 from booru_tagger.types import TagResult
@@ -92,7 +93,7 @@ def open_hydrus_run(
         )
 
     place = f"hydrus:{hydrus.server.url}/{service.key}"
-    with _open_sink(sink, place, settings, dry_run, tell) as output:
+    with _open_sink(sink, place, settings, dry_run, tell) as (output, _):
         workers = make_workers(settings.running, tagger.options.provider)
         yield Run(tagger, policy, workers, items, tag, output, count=lambda: len(hashes))
 
@@ -142,18 +143,23 @@ def open_szurubooru_run(
         )
 
     count = None if posts is not None else lambda: sum(1 for _ in _files(uploads, settings.reading))
-    with _open_sink(sink, f"szurubooru:{site.server.url}", settings, dry_run, tell) as output:
+    with _open_sink(sink, f"szurubooru:{site.server.url}", settings, dry_run, tell) as (output, journal):
         workers = make_workers(settings.running, tagger.options.provider)
-        yield Run(tagger, policy, workers, items, tag, output, count=count)
+        # What people said of a file here holds for its upload; the queue is about the file's own tags.
+        reviewer = None
+        if journal is not None:
+            reviewer = make_reviewer(settings.recording, tagger, journal, queue=False)
+        yield Run(tagger, policy, workers, items, tag, output, reviewer, count)
 
 
 @contextmanager
 def _open_sink(
     make_sink: Callable[[Pushes | None], Sink], place: str, settings: Settings, dry_run: bool, tell: Tell
-) -> Iterator[Sink | None]:
-    """The sink with what the journal knows of ``place``; ``None`` where nothing is to be sent."""
+) -> Iterator[tuple[Sink | None, Journal | None]]:
+    """The sink with what the journal knows of ``place``, ``None`` where nothing is to be sent; and the
+    journal."""
     with nullcontext() if dry_run else open_journal(settings.recording, tell) as journal:
-        yield None if dry_run else make_sink(journal.pushes(place) if journal is not None else None)
+        yield None if dry_run else make_sink(journal.pushes(place) if journal is not None else None), journal
 
 
 def _server(url: str, headers: dict[str, str], pushing: PushingSettings) -> Server:

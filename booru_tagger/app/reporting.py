@@ -15,6 +15,7 @@ from booru_tagger.journal.reviews import Tagged
 from booru_tagger.reporting import Report, gather, page
 from booru_tagger.reporting.page import is_report
 from booru_tagger.review.face_cache import Album, default_path
+from booru_tagger.review.verdicts import finished
 from booru_tagger.sources.listed import Walk
 
 _log = logging.getLogger(__name__)
@@ -34,17 +35,18 @@ def write_report(
     """
     if target.exists() and not is_report(target):
         raise OutputError(f"{target}: exists and is no report; it is left alone, choose another name")
-    tagger = make_tagger(settings)
+    tagger, policy = make_tagger(settings), make_policy(settings.policy)
     with need_journal(settings.recording, tell) as journal, closing(Album(default_path(), tagger)) as album:
-        reviewer = make_reviewer(settings.recording, tagger, make_policy(settings.policy), journal)
+        reviewer = make_reviewer(settings.recording, tagger, journal)
 
         def waits(tagged: Tagged) -> int:
-            return sum(reviewer.is_open(face, tagged.verdicts) for face in tagged.result.faces)
+            return sum(reviewer.is_open(face, tagged.verdicts) for face in tagged.found.faces)
 
         report = gather(
             folder,
             journal,
             album,
+            finish=lambda tagged: finished(tagged, tagger.retell, policy),
             waits=waits,
             limits=tagger.options.limits,
             walk=Walk(recursive=settings.reading.recursive, follow_links=settings.reading.follow_links),

@@ -104,7 +104,7 @@ def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: 
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     options = writer_options(settings.writing, folders)
     writers = make_writers(settings.writing, options)
-    reviewer = make_reviewer(settings.recording, tagger, policy, journal)
+    reviewer = make_reviewer(settings.recording, tagger, journal)
     named = settings.tagging.gallery
     path = named if isinstance(named, Path) else gallery.default_path()
     tools = Tools(journal, tagger, policy, reviewer, options, writers, None if named is False else path)
@@ -124,7 +124,8 @@ def _waiting(journal: Journal) -> Iterator[Tagged]:
     for picture in journal.reviews.waiting():
         entry = journal.entry(picture)
         if entry is not None and entry.result is not None and picture.exists():
-            yield Tagged(picture, entry.result, journal.reviews.verdicts(picture))
+            raw = None if entry.raw is None else entry.raw.result
+            yield Tagged(picture, entry.result, journal.reviews.verdicts(picture), raw)
 
 
 def _add_samples(session: Session, journal: Journal) -> None:

@@ -35,7 +35,10 @@ class BooruSink:
             return False
         return self._pushes.known(self.item(picture)).fingerprint == self._fingerprint and not self._force
 
-    def keep(self, picture: Path, result: TagResult) -> Kept:
+    def found_before(self, picture: Path) -> None:
+        """Nothing: what was sent is known by its tags alone."""
+
+    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None) -> Kept:
         kept = Kept()
         try:
             if self.push(picture, result):

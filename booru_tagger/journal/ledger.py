@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of_bytes
 from booru_tagger.journal.database import DamagedError
 from booru_tagger.journal.paths import path_of
-from booru_tagger.journal.values import Change, Entry, Mark, Original, Ownership, Report
+from booru_tagger.journal.values import Change, Entry, Mark, Original, Ownership, Raw, Report
 from booru_tagger.types import TagResult
 
 KEPT_BYTES = 1 << 20
@@ -67,18 +67,35 @@ def put_picture(
     fingerprint: str,
     now: float,
     result: TagResult | None,
+    raw: Raw | None = None,
 ) -> int:
     """Insert or replace the picture's row, with none of its marks being the latest any more; its id."""
-    packed = None if result is None else zlib.compress(_json(result.to_json()))
     (number,) = connection.execute(
-        "INSERT INTO pictures (path, size, mtime_ns, sha256, fingerprint, tagged_at, result)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size = excluded.size,"
+        "INSERT INTO pictures"
+        " (path, size, mtime_ns, sha256, fingerprint, tagged_at, result, raw, raw_fingerprint)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size = excluded.size,"
         " mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256, fingerprint = excluded.fingerprint,"
-        " tagged_at = excluded.tagged_at, result = excluded.result RETURNING id",
-        (picture, *stamp, sha256, fingerprint, now, packed),
+        " tagged_at = excluded.tagged_at, result = excluded.result, raw = excluded.raw,"
+        " raw_fingerprint = excluded.raw_fingerprint RETURNING id",
+        (picture, *stamp, sha256, fingerprint, now, *_columns(result, raw)),
     ).fetchone()
     connection.execute("UPDATE marks SET latest = 0 WHERE picture = ?", (number,))
     return int(number)
+
+
+def _columns(result: TagResult | None, raw: Raw | None) -> tuple[bytes | None, bytes | None, str | None]:
+    packed = None if result is None else zlib.compress(_json(result.to_json()))
+    if raw is None:
+        return packed, None, None
+    return packed, zlib.compress(_json(raw.result.to_raw_json())), raw.fingerprint
+
+
+def raw(connection: Connection, picture: int, fingerprint: str) -> TagResult | None:
+    """What was found under ``fingerprint``, if that is the last that was found in the picture."""
+    row = connection.execute(
+        "SELECT raw FROM pictures WHERE id = ? AND raw_fingerprint = ?", (picture, fingerprint)
+    ).fetchone()
+    return None if row is None else unpacked_raw(row[0])
 
 
 def ownership(connection: Connection, target: bytes, picture: bytes) -> Ownership:
@@ -231,12 +248,20 @@ def drop_intent(connection: Connection, picture: bytes, target: bytes) -> None:
 
 def entry(connection: Connection, picture: bytes) -> Entry | None:
     row = connection.execute(
-        "SELECT id, fingerprint, tagged_at, result FROM pictures WHERE path = ?", (picture,)
+        "SELECT id, fingerprint, tagged_at, result, raw, raw_fingerprint FROM pictures WHERE path = ?",
+        (picture,),
     ).fetchone()
     if row is None:
         return None
+    number, fingerprint, tagged_at, result, packed, raw_fingerprint = row
+    found = unpacked_raw(packed)
     return Entry(
-        path_of(picture), row[1], row[2], unpacked(row[3]), tuple(_marks(connection, row[0], picture))
+        path_of(picture),
+        fingerprint,
+        tagged_at,
+        unpacked(result),
+        tuple(_marks(connection, number, picture)),
+        None if found is None else Raw(found, raw_fingerprint),
     )
 
 
@@ -276,8 +301,18 @@ def _tags(packed: bytes) -> frozenset[str]:
 
 
 def unpacked(packed: bytes | None) -> TagResult | None:
+    """A result as it was written."""
+    return _result(packed, TagResult.from_json)
+
+
+def unpacked_raw(packed: bytes | None) -> TagResult | None:
+    """A result as the tagger gave it, with its readings."""
+    return _result(packed, TagResult.from_raw_json)
+
+
+def _result(packed: bytes | None, made_of: Callable[[dict[str, Any]], TagResult]) -> TagResult | None:
     try:
-        return None if packed is None else TagResult.from_json(json.loads(zlib.decompress(packed)))
+        return None if packed is None else made_of(json.loads(zlib.decompress(packed)))
     except (zlib.error, ValueError, TypeError, KeyError) as error:
         raise DamagedError(f"a result does not read: {error}") from error
 

@@ -76,9 +76,10 @@ def _copy(
     connection: sqlite3.Connection, number: int, picture: bytes, marks: list[_Mark], done: bool
 ) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO pictures (path, size, mtime_ns, sha256, fingerprint, tagged_at, result)"
-        " SELECT ?, size, mtime_ns, sha256, CASE WHEN ? THEN fingerprint ELSE ? END, tagged_at, result"
-        " FROM pictures WHERE id = ?",
+        "INSERT OR IGNORE INTO pictures"
+        " (path, size, mtime_ns, sha256, fingerprint, tagged_at, result, raw, raw_fingerprint)"
+        " SELECT ?, size, mtime_ns, sha256, CASE WHEN ? THEN fingerprint ELSE ? END, tagged_at, result,"
+        " raw, raw_fingerprint FROM pictures WHERE id = ?",
         (picture, done, UNTAGGED, number),
     )
     connection.execute(

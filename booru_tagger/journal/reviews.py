@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -22,11 +23,17 @@ _LAST = b"\xff" * 16
 
 
 class Tagged(NamedTuple):
-    """A picture, what was found in it, and what people said of it."""
+    """A picture, what was written for it, what people said of it, and what the tagger gave (see Entry)."""
 
     picture: Path
     result: TagResult
     verdicts: tuple[Verdict, ...]
+    raw: TagResult | None = None
+
+    @property
+    def found(self) -> TagResult:
+        """What the program itself found; of an earlier version's entry only the faces are restored."""
+        return self.raw if self.raw is not None else _without(self.verdicts, self.result)
 
 
 class Reviews:
@@ -115,18 +122,30 @@ class Reviews:
     def _page(self, last: bytes, end: bytes) -> list[tuple[bytes, Tagged | None]]:
         def work(connection: Connection) -> list[tuple[bytes, Tagged | None]]:
             rows = connection.execute(
-                "SELECT path, result, verdicts FROM pictures LEFT JOIN reviews ON picture = path"
+                "SELECT path, result, verdicts, raw FROM pictures LEFT JOIN reviews ON picture = path"
                 " WHERE path > ? AND path < ? AND result IS NOT NULL ORDER BY path LIMIT ?",
                 (last, end, _PAGE),
             ).fetchall()
-            return [(key, _tagged(key, packed, verdicts or _NONE)) for key, packed, verdicts in rows]
+            return [(row[0], _tagged(*row)) for row in rows]
 
         return self._database.read(work)
 
 
-def _tagged(key: bytes, packed: bytes, verdicts: bytes) -> Tagged | None:
-    result = ledger.unpacked(packed)
-    return None if result is None else Tagged(path_of(key), result, _unpacked(verdicts))
+def _tagged(key: bytes, result: bytes, verdicts: bytes | None, raw: bytes | None) -> Tagged | None:
+    written = ledger.unpacked(result)
+    if written is None:
+        return None
+    return Tagged(path_of(key), written, _unpacked(verdicts or _NONE), ledger.unpacked_raw(raw))
+
+
+def _without(verdicts: Sequence[Verdict], written: TagResult) -> TagResult:
+    """The faces as the program found them: a verdict keeps what it was said of."""
+    judged = [
+        verdict for verdict in verdicts if (verdict.width, verdict.height) == (written.width, written.height)
+    ]
+    places = {verdict.face.box.rounded() for verdict in judged}
+    others = [face for face in written.faces if face.box.rounded() not in places]
+    return replace(written, faces=(*others, *(verdict.face for verdict in judged if not verdict.drawn)))
 
 
 def _put(connection: Connection, key: bytes, packed: bytes) -> None:

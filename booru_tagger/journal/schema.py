@@ -91,6 +91,12 @@ _STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE INDEX reviews_waiting ON reviews (changed_at) WHERE uncertain > 0;
     """,
+    """
+    -- result is what was written, with verdicts and policy applied; raw is what it was made of: the JSON of
+    -- the TagResult with its readings, deflated. Rows of before have none.
+    ALTER TABLE pictures ADD COLUMN raw BLOB;
+    ALTER TABLE pictures ADD COLUMN raw_fingerprint TEXT;  -- of the model and the settings that gave it
+    """,
 )
 """What leads from each version to the next. To change a table, add a step; a released one stays as it is."""
 

@@ -22,7 +22,7 @@ from booru_tagger.journal.moves import inherit
 from booru_tagger.journal.paths import SEPARATOR, Keys, path_of, prefix_of
 from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
-from booru_tagger.journal.values import Change, Entry, Original, Ownership, Report
+from booru_tagger.journal.values import Change, Entry, Original, Ownership, Raw, Report
 from booru_tagger.types import TagResult
 
 _REMEMBERED_STAMPS = 16_384
@@ -34,12 +34,13 @@ class Journal:
     The course of one picture::
 
         if not journal.is_done(picture, fingerprint):
+            raw = journal.raw(picture, raw_fingerprint) or ...
             result = ...
             with journal.turn(picture, targets):
                 for each writer:
                     mine = journal.ownership(target, picture)
                     ...  # calls journal.announce(picture, writer, report) right before it swaps its file in
-                journal.record(picture, fingerprint, result, written)
+                journal.record(picture, fingerprint, result, written, Raw(raw, raw_fingerprint))
     """
 
     def __init__(self, database: Database) -> None:
@@ -99,6 +100,16 @@ class Journal:
         Raises :class:`OutputError` where the journal cannot be used.
         """
         return self._as_tagged(picture, lambda known: True) is not None
+
+    def raw(self, picture: Path, raw_fingerprint: str) -> TagResult | None:
+        """What the tagger of that fingerprint found in the picture, if that is still as it was then.
+
+        Raises :class:`OutputError` where the journal cannot be used.
+        """
+        known = self._as_tagged(picture, lambda known: True)
+        if known is None:
+            return None
+        return self._database.read(lambda connection: ledger.raw(connection, known.id, raw_fingerprint))
 
     def _as_tagged(self, picture: Path, fits: Callable[[ledger.Known], bool]) -> ledger.Known | None:
         """What is known of a picture, if that ``fits`` and is about the content that stands there now."""
@@ -193,9 +204,16 @@ class Journal:
         )
 
     def record(
-        self, picture: Path, fingerprint: str, result: TagResult, written: Sequence[tuple[str, Report]]
+        self,
+        picture: Path,
+        fingerprint: str,
+        result: TagResult,
+        written: Sequence[tuple[str, Report]],
+        raw: Raw | None = None,
     ) -> None:
         """Remember what was found in ``picture`` and what each writer wrote: name and account.
+
+        ``result`` has the tags that were to be written, ``raw`` is what they were made of.
 
         Where the picture changed while it was worked on, it counts as not done. Raises :class:`OutputError`;
         whose the tags are is known even then, if the changes were announced.
@@ -206,7 +224,7 @@ class Journal:
         now = time.time()
 
         def work(connection: Connection) -> None:
-            ledger.put_picture(connection, key, stamp, content, fingerprint, now, result)
+            ledger.put_picture(connection, key, stamp, content, fingerprint, now, result, raw)
             for target, writer, report in reports:
                 change = ledger.change_of(connection, key, target, writer, report)
                 ledger.apply(connection, key, target, change, now)

@@ -95,11 +95,24 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """What a tagger gave, before verdicts and policy; ``fingerprint`` stands for its model and settings."""
+
+    result: TagResult
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """All that the journal holds of one picture; ``result`` is ``None`` where it was untagged since."""
+    """All that the journal holds of one picture.
+
+    ``result`` is what was written, ``None`` where it was untagged since. ``raw`` is what the tagger gave,
+    ``None`` where that is not known: an earlier version kept only what it wrote.
+    """
 
     picture: Path
     fingerprint: str
     tagged_at: float
     result: TagResult | None
     marks: tuple[Mark, ...]
+    raw: Raw | None = None

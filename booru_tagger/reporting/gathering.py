@@ -83,6 +83,7 @@ def gather(
     journal: Journal,
     album: Album,
     *,
+    finish: Callable[[Tagged], TagResult],
     waits: Callable[[Tagged], int],
     limits: Limits,
     walk: Walk,
@@ -90,11 +91,13 @@ def gather(
 ) -> Report:
     """Look through what is known of the pictures in ``folder``; ``step`` is called now and then.
 
-    ``waits`` counts the faces of a picture that wait for a person. Raises :class:`OutputError` where the
+    ``finish`` gives what would be written for a picture, ``waits`` counts its faces that wait for a person.
+    Raises :class:`OutputError` where the
     journal cannot be used.
     """
     tagged, wrong, untagged = _sorted_out(folder, journal, limits, walk)
-    seen = [_Seen(one.picture, one.result, face) for one in tagged for face in one.result.faces]
+    results = [(one.picture, finish(one)) for one in tagged]
+    seen = [_Seen(picture, result, face) for picture, result in results for face in result.faces]
     by_name: defaultdict[str, list[_Seen]] = defaultdict(list)
     for face in seen:
         by_name[face.name].append(face)
@@ -106,9 +109,9 @@ def gather(
     return Report(
         folder=folder,
         made=datetime.now(UTC).astimezone(),
-        models=tuple(sorted({one.result.model for one in tagged if one.result.model})),
+        models=tuple(sorted({result.model for _, result in results if result.model})),
         pictures=len(tagged),
-        empty=sum(not one.result.faces for one in tagged),
+        empty=sum(not result.faces for _, result in results),
         faces=len(seen),
         named=len(seen) - len(unknown),
         waiting=sum(map(waits, tagged)),

@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.journal import Journal
+from booru_tagger.journal.reviews import Tagged
 from booru_tagger.tagging.policy import Policy
-from booru_tagger.tagging.rules import Reading, picture_tags
-from booru_tagger.types import PREFIX, SUFFIX, Box, CharacterMatch, FaceResult, Tag, TagResult, Verdict
+from booru_tagger.tagging.rules import picture_result
+from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
 
 SOURCE = "review"
 """Source of a name that a person gave."""
 SAME_FACE = 0.5
 """Overlap (IoU) from which the box of a verdict and one found later are of the same face."""
 
-_OF_FACES = frozenset({"recogniser", "gallery", "implied", SOURCE, PREFIX, SUFFIX})
-"""Sources of tags that are worked out anew; the last two because the policy adds them again."""
-
-Retell: TypeAlias = Callable[[FaceResult], Reading]
+Retell: TypeAlias = Callable[[Reading, CharacterMatch | None], Reading]
+"""The same face under another name, or none: :meth:`booru_tagger.tagging.tagger.Tagger.retell`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,67 +45,55 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A picture's result with the verdicts laid over it.
+class Overlaid:
+    """A picture's result with the verdicts laid over it; no policy has been applied yet.
 
-    ``verdicts`` are the same ones, with what the program says of those faces now. ``open`` are the faces
-    that no verdict is about.
+    ``verdicts`` are the same ones, with what the program says of those faces now.
     """
 
     result: TagResult
     verdicts: tuple[Verdict, ...]
-    open: tuple[FaceResult, ...]
 
 
-def tell(result: TagResult, verdicts: Sequence[Verdict], retell: Retell, policy: Policy) -> Told:
-    """Lay ``verdicts`` over what the program found.
+def overlay(raw: TagResult, verdicts: Sequence[Verdict], retell: Retell) -> Overlaid:
+    """Lay ``verdicts`` over what the program found, which ``raw`` is.
 
-    ``result`` has the faces that the program found and the tags that ``policy`` left. Tags that come from
-    elsewhere than a face stay as they are. A verdict on a picture of another size has no effect, and stays.
+    Tags that come from elsewhere than a judged face stay as they are. A verdict on a picture of another size
+    has no effect, and stays.
     """
-    holding = [verdict for verdict in verdicts if (verdict.width, verdict.height) == _size(result)]
+    holding = _holding(raw, verdicts)
     if not holding:
-        return Told(result, tuple(verdicts), result.faces)
-    found = _matched(result.faces, holding)
-    meant = {id(face) for face in found if face is not None}
-    open_faces = tuple(face for face in result.faces if id(face) not in meant)
-    settled, said = [], []
-    for verdict, face in zip(holding, found, strict=True):
-        now = verdict if face is None else replace(verdict, face=face, drawn=False)
-        said.append(now)
-        settled += _settled(now)
-    told = _with_faces(result, open_faces, settled, retell, policy)
-    kept = [verdict for verdict in verdicts if verdict not in holding]
-    return Told(told, (*kept, *said), open_faces)
+        return Overlaid(raw, tuple(verdicts))
+    readings = raw.readings or tuple(retell(Reading.of(face), face.character) for face in raw.faces)
+    places = _places(raw.faces, holding)
+    settled: list[Reading] = []
+    said: list[Verdict] = []
+    for verdict, place in zip(holding, places, strict=True):
+        reading = Reading.of(verdict.face) if place is None else readings[place]
+        said.append(verdict if place is None else replace(verdict, face=reading.face, drawn=False))
+        settled += _settled(verdict, reading, retell)
+    others = [reading for place, reading in enumerate(readings) if place not in places]
+    result = picture_result(raw, (*others, *settled), raw.whole_picture)
+    return Overlaid(result, (*(verdict for verdict in verdicts if verdict not in holding), *said))
 
 
-def untold(result: TagResult, verdicts: Sequence[Verdict], retell: Retell, policy: Policy) -> TagResult:
-    """What the program itself found, from a result that verdicts were laid over."""
-    holding = [verdict for verdict in verdicts if (verdict.width, verdict.height) == _size(result)]
-    if not holding:
-        return result
-    covered = {id(face) for face in _matched(result.faces, holding) if face is not None}
-    open_faces = [face for face in result.faces if id(face) not in covered]
-    its_own = [verdict.face for verdict in holding if not verdict.drawn]
-    return _with_faces(result, open_faces, its_own, retell, policy)
+def finished(tagged: Tagged, retell: Retell, policy: Policy) -> TagResult:
+    """What would be written for a picture that was tagged before.
+
+    Where an earlier version kept no more than what it wrote, that is it.
+    """
+    if tagged.raw is None:
+        return tagged.result
+    return policy.applied(overlay(tagged.raw, tagged.verdicts, retell).result)
 
 
-def _with_faces(
-    result: TagResult,
-    same: Sequence[FaceResult],
-    others: Sequence[FaceResult],
-    retell: Retell,
-    policy: Policy,
-) -> TagResult:
-    """The result with other faces, and tags that fit: ``same`` are in it already, ``others`` come to them."""
-    kept = [_narrowed(retell(face), result, policy) for face in same]
-    added = [retell(face) for face in others]
-    tags = [*_unexplained(result, map(retell, result.faces), policy), *picture_tags([*kept, *added])]
-    return replace(
-        result,
-        faces=(*same, *(reading.face for reading in added)),
-        tags=policy.apply(tags),
-        conflicts=tuple(conflict for reading in (*kept, *added) for conflict in reading.conflicts),
+def all_faces(found: TagResult, verdicts: Sequence[Verdict]) -> tuple[FaceResult, ...]:
+    """The faces that the program found, and those that only a verdict knows of: drawn ones, lost ones."""
+    holding = _holding(found, verdicts)
+    places = _places(found.faces, holding)
+    return (
+        *found.faces,
+        *(verdict.face for verdict, place in zip(holding, places, strict=True) if place is None),
     )
 
 
@@ -116,12 +103,14 @@ def matching(box: Box, verdicts: Iterable[Verdict]) -> Verdict | None:
     return best if best is not None and best.face.box.iou(box) >= SAME_FACE else None
 
 
-def _size(result: TagResult) -> tuple[int, int]:
-    return result.width, result.height
+def _holding(result: TagResult, verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts that are of a picture of this size."""
+    size = result.width, result.height
+    return [verdict for verdict in verdicts if (verdict.width, verdict.height) == size]
 
 
-def _matched(faces: Sequence[FaceResult], verdicts: Sequence[Verdict]) -> list[FaceResult | None]:
-    """For each verdict the face that it is about; the best overlaps first, no face twice."""
+def _places(faces: Sequence[FaceResult], verdicts: Sequence[Verdict]) -> list[int | None]:
+    """For each verdict the number of the face that it is about; the best overlaps first, no face twice."""
     pairs = sorted(
         (
             (verdict.face.box.iou(face.box), row, column)
@@ -130,71 +119,50 @@ def _matched(faces: Sequence[FaceResult], verdicts: Sequence[Verdict]) -> list[F
         ),
         key=lambda pair: (-pair[0], pair[1], pair[2]),
     )
-    found: list[FaceResult | None] = [None] * len(verdicts)
-    taken: set[int] = set()
+    found: list[int | None] = [None] * len(verdicts)
     for overlap, row, column in pairs:
-        if overlap >= SAME_FACE and found[row] is None and column not in taken:
-            found[row] = faces[column]
-            taken.add(column)
+        if overlap >= SAME_FACE and found[row] is None and column not in found:
+            found[row] = column
     return found
 
 
-def _settled(verdict: Verdict) -> list[FaceResult]:
+def _settled(verdict: Verdict, reading: Reading, retell: Retell) -> list[Reading]:
     """The face as the person sees it: none where it is not one."""
     if verdict.kind == "not_a_face":
         return []
     who = CharacterMatch(verdict.tag, 1.0, SOURCE) if verdict.kind == "named" else None
-    return [replace(verdict.face, character=who)]
-
-
-def _narrowed(reading: Reading, result: TagResult, policy: Policy) -> Reading:
-    """A face that nobody judged keeps the tags that it gave before, and no more: a result does not hold all
-    that the program saw of it (closed eyes, say)."""
-    before = {tag.tag for tag in result.tags}
-    return replace(reading, tags=tuple(tag for tag in reading.tags if _renamed(tag, policy) in before))
-
-
-def _unexplained(result: TagResult, readings: Iterable[Reading], policy: Policy) -> list[Tag]:
-    """Tags that come from elsewhere than the faces, or from what a result does not hold of them."""
-    measured = {_renamed(tag, policy) for reading in readings for tag in reading.tags}
-    return [
-        tag
-        for tag in result.tags
-        if tag.source not in _OF_FACES and not (tag.source == "measured" and tag.tag in measured)
-    ]
-
-
-def _renamed(tag: Tag, policy: Policy) -> str:
-    return policy.rename.get(tag.tag, tag.tag)
+    return [retell(reading, who)]
 
 
 class Reviewer:
     """Takes part in a run: lays verdicts over results, and puts uncertain faces into the queue.
 
-    To be used from the thread that writes. Methods raise :class:`OutputError` where the journal cannot be
-    used.
+    Without ``queue`` it leaves the queue as it is: for results that do not go into the picture's files. To be
+    used from the thread that writes. Methods raise :class:`OutputError` where the journal cannot be used.
     """
 
-    def __init__(self, journal: Journal, retell: Retell, policy: Policy, band: Band | None) -> None:
+    def __init__(self, journal: Journal, retell: Retell, band: Band | None, *, queue: bool = True) -> None:
         self._reviews = journal.reviews
         self._retell = retell
-        self._policy = policy
+        self._queue = queue
         self.band = band
 
-    def revise(self, picture: Path, result: TagResult) -> TagResult:
-        """The result of a run as people see it."""
+    def overlay(self, picture: Path, raw: TagResult) -> TagResult:
+        """What a run found, as people see it."""
         verdicts = self._reviews.verdicts(picture)
         if not verdicts:
-            return result
-        told = tell(result, verdicts, self._retell, self._policy)
-        if told.verdicts != verdicts:
-            self._reviews.refresh(picture, told.verdicts)
-        return told.result
+            return raw
+        overlaid = overlay(raw, verdicts, self._retell)
+        if overlaid.verdicts != verdicts:
+            self._reviews.refresh(picture, overlaid.verdicts)
+        return overlaid.result
 
-    def note(self, picture: Path, result: TagResult) -> int:
+    def note(self, picture: Path, found: TagResult) -> int:
         """Put the picture into the queue, or take it out; the number of its faces that wait."""
+        if not self._queue:
+            return 0
         verdicts = self._reviews.verdicts(picture)
-        waiting = sum(self.is_open(face, verdicts) for face in result.faces)
+        waiting = sum(self.is_open(face, verdicts) for face in found.faces)
         self._reviews.wait(picture, waiting)
         return waiting
 

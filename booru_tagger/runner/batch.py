@@ -1,11 +1,15 @@
-"""Pictures to workers, results to the output, outcomes to whoever listens: the one loop of a run."""
+"""Pictures to workers, results to the output, outcomes to whoever listens: the one loop of a run.
+
+Workers give raw results. Back in the main thread, what people said is laid over each, the policy is applied,
+once, and the sink stores what comes of it.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,7 +25,7 @@ from booru_tagger.types import PictureError, TagResult
 Item: TypeAlias = Path | TagResult
 TagFunction: TypeAlias = Callable[[Path], TagResult]
 _Job: TypeAlias = tuple[Path, TagResult | None]
-"""A path to tag, or one that failed before it came to that."""
+"""A path to tag, or one whose result is known: it failed before it came to that, or was tagged before."""
 
 
 def run(
@@ -51,15 +55,10 @@ class _Work:
     """In a worker, perhaps on another machine: nothing here writes, or raises for the sake of one picture."""
 
     tag: TagFunction
-    policy: Policy
 
     def __call__(self, job: _Job) -> tuple[Path, TagResult]:
-        path, result = job
-        if result is None:
-            result = attempt(functools.partial(self.tag, path), path)
-        if result.error is None:
-            result = replace(result, tags=self.policy.apply(result.tags))
-        return path, result
+        path, known = job
+        return path, attempt(functools.partial(self.tag, path), path) if known is None else known
 
     def lost(self, job: _Job, reason: str) -> tuple[Path, TagResult]:
         """The result of a picture that no worker survives."""
@@ -77,7 +76,7 @@ class _Run:
         reviewer: Reviewer | None,
         listener: Listener,
     ) -> None:
-        self._work, self._executor = _Work(tag, policy), executor
+        self._work, self._executor, self._policy = _Work(tag), executor, policy
         self._output, self._reviewer, self._listener = output, reviewer, listener
         self._report = Report()
         self._drawn = 0
@@ -110,31 +109,36 @@ class _Run:
                 yield Path(item.path), item
                 continue
             try:
-                done = self._was_done(item)
+                done, known = self._look_up(item)
             except OutputError as error:
                 self._report.stopped = error
                 return
             if done:
                 self._tell(Outcome(str(item), None))
             else:
-                yield item, None
+                yield item, known
 
-    def _was_done(self, path: Path) -> bool:
+    def _look_up(self, path: Path) -> tuple[bool, TagResult | None]:
+        """Whether all was done before, and else what was found before, if that still holds."""
         if self._output is None:
-            return False
+            return False, None
         with self._interrupts.shield():
-            return self._output.is_done(path)
+            done = self._output.is_done(path)
+            return done, None if done else self._output.found_before(path)
 
-    def _outcome(self, path: Path, result: TagResult) -> Outcome:
+    def _outcome(self, path: Path, raw: TagResult) -> Outcome:
         """Back in the main thread, so that no two pictures are written at once."""
-        if self._output is None or result.error is not None:
-            return Outcome(result.path, result)
+        if raw.error is not None:
+            return Outcome(raw.path, raw)
+        result, kept = raw, Kept()
         try:
             if self._reviewer is not None:
-                result = self._reviewer.revise(path, result)
-            kept = self._output.keep(path, result)
+                result = self._reviewer.overlay(path, raw)
+            result = self._policy.applied(result)
+            if self._output is not None:
+                kept = self._output.keep(path, result, raw)
             if self._reviewer is not None and not kept.failures:
-                self._report.uncertain += self._reviewer.note(path, result)
+                self._report.uncertain += self._reviewer.note(path, raw)
         except OutputError as error:  # of the journal
             kept = Kept(failures=[error], fatal=error)
         if kept.fatal is not None:

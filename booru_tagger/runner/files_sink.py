@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from booru_tagger.errors import BooruTaggerError, OutputError
-from booru_tagger.journal import Entry, Journal, Mark, Ownership
+from booru_tagger.journal import Entry, Journal, Mark, Ownership, Raw
 from booru_tagger.types import TagResult
 from booru_tagger.writers.base import Job, Writer, Written
 from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival
@@ -45,8 +45,15 @@ class Sink(Protocol):
         """Whether an earlier run did all there is to do. Raises OutputError where no more can be done."""
         ...
 
-    def keep(self, picture: Path, result: TagResult, /) -> Kept:
-        """Store ``result``. What goes wrong is in the answer."""
+    def found_before(self, picture: Path, /) -> TagResult | None:
+        """The raw result of an earlier run, where it would come out the same again.
+
+        Raises OutputError where no more can be done.
+        """
+        ...
+
+    def keep(self, picture: Path, result: TagResult, raw: TagResult, /) -> Kept:
+        """Store ``result``, which was made of ``raw``. What goes wrong is in the answer."""
         ...
 
 
@@ -54,8 +61,9 @@ class Output:
     """Hands results to writers, and tells the journal. To be used from one thread.
 
     ``fingerprint`` stands for the model and all settings that shape what is written: a picture that the
-    journal has under another one is done again, and under ``force`` each is. Tags of ours
-    that a person took out stay out, unless ``respect_deletions`` is false.
+    journal has under another one is done again, and under ``force`` each is. ``raw_fingerprint`` stands for
+    the model and the settings that shape raw results: under the same one they are not found anew. Tags of
+    ours that a person took out stay out, unless ``respect_deletions`` is false.
     """
 
     def __init__(
@@ -65,6 +73,7 @@ class Output:
         *,
         journal: Journal | None = None,
         fingerprint: str = "",
+        raw_fingerprint: str = "",
         force: bool = False,
         respect_deletions: bool = True,
     ) -> None:
@@ -72,6 +81,7 @@ class Output:
         self._naming = naming
         self._journal = journal
         self._fingerprint = fingerprint
+        self._raw_fingerprint = raw_fingerprint
         self._force = force
         self._respect_deletions = respect_deletions
         may_collide = naming.scheme != "full" or naming.output is not None
@@ -88,8 +98,15 @@ class Output:
         # Asked under force, too: the journal notes what the picture is like before it is read.
         return self._journal.is_done(picture, self._fingerprint_for(targets)) and not self._force
 
+    def found_before(self, picture: Path) -> TagResult | None:
+        """The raw result of an earlier run: another policy or writer is no reason to look once more."""
+        if self._journal is None or self._force or not self._raw_fingerprint:
+            return None
+        raw = self._journal.raw(picture, self._raw_fingerprint)
+        return None if raw is None else replace(raw, path=str(picture))
+
     def recall(self, picture: Path) -> TagResult | None:
-        """What an earlier run found in the picture, where the journal knows it."""
+        """What an earlier run wrote for the picture, where the journal knows it."""
         entry = self._journal.entry(picture) if self._journal is not None else None
         if entry is None or entry.result is None:
             return None
@@ -107,8 +124,11 @@ class Output:
         places = [str(targets.get(writer.name)) for writer in self._writers]
         return hashlib.sha256("\0".join([self._fingerprint, *places]).encode("utf-8", "replace")).hexdigest()
 
-    def keep(self, picture: Path, result: TagResult) -> Kept:
-        """Write ``result`` with every writer. What goes wrong is in the answer."""
+    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None) -> Kept:
+        """Write ``result`` with every writer. What goes wrong is in the answer.
+
+        The journal keeps it together with ``raw``, from which a later run may make another one.
+        """
         try:
             if self._looks_for_rivals:
                 refuse_rival(picture, self._naming)
@@ -116,9 +136,11 @@ class Output:
             refuse_same_target(targets)
         except OutputError as error:
             return Kept(failures=[error])
-        return self.keep_at(picture, result, targets)
+        return self.keep_at(picture, result, targets, raw)
 
-    def keep_at(self, picture: Path, result: TagResult, targets: Mapping[str, Path]) -> Kept:
+    def keep_at(
+        self, picture: Path, result: TagResult, targets: Mapping[str, Path], raw: TagResult | None = None
+    ) -> Kept:
         """Write ``result`` to the ``targets`` of the writers. What goes wrong is in the answer."""
         kept = Kept()
         try:
@@ -126,7 +148,8 @@ class Output:
                 written = self._write_all(picture, result, targets, kept)
                 if self._journal is not None:
                     done = _INCOMPLETE if kept.failures else self._fingerprint_for(targets)
-                    self._journal.record(picture, done, result, written)
+                    facts = None if raw is None else Raw(raw, self._raw_fingerprint)
+                    self._journal.record(picture, done, result, written, facts)
         except OutputError as error:  # of the journal: without it we would lose track of whose the tags are
             kept.failures.append(error)
             kept.fatal = error
@@ -212,6 +235,7 @@ def rewrite(
     entry: Entry,
     picture: Path,
     result: TagResult,
+    raw: Raw,
     journal: Journal,
     options: WriterOptions,
     otherwise: Sequence[Writer],
@@ -219,16 +243,23 @@ def rewrite(
     """Write ``result`` wherever tags of the picture were written, by ``otherwise`` where that is nowhere.
 
     ``entry`` is what the journal knows of the picture; it counts as done for what it was done for before.
+    ``raw`` is what ``result`` was made of.
     """
     marks = _last(entry)
     try:
         writers = [make_writer(mark.writer, options) for mark in marks]
     except BooruTaggerError as error:
         return Kept(failures=[error])
-    output = Output(writers or otherwise, Naming(), journal=journal, fingerprint=entry.fingerprint)
+    output = Output(
+        writers or otherwise,
+        Naming(),
+        journal=journal,
+        fingerprint=entry.fingerprint,
+        raw_fingerprint=raw.fingerprint,
+    )
     if not marks:
-        return output.keep(picture, result)
-    return output.keep_at(picture, result, {mark.writer: mark.target for mark in marks})
+        return output.keep(picture, result, raw.result)
+    return output.keep_at(picture, result, {mark.writer: mark.target for mark in marks}, raw.result)
 
 
 def _last(entry: Entry) -> list[Mark]:

@@ -65,7 +65,10 @@ class Records:
     def is_done(self, picture: Path, /) -> bool:
         return not self._force and self._done.get(_name(picture)) == self._fingerprint
 
-    def keep(self, picture: Path, result: TagResult, /) -> Kept:
+    def found_before(self, picture: Path, /) -> None:
+        """Nothing: a record holds what was made of a result."""
+
+    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None, /) -> Kept:
         record = {**result.to_json(), "path": _name(picture), "fingerprint": self._fingerprint}
         try:
             self._stream.write(json.dumps(record, ensure_ascii=True).encode() + b"\n")

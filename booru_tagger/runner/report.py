@@ -43,11 +43,11 @@ class Listener(Protocol):
 class Reviewer(Protocol):
     """Speaks for the people who judged faces; both methods may raise :class:`OutputError`."""
 
-    def revise(self, picture: Path, result: TagResult) -> TagResult:
-        """The result as they see it."""
+    def overlay(self, picture: Path, raw: TagResult) -> TagResult:
+        """The result as they see it, before any policy."""
 
-    def note(self, picture: Path, result: TagResult) -> int:
-        """Hears what was written; the number of faces that somebody should look at."""
+    def note(self, picture: Path, found: TagResult) -> int:
+        """Hears what was found, once it is written; the number of faces that somebody should look at."""
 
 
 @dataclass(slots=True)

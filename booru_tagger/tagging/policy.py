@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.types import PREFIX, SUFFIX, Tag
+from booru_tagger.types import PREFIX, SUFFIX, Tag, TagResult
 from booru_tagger.vocab import GENERAL
 
 Order = Literal["category", "score", "name"]
@@ -50,6 +50,13 @@ class Policy:
                     raise ConfigError(
                         f"{setting}: {name!r} cannot be a tag; it is empty, unprintable or has a comma"
                     )
+
+    def applied(self, result: TagResult) -> TagResult:
+        """The result with the tags to write; its faces stay as they are.
+
+        To be applied once: a name that it gave may be one that it changes.
+        """
+        return replace(result, tags=self.apply(result.tags))
 
     def apply(self, tags: Iterable[Tag]) -> tuple[Tag, ...]:
         """The tags to write, each once. Where a renaming makes two tags one, the better score stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,26 +13,13 @@ from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.gallery.matching import anchor_for
 from booru_tagger.models.recogniser import Recognition
-from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, ScoredTag, Tag
+from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, Reading, ScoredTag, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
 
 REVISION = 2
 """Raised when the same scores lead to other tags than before, so that pictures are done again."""
 
 CANDIDATES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one face gives: itself, its tags, and the implied tags that it contradicts.
-
-    ``unspoken`` are general tags that its name says already and that nothing else may bring in.
-    """
-
-    face: FaceResult
-    tags: tuple[Tag, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    unspoken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +103,13 @@ class Rules:
         eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
         return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)
 
-    def retell(self, face: FaceResult) -> Reading:
-        """The same for a face as it stands in a result, whoever said which character it is."""
-        match = face.character
+    def retell(self, reading: Reading, match: CharacterMatch | None) -> Reading:
+        """The same face with another name, or with none: its tags are worked out from what was measured."""
         who = None
         if match is not None:
             label = self._by_tag.get(match.tag) or Label(match.tag)
             who = _Who(label, match.score, match.source)
-        return self._reading(face, who, face.hair_color, face.eye_color)
+        return self._reading(reading.face, who, reading.hair, reading.eyes)
 
     def _reading(
         self, face: FaceResult, who: _Who | None, hair: ScoredTag | None, eyes: ScoredTag | None
@@ -152,7 +138,7 @@ class Rules:
             eye_color=open_eyes,
         )
         unspoken = frozenset(who.label.implied) if who and self.strip_implied else frozenset()
-        return Reading(result, tuple(tags), tuple(conflicts), unspoken)
+        return Reading(result, tuple(tags), tuple(conflicts), unspoken, hair, eyes)
 
     def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Who | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""
@@ -210,11 +196,37 @@ def _min_score(label: Label, spec: RecogniserSpec, thresholds: Mapping[str, floa
     return spec.character_threshold if label.threshold is None else label.threshold
 
 
-def picture_tags(readings: Iterable[Reading]) -> tuple[Tag, ...]:
-    """The union of the faces' tags, each with its highest score: characters first, then by score."""
+def picture_result(
+    picture: TagResult, readings: Sequence[Reading], whole_picture: Sequence[Tag] = ()
+) -> TagResult:
+    """``picture`` with these faces, and with the tags that they and a tagger of whole pictures give."""
+    return replace(
+        picture,
+        faces=tuple(reading.face for reading in readings),
+        tags=picture_tags(readings, whole_picture),
+        conflicts=tuple(conflict for reading in readings for conflict in reading.conflicts),
+        readings=tuple(readings),
+        whole_picture=tuple(whole_picture),
+    )
+
+
+def picture_tags(readings: Iterable[Reading], whole_picture: Iterable[Tag] = ()) -> tuple[Tag, ...]:
+    """All tags, each with its highest score: characters first, then by score.
+
+    Where a face and a tagger of whole pictures give the same character, the face's source stays: it knows
+    whose name it is.
+    """
     best: dict[str, Tag] = {}
+    unspoken: set[str] = set()
     for reading in readings:
+        unspoken |= reading.unspoken
         for tag in reading.tags:
             if tag.tag not in best or tag.score > best[tag.tag].score:
                 best[tag.tag] = tag
+    for tag in whole_picture:
+        ours = best.get(tag.tag)
+        if ours is not None and (ours.category == CHARACTER or ours.score >= tag.score):
+            best[tag.tag] = replace(ours, score=max(ours.score, tag.score))
+        elif tag.category != GENERAL or tag.tag not in unspoken:
+            best[tag.tag] = tag
     return tuple(sorted(best.values(), key=lambda tag: (tag.category != CHARACTER, -tag.score, tag.tag)))

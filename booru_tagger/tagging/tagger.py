@@ -20,7 +20,7 @@ from booru_tagger.tagging.implications import Implication, extended, read_implic
 from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.whole_picture import General, merged
-from booru_tagger.types import Box, Face, FaceResult, Tag, TagResult
+from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER
 
 
@@ -101,20 +101,20 @@ class Tagger:
         """Tag a decoded picture as it is: small faces are cut from its pixels, however few."""
         return self._result(name, self.networks.look_at_picture(picture))
 
-    def read_face(self, picture: Picture, box: Box) -> rules.Reading:
+    def read_face(self, picture: Picture, box: Box) -> Reading:
         """What the program says of a face that somebody else found."""
         face = Face(box, 1.0)
         if self._rules is None:
-            return rules.Reading(FaceResult(face.box, face.score))
+            return Reading(FaceResult(face.box, face.score))
         (answer,) = self.networks.recognise(picture, [box])
         return self._rules.read(face, answer, coloured=self.networks.is_coloured(picture))
 
-    def retell(self, face: FaceResult) -> rules.Reading:
-        """The tags of a face as it stands in a result, whoever said which character it is."""
+    def retell(self, reading: Reading, who: CharacterMatch | None) -> Reading:
+        """The same face with another name, or with none, and the tags that then come of it."""
         if self._rules is not None:
-            return self._rules.retell(face)
-        who = face.character
-        return rules.Reading(face, (Tag(who.tag, CHARACTER, who.score, who.source),) if who else ())
+            return self._rules.retell(reading, who)
+        tags = (Tag(who.tag, CHARACTER, who.score, who.source),) if who else ()
+        return replace(reading, face=replace(reading.face, character=who), tags=tags)
 
     @property
     def known(self) -> tuple[Label, ...]:
@@ -137,28 +137,22 @@ class Tagger:
             gallery=gallery,
         )
 
-    def _readings(self, look: Look) -> list[rules.Reading]:
+    def _readings(self, look: Look) -> list[Reading]:
         if self._rules is None:
-            return [rules.Reading(FaceResult(face.box, face.score)) for face in look.faces]
+            return [Reading(FaceResult(face.box, face.score)) for face in look.faces]
         return [
             self._rules.read(face, answer, coloured=look.coloured)
             for face, answer in zip(look.faces, look.answers, strict=True)
         ]
 
     def _result(self, name: str, look: Look) -> TagResult:
-        readings: Sequence[rules.Reading] = self._readings(look)
-        tags = rules.picture_tags(readings)
+        readings: Sequence[Reading] = self._readings(look)
+        tags: tuple[Tag, ...] = ()
         if self._general is not None and look.scores is not None:
-            readings, tags = merged(look, readings, self._general.opinion(look.scores), self._rules)
-        return TagResult(
-            path=name,
-            width=look.width,
-            height=look.height,
-            faces=tuple(reading.face for reading in readings),
-            tags=tags,
-            conflicts=tuple(conflict for reading in readings for conflict in reading.conflicts),
-            model=self.model,
-        )
+            opinion = self._general.opinion(look.scores)
+            readings, tags = merged(look, readings, opinion, self._rules), opinion.tags
+        picture = TagResult(name, look.width, look.height, model=self.model)
+        return rules.picture_result(picture, readings, tags)
 
 
 def _table(options: TaggerOptions) -> dict[str, Implication]:

@@ -16,8 +16,8 @@ from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Choice, Columns
 from booru_tagger.scores import check_key, checked_shares
 from booru_tagger.tagging.looking import Look
-from booru_tagger.tagging.rules import Reading, Rules, picture_tags
-from booru_tagger.types import Conflict, ScoredTag, Tag
+from booru_tagger.tagging.rules import Rules
+from booru_tagger.types import Conflict, Reading, ScoredTag, Tag
 from booru_tagger.vocab import CHARACTER, GENERAL, TAG_CATEGORIES
 
 REVISION = 1
@@ -133,8 +133,8 @@ class General:
 
 def merged(
     look: Look, readings: Sequence[Reading], opinion: Opinion, rules: Rules | None
-) -> tuple[tuple[Reading, ...], tuple[Tag, ...]]:
-    """The faces as the tagger leaves them, and the picture's tags of both."""
+) -> tuple[Reading, ...]:
+    """The faces as the tagger leaves them."""
     faces = list(readings)
     if rules is not None:
         verdict = name_faces(faces, opinion, rules)
@@ -150,8 +150,7 @@ def merged(
             if who is not None and name is not None:
                 withdrawn = Conflict(name, name, who.tag, who.score)
                 faces[index] = replace(faces[index], conflicts=(*faces[index].conflicts, withdrawn))
-    faces = [_seconded(reading, opinion) for reading in faces]
-    return tuple(faces), _union(faces, opinion)
+    return tuple(_seconded(reading, opinion) for reading in faces)
 
 
 def _seconded(reading: Reading, opinion: Opinion) -> Reading:
@@ -170,16 +169,3 @@ def _seconded(reading: Reading, opinion: Opinion) -> Reading:
     ]
     kept = tuple(tag for tag in reading.tags if tag not in out)
     return replace(reading, tags=kept, conflicts=(*reading.conflicts, *conflicts))
-
-
-def _union(faces: Sequence[Reading], opinion: Opinion) -> tuple[Tag, ...]:
-    """All tags, each once with its better score; a name keeps the source that knows whose it is."""
-    unspoken = frozenset[str]().union(*(reading.unspoken for reading in faces))
-    best = {tag.tag: tag for tag in picture_tags(faces)}
-    for tag in opinion.tags:
-        ours = best.get(tag.tag)
-        if ours is not None and (ours.category == CHARACTER or ours.score >= tag.score):
-            best[tag.tag] = replace(ours, score=max(ours.score, tag.score))
-        elif tag.category != GENERAL or tag.tag not in unspoken:
-            best[tag.tag] = tag
-    return tuple(sorted(best.values(), key=lambda tag: (tag.category != CHARACTER, -tag.score, tag.tag)))

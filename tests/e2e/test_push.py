@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from booru_tagger.journal import Journal
+from booru_tagger.types import Verdict
 from tests.support.booru_servers import Asked, Fake, KilledError, drop, killing
 from tests.support.bundles import Painted, paint
 from tests.support.command import Home, make_home
@@ -127,6 +129,21 @@ def test_a_dry_run_sends_nothing_and_remembers_nothing(
     assert {row["faces"][0]["character"]["tag"] for row in rows} == set(WHO)
     assert "nothing sent (dry run)" in ended.err
     assert (sent(fake), here.journal.exists()) == ([], False)
+
+
+def test_an_upload_heeds_what_people_said_of_the_picture(here: Here, site: FakeSzurubooru) -> None:
+    (here.work / "a.png").write_bytes(drawn("hatsune_miku"))
+    assert here.run("tag", "a.png").code == 0
+    with Journal.open(here.journal) as journal:
+        (tagged,) = journal.reviews.tagged()
+        verdict = Verdict("named", "my_oc", tagged.found.faces[0], 96, 80)
+        journal.reviews.decide(tagged.picture, [verdict])
+        journal.reviews.wait(tagged.picture, 1)
+    assert here.run("push", "szurubooru", "a.png").code == 0
+    (post,) = site.posts.values()
+    assert "my_oc" in post.tags and "hatsune_miku" not in post.tags
+    with Journal.open(here.journal) as journal:
+        assert len(journal.reviews.waiting()) == 1, "the queue is about the picture's own files"
 
 
 def test_posts_are_tagged_and_pictures_uploaded(here: Here, site: FakeSzurubooru) -> None:

@@ -38,13 +38,18 @@ class Desk:
     tools: Tools
     album: Album
 
-    def tag(self, **thresholds: float) -> None:
+    def tag(self, force: bool = False, **thresholds: float) -> None:
         """What `booru-tagger tag --batch` does, perhaps with other thresholds."""
         tagger = self.tools.tagger
         if thresholds:
             tagger = Tagger(TaggerOptions(tagger.bundle.folder, thresholds=thresholds, gallery=None))
         output = Output(
-            self.tools.writers, Naming(), journal=self.journal, fingerprint=tagger.fingerprint, force=False
+            self.tools.writers,
+            Naming(),
+            journal=self.journal,
+            fingerprint=tagger.fingerprint,
+            raw_fingerprint=tagger.fingerprint,
+            force=force,
         )
         report = run(
             sorted(self.folder.rglob("*.png")),
@@ -67,15 +72,24 @@ class Desk:
 
 @contextmanager
 def open_desk(
-    folder: Path, bundle: Path, *, writers: Sequence[str] = ("txt", "json"), policy: Policy | None = None
+    folder: Path,
+    bundle: Path,
+    *,
+    writers: Sequence[str] = ("txt", "json"),
+    policy: Policy | None = None,
+    model: Path | None = None,
 ) -> Iterator[Desk]:
-    """A desk over ``folder / "pictures"``; faces that score from 0.3 to 0.99 wait for a person."""
+    """A desk over ``folder / "pictures"``; faces that score from 0.3 to 0.99 wait for a person.
+
+    ``bundle`` is the faces' model, ``model`` a tagger of whole pictures beside it.
+    """
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
-    policy, tagger = policy or Policy(), Tagger(TaggerOptions(bundle, gallery=None))
+    options = TaggerOptions(model or bundle, face_model=bundle, gallery=None)
+    policy, tagger = policy or Policy(), Tagger(options)
     with Journal.open(folder / "journal.sqlite3") as journal:
         album = Album(folder / "album.sqlite3", tagger)
-        reviewer = Reviewer(journal, tagger.retell, policy, Band(0.3, 0.99))
+        reviewer = Reviewer(journal, tagger.retell, Band(0.3, 0.99))
         made = [make_writer(name) for name in writers]
         tools = Tools(
             journal, tagger, policy, reviewer, WriterOptions(), made, folder / "data" / "gallery.json"

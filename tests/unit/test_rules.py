@@ -9,8 +9,8 @@ import numpy as np
 
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.recogniser import Recognition
-from booru_tagger.tagging.rules import Reading, Rules, picture_tags
-from booru_tagger.types import Box, Conflict, Face, ScoredTag, Tag
+from booru_tagger.tagging.rules import Rules, picture_tags
+from booru_tagger.types import Box, Conflict, Face, Reading, ScoredTag, Tag
 from tests.support.bundles import EYES, HAIR, make_bundle
 from tests.support.comparing import about
 

@@ -296,6 +296,43 @@ def test_what_is_done_is_skipped_until_something_changes(tmp_path: Path, journal
     assert go(paths, real(tmp_path, journal, "other settings", force=True))[0].tagged == 2
 
 
+def test_another_policy_or_writer_is_no_reason_to_look_once_more(tmp_path: Path, journal: Journal) -> None:
+    paths = pictures(tmp_path, "a.png", "b.png")
+    looked: list[str] = []
+
+    def look(path: Path) -> TagResult:
+        looked.append(path.name)
+        return tag(path)
+
+    def again(fingerprint: str, raw_fingerprint: str = "tagger", **options: Any) -> str:
+        """Both are tagged; the names of those that were looked at."""
+        policy = options.pop("policy", Policy())
+        output = real(tmp_path, journal, fingerprint, raw_fingerprint=raw_fingerprint, **options)
+        assert go(paths, output, tag=look, policy=policy)[0].tagged == 2
+        names = " ".join(looked)
+        looked.clear()
+        return names
+
+    assert again("f") == "a.png b.png"
+    assert again("other policy", policy=Policy(rename={"hatsune_miku": "miku"}, deny=("aqua*",))) == ""
+    assert (tmp_path / "a.png.txt").read_text() == "miku\n"
+    assert again("third policy", policy=Policy(rename={"miku": "singer"})) == "", "the first is forgotten"
+    assert (tmp_path / "a.png.txt").read_text() == "hatsune_miku, aqua_hair\n"
+    (tmp_path / "b.png").write_bytes(b"something else")
+    assert again("fourth policy") == "b.png"
+    assert again("fourth policy", force=True) == "a.png b.png"
+    assert again("fifth", raw_fingerprint="other model") == "a.png b.png"
+
+
+def test_a_sidecar_that_is_gone_is_written_from_memory(tmp_path: Path, journal: Journal) -> None:
+    [path] = pictures(tmp_path, "a.png")
+    go([path], real(tmp_path, journal, raw_fingerprint="tagger"))
+    (tmp_path / "a.png.txt").unlink()
+    report, _ = go([path], real(tmp_path, journal, raw_fingerprint="tagger"), tag=lambda path: pytest.fail())
+    assert report.tagged == 1
+    assert (tmp_path / "a.png.txt").read_text() == "hatsune_miku, aqua_hair\n"
+
+
 def test_tags_of_ours_are_replaced_and_those_of_a_person_stay(tmp_path: Path, journal: Journal) -> None:
     [path] = pictures(tmp_path, "a.png")
     sidecar = tmp_path / "a.png.txt"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from booru_tagger.journal import Journal
-from booru_tagger.review.verdicts import Band, Reviewer, matching, tell, untold
+from booru_tagger.journal import Journal, Raw
+from booru_tagger.review.verdicts import Band, Reviewer, all_faces, matching, overlay
 from booru_tagger.tagging.options import TaggerOptions
-from booru_tagger.tagging.policy import Policy
-from booru_tagger.tagging.rules import Reading
+from booru_tagger.tagging.rules import picture_result
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import (
     Box,
@@ -38,12 +37,21 @@ def tagger(tiny_bundle: Path) -> Tagger:
 @pytest.fixture
 def result(tagger: Tagger, tmp_path: Path) -> TagResult:
     paint([MIKU, STRANGER]).save(tmp_path / "a.png")
-    found = tagger.tag(tmp_path / "a.png")
-    return TagResult.from_json(found.to_json())  # as the journal gives it back
+    with Journal.open(tmp_path / "first.sqlite3") as journal:
+        found = tagger.tag(tmp_path / "a.png")
+        journal.record(tmp_path / "a.png", "f", found, [], Raw(found, "r"))
+        entry = journal.entry(tmp_path / "a.png")
+    assert entry is not None and entry.raw is not None
+    return entry.raw.result
+
+
+def kept(face: FaceResult) -> FaceResult:
+    """The face as a verdict keeps it: rounded."""
+    return FaceResult.from_json(face.to_json())
 
 
 def say(result: TagResult, box: Box, kind: VerdictKind, tag: str = "", drawn: bool = False) -> Verdict:
-    face = next((face for face in result.faces if face.box.iou(box) > 0.5), FaceResult(box, 1.0))
+    face = kept(next((face for face in result.faces if face.box.iou(box) > 0.5), FaceResult(box, 1.0)))
     return Verdict(kind, tag, face, result.width, result.height, drawn, 1.0)
 
 
@@ -51,9 +59,9 @@ def tags(result: TagResult) -> dict[str, str]:
     return {tag.tag: tag.source for tag in result.tags}
 
 
-class TestTell:
+class TestOverlay:
     def test_a_name_brings_what_it_implies(self, tagger: Tagger, result: TagResult) -> None:
-        told = tell(result, [say(result, RIGHT, "named", "cirno")], tagger.retell, Policy()).result
+        told = overlay(result, [say(result, RIGHT, "named", "cirno")], tagger.retell).result
         assert tags(told)["cirno"] == "review"
         assert tags(told)["ice_wings"] == tags(told)["touhou"] == "implied"
         assert tags(told)["hatsune_miku"] == "recogniser"
@@ -61,32 +69,32 @@ class TestTell:
         assert named.character == CharacterMatch("cirno", 1.0, "review")
 
     def test_a_name_that_nobody_knows_is_a_name_all_the_same(self, tagger: Tagger, result: TagResult) -> None:
-        told = tell(result, [say(result, RIGHT, "named", "my_oc")], tagger.retell, Policy()).result
+        told = overlay(result, [say(result, RIGHT, "named", "my_oc")], tagger.retell).result
         assert {"my_oc": "review", "red_hair": "measured"}.items() <= tags(told).items()
 
     def test_unknown_takes_the_name_away_and_leaves_the_colours(
         self, tagger: Tagger, result: TagResult
     ) -> None:
-        told = tell(result, [say(result, LEFT, "unknown")], tagger.retell, Policy()).result
+        told = overlay(result, [say(result, LEFT, "unknown")], tagger.retell).result
         assert not {"hatsune_miku", "twintails", "vocaloid"} & tags(told).keys()
         assert tags(told)["aqua_hair"] == "measured"
 
     def test_what_is_no_face_goes_with_all_its_tags(self, tagger: Tagger, result: TagResult) -> None:
-        told = tell(result, [say(result, RIGHT, "not_a_face")], tagger.retell, Policy()).result
+        told = overlay(result, [say(result, RIGHT, "not_a_face")], tagger.retell).result
         assert [face.box for face in told.faces] == [LEFT]
         assert tags(told).keys() == {"hatsune_miku", "vocaloid", "aqua_hair", "aqua_eyes", "twintails"}
 
     def test_a_drawn_face_is_added(self, tagger: Tagger, result: TagResult) -> None:
         box = Box(110, 10, 150, 50)
-        told = tell(result, [say(result, box, "named", "cirno", drawn=True)], tagger.retell, Policy())
+        told = overlay(result, [say(result, box, "named", "cirno", drawn=True)], tagger.retell)
         assert len(told.result.faces) == 3
         assert tags(told.result)["cirno"] == "review"
-        assert told.open == result.faces
+        assert all_faces(result, told.verdicts) == (*result.faces, told.verdicts[0].face)
 
     def test_a_drawn_face_that_is_found_later_is_one(self, tagger: Tagger, result: TagResult) -> None:
         verdict = say(result, RIGHT, "named", "cirno", drawn=True)
         verdict = replace(verdict, face=FaceResult(Box(182, 42, 262, 122), 1.0))
-        told = tell(result, [verdict], tagger.retell, Policy())
+        told = overlay(result, [verdict], tagger.retell)
         assert len(told.result.faces) == 2
         assert not told.verdicts[0].drawn and told.verdicts[0].face.box == RIGHT
 
@@ -94,47 +102,66 @@ class TestTell:
         self, tagger: Tagger, result: TagResult
     ) -> None:
         verdict = say(result, RIGHT, "named", "cirno")
-        fewer = replace(result, faces=result.faces[:1] if result.faces[0].box == LEFT else result.faces[1:])
-        told = tell(fewer, [verdict], tagger.retell, Policy()).result
+        fewer = picture_result(result, [one for one in result.readings if one.face.box == LEFT])
+        told = overlay(fewer, [verdict], tagger.retell).result
         assert {face.box for face in told.faces} == {LEFT, RIGHT}
 
-    def test_tags_from_elsewhere_stay(self, tagger: Tagger, result: TagResult) -> None:
-        others = (Tag("1girl", "general", 0.9, "wd"), Tag("closed_eyes", "general", 0.8, "measured"))
-        told = tell(
-            replace(result, tags=(*result.tags, *others)),
-            [say(result, RIGHT, "named", "cirno")],
-            tagger.retell,
-            Policy(),
-        ).result
-        assert {"1girl": "wd", "closed_eyes": "measured"}.items() <= tags(told).items()
+    def test_tags_of_the_whole_picture_stay(self, tagger: Tagger, result: TagResult) -> None:
+        whole = (Tag("1girl", "general", 0.9, "tagger"), Tag("twintails", "general", 0.7, "tagger"))
+        both = picture_result(result, result.readings, whole)
+        told = overlay(both, [say(result, LEFT, "unknown")], tagger.retell).result
+        assert {"1girl": "tagger", "twintails": "tagger"}.items() <= tags(told).items()
 
-    def test_the_policy_has_its_way(self, tagger: Tagger, result: TagResult) -> None:
-        policy = Policy(deny=("*_wings",), rename={"cirno": "baka"}, prefix=("mine",))
-        before = replace(result, tags=policy.apply(result.tags))
-        told = tell(before, [say(result, RIGHT, "named", "cirno")], tagger.retell, policy).result
-        assert told.tags[0].tag == "mine"
-        assert "baka" in tags(told) and not {"cirno", "ice_wings"} & tags(told).keys()
-        assert list(tags(told)).count("mine") == 1
+    def test_what_else_was_measured_stays(self, tagger: Tagger, result: TagResult) -> None:
+        closed = [
+            tagger.retell(replace(reading, eyes=ScoredTag("closed_eyes", 0.8)), reading.face.character)
+            for reading in result.readings
+        ]
+        sleeping = picture_result(result, closed)
+        told = overlay(sleeping, [say(result, RIGHT, "named", "cirno")], tagger.retell).result
+        assert tags(told)["closed_eyes"] == "measured"
+
+    def test_a_color_that_gave_way_to_a_name_comes_back_with_another(
+        self, tagger: Tagger, result: TagResult
+    ) -> None:
+        blue = [
+            tagger.retell(replace(reading, hair=ScoredTag("blue_hair", 0.7)), reading.face.character)
+            for reading in result.readings
+            if reading.face.box == LEFT
+        ]
+        assert blue[0].face.hair_color == ScoredTag("aqua_hair", 0.7)
+        told = overlay(picture_result(result, blue), [say(result, LEFT, "unknown")], tagger.retell).result
+        assert "blue_hair" in tags(told) and "aqua_hair" not in tags(told)
+
+    def test_no_face_is_meant_twice(self, tagger: Tagger, result: TagResult) -> None:
+        """Of two verdicts on one place the better fitting one has the face, the other keeps what it had."""
+        near = Box(RIGHT.x0 + 10, RIGHT.y0, RIGHT.x1 + 10, RIGHT.y1)
+        second = replace(say(result, RIGHT, "named", "my_oc"), face=FaceResult(near, 0.4))
+        verdicts = [second, say(result, RIGHT, "named", "cirno")]
+        told = overlay(result, verdicts, tagger.retell)
+        named = {face.character.tag: face.box for face in told.result.faces if face.character is not None}
+        assert named == {"hatsune_miku": LEFT, "cirno": RIGHT, "my_oc": near}
+        assert [verdict.face.box for verdict in told.verdicts] == [near, RIGHT]
+        assert all_faces(result, verdicts) == (*result.faces, second.face)
+
+    def test_a_result_without_readings_is_told_from_its_faces(
+        self, tagger: Tagger, result: TagResult
+    ) -> None:
+        bare = replace(result, readings=())
+        verdict = say(result, RIGHT, "named", "cirno")
+        told = overlay(bare, [verdict], tagger.retell).result
+        assert tags(told) == tags(overlay(result, [verdict], tagger.retell).result)
 
     def test_nothing_else_changes(self, tagger: Tagger, result: TagResult) -> None:
-        told = tell(result, [], tagger.retell, Policy())
+        told = overlay(result, [], tagger.retell)
         assert told.result is result
-        unknown = tell(result, [say(result, RIGHT, "unknown")], tagger.retell, Policy()).result
+        unknown = overlay(result, [say(result, RIGHT, "unknown")], tagger.retell).result
         assert tags(unknown).keys() == tags(result).keys()
 
     def test_a_picture_of_another_size_is_another_picture(self, tagger: Tagger, result: TagResult) -> None:
         verdict = replace(say(result, RIGHT, "named", "cirno"), width=1)
-        told = tell(result, [verdict], tagger.retell, Policy())
+        told = overlay(result, [verdict], tagger.retell)
         assert told.result is result and told.verdicts == (verdict,)
-
-    def test_can_be_told_again_from_what_it_made(self, tagger: Tagger, result: TagResult) -> None:
-        verdicts = [say(result, RIGHT, "not_a_face"), say(result, LEFT, "named", "cirno")]
-        once = tell(result, verdicts, tagger.retell, Policy())
-        before = untold(once.result, once.verdicts, tagger.retell, Policy())
-        assert {face.box for face in before.faces} == {LEFT, RIGHT}
-        again = tell(before, once.verdicts, tagger.retell, Policy())
-        assert again.result == once.result
-        assert tags(before).keys() == tags(result).keys()
 
 
 class TestBand:
@@ -166,7 +193,7 @@ class TestReviewer:
     def test_keeps_the_queue(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        reviewer = Reviewer(journal, tagger.retell, Policy(), Band(0.0, 0.9))
+        reviewer = Reviewer(journal, tagger.retell, Band(0.0, 0.9))
         picture = tmp_path / "a.png"
         assert reviewer.note(picture, result) == 1
         assert journal.reviews.waiting() == [picture]
@@ -180,19 +207,19 @@ class TestReviewer:
     def test_remembers_what_the_program_says_now(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        reviewer = Reviewer(journal, tagger.retell, Policy(), None)
+        reviewer = Reviewer(journal, tagger.retell, None)
         picture = tmp_path / "a.png"
         old = replace(say(result, RIGHT, "named", "cirno"), face=FaceResult(RIGHT, 0.1))
         journal.reviews.decide(picture, [old])
-        assert tags(reviewer.revise(picture, result))["cirno"] == "review"
-        (kept,) = journal.reviews.verdicts(picture)
-        assert kept.face == next(face for face in result.faces if face.box == RIGHT)
-        assert (kept.kind, kept.tag, kept.said_at) == ("named", "cirno", 1.0)
+        assert tags(reviewer.overlay(picture, result))["cirno"] == "review"
+        (now,) = journal.reviews.verdicts(picture)
+        assert now.face == kept(next(face for face in result.faces if face.box == RIGHT))
+        assert (now.kind, now.tag, now.said_at) == ("named", "cirno", 1.0)
 
     def test_without_a_band_nobody_waits(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        assert Reviewer(journal, tagger.retell, Policy(), None).note(tmp_path / "a.png", result) == 0
+        assert Reviewer(journal, tagger.retell, None).note(tmp_path / "a.png", result) == 0
 
 
 class TestJournal:
@@ -248,6 +275,6 @@ def test_the_verdict_on_a_face_is_found_by_its_box(result: TagResult) -> None:
 
 
 def test_a_face_gives_the_same_tags_when_it_is_told_again(tagger: Tagger, result: TagResult) -> None:
-    readings: list[Reading] = [tagger.retell(face) for face in result.faces]
-    assert {reading.face for reading in readings} == set(result.faces)
-    assert {tag.tag for reading in readings for tag in reading.tags} == tags(result).keys()
+    assert [tagger.retell(reading, reading.face.character) for reading in result.readings] == list(
+        result.readings
+    )

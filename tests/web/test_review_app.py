@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ from booru_tagger.journal import Journal
 from booru_tagger.models.gallery import load
 from booru_tagger.server.review import make_app
 from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted
+from tests.support.old_journal import age
 from tests.support.sessions import Desk, open_desk, paint_all, unsure
+from tests.support.taggers import ROWS, make_wd
 
 PORT, KEY = 8000, "the-key-of-this-session"
 BASE = f"http://127.0.0.1:{PORT}"
@@ -204,6 +208,69 @@ class TestVerdicts:
         caption.write_text(caption.read_text().replace("ice_wings, ", "").replace(", ice_wings", ""))
         judge(client, [waiting(client)[1]], "named", "cirno")
         assert "cirno" in desk.caption("b.png") and "ice_wings" not in desk.caption("b.png")
+
+
+class TestPolicy:
+    """What is written is always the policy applied to what was found and said: once, whoever writes."""
+
+    POLICY = Policy(
+        rename={"hatsune_miku": "miku", "miku": "singer", "1girl": "long_hair", "long_hair": "locks"},
+        deny=("*_eyes",),
+        prefix=("first",),
+        suffix=("last",),
+        order="score",
+    )
+
+    @pytest.fixture
+    def desk(self, tmp_path: Path, tiny_bundle: Path) -> Iterator[Desk]:
+        with self.open(tmp_path, tiny_bundle) as desk:
+            paint_all(desk.folder, {"a.png": [Painted(20, 40, 80), unsure(180)]})
+            desk.tag()
+            yield desk
+
+    def open(self, folder: Path, bundle: Path) -> AbstractContextManager[Desk]:
+        scores = [0.9 if name in ("1girl", "long_hair", "aqua_hair") else 0.0 for name, _ in ROWS]
+        wd = make_wd(folder / "wd", scores)
+        return open_desk(folder, bundle, policy=self.POLICY, model=wd)
+
+    def files(self, desk: Desk) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in desk.folder.glob("a.png.*")}
+
+    def test_a_verdict_on_one_face_leaves_the_names_of_the_others(
+        self, client: TestClient, desk: Desk
+    ) -> None:
+        before = self.files(desk)
+        assert {"miku", "long_hair", "locks"} <= set(desk.caption("a.png"))
+        judge(client, waiting(client), "named", "my_oc")
+        caption = desk.caption("a.png")
+        assert {"miku", "my_oc", "vocaloid", "long_hair", "locks"} <= set(caption)
+        assert "singer" not in caption and (caption[0], caption[-1]) == ("first", "last")
+        client.post("/api/undo", json={})
+        assert self.files(desk) == before
+
+    def test_the_page_and_a_run_write_the_same(self, client: TestClient, desk: Desk) -> None:
+        judge(client, waiting(client), "named", "kagamine_rin")
+        said = self.files(desk)
+        desk.tag(force=True)
+        assert self.files(desk) == said
+
+    def test_a_journal_of_before_holds_no_more_than_what_was_written(
+        self, tmp_path: Path, tiny_bundle: Path, desk: Desk
+    ) -> None:
+        """So what was found is found once more, rather than guessed."""
+        before = self.files(desk)
+        desk.journal.close()
+        age(desk.journal.path)
+        with self.open(tmp_path, tiny_bundle) as again:
+            session = again.session()
+            numbers = [head.id for head in session.heads.values() if head.waits]
+            assert session.decide(numbers, "named", "my_oc").failures == ()
+            assert {"miku", "my_oc", "long_hair", "locks"} <= set(again.caption("a.png"))
+            assert session.undo().failures == ()
+            assert self.files(again) == before
+            entry = again.journal.entry(again.folder / "a.png")
+            assert entry is not None and entry.raw is not None
+            assert entry.raw.fingerprint == again.tools.tagger.fingerprint
 
 
 class TestDrawing:

@@ -49,8 +49,8 @@ def _picture(session: Session, shot: Shot) -> dict[str, Any]:
         "id": shot.id,
         "name": shot.path.name,
         "folder": str(shot.path.parent),
-        "width": shot.result.width,
-        "height": shot.result.height,
+        "width": shot.found.width,
+        "height": shot.found.height,
         "faces": [
             {
                 "id": head.id,

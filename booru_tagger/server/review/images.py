@@ -51,7 +51,7 @@ class Images:
             heads = [self._session.head(number) for number in list(shot.faces)]
             found = self._album.find(shot.path, [head.box for head in heads])
             if found is None:
-                found = self._album.make(shot.path, shot.result, [head.face for head in heads])
+                found = self._album.make(shot.path, shot.found, [head.face for head in heads])
         for head, cutout in zip(heads, found, strict=True):
             self._session.embed(head, cutout.embedding)
         return {head.id: cutout for head, cutout in zip(heads, found, strict=True)}
@@ -61,7 +61,7 @@ class Images:
         return self._kept("face", number, lambda: self._large(self._session.head(number)))
 
     def _large(self, head: Head) -> bytes:
-        longest = longest_needed(head.shot.result, [head.face], LARGE, EXPAND)
+        longest = longest_needed(head.shot.found, [head.face], LARGE, EXPAND)
         decoded = read_picture(head.shot.path, longest=longest, limits=self._limits)
         return jpeg_of(Image.fromarray(cut_face(decoded, head.box, LARGE, EXPAND)), quality=88)
 

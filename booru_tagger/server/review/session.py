@@ -12,10 +12,10 @@ from typing import Any
 
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.imaging import Floats, read_picture
-from booru_tagger.journal import Journal
+from booru_tagger.journal import Entry, Journal, Raw
 from booru_tagger.journal.reviews import Tagged
 from booru_tagger.review.similarity import Shelf
-from booru_tagger.review.verdicts import SAME_FACE, Reviewer, matching, tell, untold
+from booru_tagger.review.verdicts import SAME_FACE, Reviewer, all_faces, matching, overlay
 from booru_tagger.runner import rewrite
 from booru_tagger.server.review.values import Head, Shot
 from booru_tagger.tagging.policy import Policy
@@ -48,7 +48,6 @@ class _Before:
     """How a picture was before a step."""
 
     shot: Shot
-    result: TagResult
     verdicts: tuple[Verdict, ...]
 
 
@@ -83,11 +82,11 @@ class Session:
 
     def add(self, tagged: Iterable[Tagged], *, listed: bool = True) -> None:
         """Take in pictures that were tagged; those known already are passed over."""
-        for picture, result, verdicts in tagged:
+        for one in tagged:
             with self.lock:
-                if picture not in self._by_path and (result.faces or verdicts):
-                    shot = Shot(self._id(), picture, result, verdicts, listed)
-                    self.shots[shot.id] = self._by_path[picture] = shot
+                if one.picture not in self._by_path and (one.found.faces or one.verdicts):
+                    shot = Shot(self._id(), one.picture, one.found, one.verdicts, listed)
+                    self.shots[shot.id] = self._by_path[one.picture] = shot
                     self._seat(shot)
 
     def _id(self) -> int:
@@ -98,23 +97,18 @@ class Session:
         """Bring the heads of a picture up to date: those there now, and the ids of those gone."""
         old = [self.heads.pop(number) for number in shot.faces]
         shot.faces = []
-        faces = self._found(shot.result, shot.verdicts).faces
         drawn = [verdict.face for verdict in shot.verdicts if verdict.drawn]
-        for place, face in enumerate((*faces, *drawn)):
+        for face in all_faces(shot.found, shot.verdicts):
             same = next((head for head in old if head.box.iou(face.box) >= SAME_FACE), None)
             head = same or Head(self._id(), shot, face)
             if same is not None:
                 old.remove(same)
-            head.face, head.drawn = face, place >= len(faces)
+            head.face, head.drawn = face, face in drawn
             head.verdict = matching(face.box, shot.verdicts)
             head.waits = self.tools.reviewer.is_open(face, shot.verdicts)
             self.heads[head.id] = head
             shot.faces.append(head.id)
         return [self.heads[number] for number in shot.faces], [head.id for head in old]
-
-    def _found(self, result: TagResult, verdicts: Sequence[Verdict]) -> TagResult:
-        """What the program itself found."""
-        return untold(result, verdicts, self.tools.tagger.retell, self.tools.policy)
 
     def head(self, number: int) -> Head:
         """Raises KeyError."""
@@ -167,14 +161,12 @@ class Session:
         none, and a subclass of :class:`ImageError`.
         """
         shot = self.shots[number]
-        box = _inside(box, shot.result)
+        box = _inside(box, shot.found)
         if any(self.heads[other].box.iou(box) >= SAME_FACE for other in shot.faces):
             raise DataError("there is a face in this place already")
         decoded = read_picture(shot.path, limits=self.tools.tagger.options.limits)
         face = self.tools.tagger.read_face(decoded, box).face
-        verdict = Verdict(
-            "unknown", "", replace(face, character=None), *_size(shot.result), True, time.time()
-        )
+        verdict = Verdict("unknown", "", replace(face, character=None), *_size(shot.found), True, time.time())
         with self.lock:
             return self._step([(shot, lambda old: [*old, verdict])])
 
@@ -184,7 +176,7 @@ class Session:
         gone: list[int] = []
         failures: list[str] = []
         for shot, judge in work:
-            was = _Before(shot, shot.result, shot.verdicts)
+            was = _Before(shot, shot.verdicts)
             try:
                 self._write(shot, tuple(judge(shot.verdicts)))
             except BooruTaggerError as error:
@@ -198,26 +190,30 @@ class Session:
             self._steps = [*self._steps, before][-MOST_UNDO:]
         return Changes(tuple(heads), tuple(gone), tuple(failures))
 
-    def _write(self, shot: Shot, verdicts: tuple[Verdict, ...], restored: TagResult | None = None) -> None:
+    def _write(self, shot: Shot, verdicts: tuple[Verdict, ...]) -> None:
         """Remember the verdicts and write the picture's files anew. Raises BooruTaggerError, and then
-        nothing is remembered. ``restored`` is the result where it is known already."""
+        nothing is remembered."""
         journal = self.tools.journal
         entry = journal.entry(shot.path) if journal.is_unchanged(shot.path) else None
         if entry is None or entry.result is None:
             raise DataError(f"{shot.path}: is not as it was when it was tagged; tag it again first")
         old = journal.reviews.verdicts(shot.path)
-        result = restored
-        if result is None:
-            found = self._found(replace(entry.result, path=str(shot.path)), old)
-            told = tell(found, verdicts, self.tools.tagger.retell, self.tools.policy)
-            result, verdicts = told.result, told.verdicts
-        journal.reviews.decide(shot.path, verdicts)
-        kept = rewrite(entry, shot.path, result, journal, self.tools.options, self.tools.writers)
+        raw = self._raw(shot.path, entry)
+        overlaid = overlay(raw.result, verdicts, self.tools.tagger.retell)
+        result = self.tools.policy.applied(overlaid.result)
+        journal.reviews.decide(shot.path, overlaid.verdicts)
+        kept = rewrite(entry, shot.path, result, raw, journal, self.tools.options, self.tools.writers)
         if kept.failures:
             journal.reviews.decide(shot.path, old)
             raise kept.failures[0]
-        self.tools.reviewer.note(shot.path, result)
-        shot.result, shot.verdicts = result, verdicts
+        self.tools.reviewer.note(shot.path, raw.result)
+        shot.found, shot.verdicts = raw.result, overlaid.verdicts
+
+    def _raw(self, picture: Path, entry: Entry) -> Raw:
+        """What the tagger gave. Where an earlier version kept only what it wrote, it is found once more."""
+        if entry.raw is not None:
+            return replace(entry.raw, result=replace(entry.raw.result, path=str(picture)))
+        return Raw(self.tools.tagger.tag(picture), self.tools.tagger.fingerprint)
 
     def undo(self) -> Changes:
         """Take back the last step as a whole; nothing where there is none."""
@@ -228,7 +224,7 @@ class Session:
             failures: list[str] = []
             for before in step:
                 try:
-                    self._write(before.shot, before.verdicts, before.result)
+                    self._write(before.shot, before.verdicts)
                 except BooruTaggerError as error:
                     failures.append(str(error))
                     continue
@@ -242,7 +238,7 @@ def _judged(old: Sequence[Verdict], heads: Sequence[Head], kind: VerdictKind, ta
     kept = [verdict for verdict in old if all(verdict != head.verdict for head in heads)]
     now = time.time()
     said = [
-        Verdict(kind, tag, head.face, *_size(head.shot.result), head.drawn, now)
+        Verdict(kind, tag, head.face, *_size(head.shot.found), head.drawn, now)
         for head in heads
         if not (head.drawn and kind == "not_a_face")  # a box that a person drew is simply gone
     ]

@@ -12,11 +12,11 @@ from booru_tagger.types import Box, FaceResult, TagResult, Verdict
 
 @dataclass(slots=True, eq=False)
 class Shot:
-    """A picture under review. ``result`` has the verdicts laid over it; ``faces`` are their ids."""
+    """A picture under review. ``found`` is what the program found in it; ``faces`` are the faces' ids."""
 
     id: int
     path: Path
-    result: TagResult
+    found: TagResult
     verdicts: tuple[Verdict, ...]
     listed: bool
     faces: list[int] = field(default_factory=list)

@@ -22,7 +22,7 @@ def chosen(result: TagResult, policy: Policy) -> TagResult:
         named = [(policy.spelled(candidate.tag), candidate) for candidate in face.candidates]
         wanted = tuple(replace(candidate, tag=name) for name, candidate in named if name is not None)
         faces.append(replace(face, candidates=wanted))
-    return replace(result, tags=policy.apply(result.tags), faces=tuple(faces))
+    return replace(policy.applied(result), faces=tuple(faces))
 
 
 def scores(result: TagResult) -> dict[str, float]:
