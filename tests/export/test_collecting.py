@@ -99,7 +99,8 @@ def test_candidates_are_those_wanted_with_rivals_and_origin(sheet: Path) -> None
         assert float(row["closeness"]) > 0.9
         assert row["rival"] in set(WHO) - {row["label"]}
         assert row["approve"] == ""
-        assert Image.open(sheet / row["crop"]).size[0] > 90
+        with Image.open(sheet / row["crop"]) as crop:
+            assert crop.size[0] > 90
     assert [int(found[0][side]) for side in ("x0", "y0", "x1", "y1")] == pytest.approx(
         [20, 60, 130, 170], abs=4
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from booru_export.training.architectures import BACKBONES
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.files.replace import replace_file
+from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
@@ -198,7 +198,7 @@ def _key(method: str, contest: Contest, parts: dict[Part, list[FaceItem]]) -> st
     settings = dataclasses.asdict(replace(contest, again=False, methods=(method,)))
     pictures = {part: [(str(item.path), item.label) for item in items] for part, items in parts.items()}
     text = json.dumps([settings, pictures], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return sha256_of_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def _train_classic(method: str, contest: Contest, parts: dict[Part, list[FaceItem]], say: Say) -> None:
