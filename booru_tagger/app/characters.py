@@ -13,6 +13,7 @@ from booru_tagger.config import Settings, TaggingSettings
 from booru_tagger.enrol import Details, Enrolment, adding, edit, enrol, importing, read, refuse_taken
 from booru_tagger.enrol.enrolling import checked_name
 from booru_tagger.errors import ConfigError, DataError, OutputError, nearest
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths
@@ -43,9 +44,10 @@ def gallery_file(tagging: TaggingSettings) -> Path:
     return tagging.gallery if isinstance(tagging.gallery, Path) else default_path()
 
 
-def pictures_in(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """The pictures named, those in folders named, and what is wrong with the rest."""
-    items = list(from_paths(paths, Walk(recursive=False)))
+def pictures_in(paths: Sequence[Path], ignore: tuple[str, ...] = ()) -> tuple[list[Path], list[str]]:
+    """The pictures named, those in folders named that ``ignore`` does not match, and what is wrong with the
+    rest."""
+    items = list(from_paths(paths, Walk(recursive=False, ignored=Ignored(ignore))))
     failures = [item.error.message for item in items if not isinstance(item, Path) and item.error]
     return [item for item in items if isinstance(item, Path)], failures
 

@@ -20,6 +20,7 @@ from booru_tagger.config import (
     WritingSettings,
 )
 from booru_tagger.errors import ConfigError
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import Journal, default_path
 from booru_tagger.models.store.local import DEFAULT
@@ -52,6 +53,7 @@ def make_walk(reading: ReadingSettings, exclude: Sequence[Path] = ()) -> Walk:
         recursive=reading.recursive,
         follow_links=reading.follow_links,
         file_links=reading.file_links,
+        ignored=Ignored(reading.ignore),
         exclude=frozenset(path.resolve() for path in exclude),
     )
 

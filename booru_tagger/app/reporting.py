@@ -10,6 +10,7 @@ from pathlib import Path
 from booru_tagger.app.parts import Tell, make_policy, make_reviewer, make_tagger, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal.reviews import Tagged
 from booru_tagger.reporting import Report, gather, page
@@ -49,7 +50,11 @@ def write_report(
             finish=lambda tagged: finished(tagged, tagger.retell, policy),
             waits=waits,
             limits=tagger.options.limits,
-            walk=Walk(recursive=settings.reading.recursive, follow_links=settings.reading.follow_links),
+            walk=Walk(
+                recursive=settings.reading.recursive,
+                follow_links=settings.reading.follow_links,
+                ignored=Ignored(settings.reading.ignore),
+            ),
             step=step,
         )
     if report.pictures:

@@ -23,6 +23,7 @@ from booru_tagger.app.parts import (
 )
 from booru_tagger.config import Settings
 from booru_tagger.errors import MissingExtraError
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import Tagged
@@ -110,10 +111,17 @@ def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: 
     tools = Tools(journal, tagger, policy, reviewer, options, writers, None if named is False else path)
     session = Session(tools)
     for folder in folders:
-        session.add(_present(journal.reviews.tagged(folder)))
+        session.add(_present(_meant(folder, journal, Ignored(settings.reading.ignore))))
     if queue:
         session.add(_waiting(journal))
     return session
+
+
+def _meant(folder: Path, journal: Journal, ignored: Ignored) -> Iterator[Tagged]:
+    root = Path(os.path.realpath(folder))
+    for one in journal.reviews.tagged(folder):
+        if not ignored.hides(one.picture.relative_to(root)):
+            yield one
 
 
 def _present(tagged: Iterator[Tagged]) -> Iterator[Tagged]:

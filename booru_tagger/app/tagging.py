@@ -26,6 +26,7 @@ from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
 from booru_tagger.errors import OutputError
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.runner import Listener, Outcome, Output, Report, Reviewer, Sink
@@ -139,6 +140,7 @@ def _roots(request: TagRequest) -> list[Path]:
 def _pictures(request: TagRequest, reading: ReadingSettings) -> Iterator[Item | None]:
     sheets = () if request.contact_sheet is None else (request.contact_sheet,)
     walk, elsewhere = make_walk(reading, sheets) if request.batch else None, _elsewhere(request)
+    ignored = Ignored(reading.ignore)
     if request.manifest is not None:
         yield from from_manifest(request.manifest, walk, elsewhere=elsewhere)
     for path in request.paths or (() if request.manifest else (os.curdir,)):
@@ -146,9 +148,11 @@ def _pictures(request: TagRequest, reading: ReadingSettings) -> Iterator[Item | 
             separator = b"\0" if request.null else b"\n"
             yield from from_list(sys.stdin.buffer, walk, separator=separator, elsewhere=elsewhere)
         elif is_url(path):
-            yield from remote_pictures(path, batch=request.batch, recursive=reading.recursive)
+            yield from remote_pictures(
+                path, batch=request.batch, recursive=reading.recursive, ignored=ignored
+            )
         else:
-            yield from from_pattern(path.removeprefix("file://"), walk)
+            yield from from_pattern(path.removeprefix("file://"), walk, ignored)
 
 
 def _elsewhere(request: TagRequest) -> Elsewhere:

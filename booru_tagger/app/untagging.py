@@ -8,6 +8,7 @@ from pathlib import Path
 
 from booru_tagger.app.parts import Tell, need_journal, writer_options
 from booru_tagger.config import Settings
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.undo import Undoing, untag, written_for
 from booru_tagger.sources.listed import Walk
@@ -31,7 +32,11 @@ def untag_pictures(
     """
     roots = [path if path.is_dir() else path.parent for path in paths]
     options = writer_options(settings.writing, roots)
-    walk = Walk(recursive=settings.reading.recursive, follow_links=settings.reading.follow_links)
+    walk = Walk(
+        recursive=settings.reading.recursive,
+        follow_links=settings.reading.follow_links,
+        ignored=Ignored(settings.reading.ignore),
+    )
     with need_journal(settings.recording, tell) as journal, Interrupts() as interrupts:
         try:
             for picture in written_for(paths, journal, walk):

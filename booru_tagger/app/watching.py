@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -16,6 +16,7 @@ from booru_tagger.app.parts import Tell, make_policy, make_tagger, make_walk, ma
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.errors import OutputError
+from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.files.locking import locked
 from booru_tagger.runner import Listener, Outcome, Report
 from booru_tagger.sources.listed import Item, is_picture_name
@@ -34,15 +35,13 @@ class WatchRequest:
     """What is to be watched, besides the settings.
 
     With ``once`` the watch ends when it has tagged what is there. ``polling`` looks into the folders time and
-    again. ``settle`` is how many seconds a picture must have stayed the same; ``ignore`` are patterns of
-    names that are left alone.
+    again. ``settle`` is how many seconds a picture must have stayed the same.
     """
 
     folders: tuple[Path, ...]
     once: bool = False
     polling: bool = False
     settle: float | None = None
-    ignore: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -121,12 +120,13 @@ def _apart(folders: tuple[Path, ...]) -> list[Path]:
 
 def _make_watch(request: WatchRequest, reading: ReadingSettings, folders: list[Path]) -> Watch:
     def walk(folder: Path) -> Iterator[Item]:
-        return make_walk(reading).pictures(folder)
+        # Patterns are of paths below the watched folder, and ``folder`` may be one in it.
+        return replace(make_walk(reading), ignored=ALWAYS).pictures(folder)
 
     return Watch(
         folders,
         walk,
-        Names(is_picture_name, request.ignore),
+        Names(is_picture_name, Ignored(reading.ignore)),
         recursive=reading.recursive,
         file_links=reading.file_links,
         polling=request.polling or reading.follow_links,  # no system tells what happens behind links

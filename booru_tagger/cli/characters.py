@@ -50,7 +50,7 @@ def characters() -> None:
 @click.option("--replace", is_flag=True, help="Put it in place of the enrolled character of this name.")
 @click.option("--keep-outliers", is_flag=True, help="Keep faces that are unlike the others.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would be enrolled.")
-@with_settings("gallery", "model", "threshold", "crops", "provider", "max_pixels", "max_bytes")
+@with_settings("gallery", "model", "threshold", "crops", "provider", "ignore", "max_pixels", "max_bytes")
 def add(
     name: str,
     pictures: tuple[Path, ...],
@@ -75,7 +75,7 @@ def add(
 
     settings = loaded.settings
     details = app.details_of(series, _words(hair), _words(eyes), _words(imply))
-    found, failures = app.pictures_in(pictures)
+    found, failures = app.pictures_in(pictures, settings.reading.ignore)
     request = app.AddRequest(name, found, details, replace, keep_outliers, dry_run)
     with looking(len(found), "looking at the pictures") as step:
         enrolment, gallery = app.add_character(request, settings, step)

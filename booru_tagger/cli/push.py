@@ -59,7 +59,7 @@ def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -
 @_force
 @with_settings(
     *_TAGGING,
-    *("recursive", "follow_links", "file_links", "safety"),
+    *("recursive", "follow_links", "file_links", "ignore", "safety"),
     *_SENDING,
     *("szurubooru_url", "szurubooru_user", "szurubooru_token", "szurubooru_password", "szurubooru_category"),
 )

@@ -24,8 +24,8 @@ from booru_tagger.errors import EXIT_NOTHING_DONE
     help="Where to write the page.  [default: report.html]",
 )
 @with_settings(
-    *("model", "crops", "threshold", "gallery", "review_band", "recursive", "follow_links", "journal"),
-    *("max_pixels", "max_bytes"),
+    *("model", "crops", "threshold", "gallery", "review_band", "recursive", "follow_links", "ignore"),
+    *("journal", "max_pixels", "max_bytes"),
 )
 def report(folder: Path, target: Path, loaded: Loaded) -> int:
     """Write one page about the tagged pictures in FOLDER: who is in them, with contact sheets.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @with_settings(
     *names_in("tagging", "policy", "writing", "recording", without=("respect_deletions",)),
-    *("max_pixels", "max_bytes", "executor", "address"),
+    *("ignore", "max_pixels", "max_bytes", "executor", "address"),
 )
 def review(
     folders: tuple[Path, ...], queue: bool, port: int, opens: bool, export: Path | None, loaded: Loaded

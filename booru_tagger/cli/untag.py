@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Forget which tags you took out by hand, so that a later run may write them again.",
 )
-@with_settings("recursive", "follow_links", "sidecar_name", "output", "keep_mtime", "format", "journal")
+@with_settings(
+    "recursive", "follow_links", "ignore", "sidecar_name", "output", "keep_mtime", "format", "journal"
+)
 def untag(paths: tuple[str, ...], batch: bool, dry_run: bool, forget_deletions: bool, loaded: Loaded) -> int:
     """Take out exactly the tags that this program wrote for pictures.
 

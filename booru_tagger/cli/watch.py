@@ -35,12 +35,6 @@ _STATS_SECONDS = 60.0
     metavar="SECONDS",
     help="Take a picture when it has not changed for so long.  [default: 0.5; with --polling 3]",
 )
-@click.option(
-    "--ignore",
-    multiple=True,
-    metavar="PATTERN",
-    help="Leave out files and folders whose name, or path below FOLDER, matches. May be repeated.",
-)
 @click.option("--stats", is_flag=True, help="Log once a minute how many pictures were tagged.")
 @click.option(
     "--log-format",
@@ -54,7 +48,6 @@ def watch(
     once: bool,
     polling: bool,
     settle: float | None,
-    ignore: tuple[str, ...],
     stats: bool,
     log_format: str,
     loaded: Loaded,
@@ -83,7 +76,7 @@ def watch(
         counts.count(outcome)
         log_outcome(outcome)
 
-    request = WatchRequest(folders, once, polling, settle, ignore)
+    request = WatchRequest(folders, once, polling, settle)
     with log_to_stderr(log_format), open_watch(request, loaded.settings, tell) as watching:
         log_running(running_on(watching.run.tagger))
         with counts.logged_every(_STATS_SECONDS) if stats else nullcontext():

@@ -86,6 +86,11 @@ class ReadingSettings:
     recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
     follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
     file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
+    ignore: Annotated[
+        tuple[str, ...],
+        Texts("PATTERN"),
+        "In folders, leave out files and folders whose name, or path below the folder named, matches.",
+    ] = ()
     max_pixels: Annotated[int, Count(), "Refuse pictures of more pixels than this."] = 150_000_000
     max_bytes: Annotated[int, Count(), "Refuse files of more bytes than this."] = 1_000_000_000
 

@@ -130,14 +130,15 @@ def _sorted_out(
 ) -> tuple[list[Tagged], dict[Path, str], int]:
     """What was tagged and stands there still, what is wrong with which picture, how many were not tried."""
     tagged, wrong = [], {}
+    root = folder.resolve()
     for one in journal.reviews.tagged(folder):
-        if one.picture.exists():
+        if one.picture.exists() and not walk.ignored.hides(one.picture.relative_to(root)):
             tagged.append(one)
             if not journal.is_unchanged(one.picture):
                 wrong[one.picture] = "has changed since it was tagged; tag it again"
     known = {one.picture for one in tagged}
     untagged = 0
-    for item in walk.pictures(folder.resolve()):
+    for item in walk.pictures(root):
         if isinstance(item, TagResult):
             wrong[Path(item.path)] = item.error.message if item.error else ""
         elif item not in known:

@@ -6,6 +6,7 @@ edited, or that several pictures share, or that is a picture, loses exactly the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ def written_for(paths: Iterable[Path], journal: Journal, walk: Walk) -> Iterator
     """The pictures of ``paths`` for which tags of ours stand in some file, each once.
 
     A path that is no folder is yielded as it is, even where nothing is known of it. A folder stands for every
-    picture in it that is known, gone ones too; ``walk`` says whether for those further below as well.
+    picture in it that is known, gone ones too; ``walk`` says whether for those further below, too, and which
+    patterns leave some out. Folders that nobody means count like others: what was written there comes out.
     """
     seen: set[Path] = set()
     for path in paths:
@@ -74,7 +76,9 @@ def _in_folder(folder: Path, journal: Journal, walk: Walk) -> list[Path]:
     for item in walk.pictures(folder):
         if isinstance(item, Path):
             journal.knows(item)  # pictures that were moved here since are then known by their new place
-    return journal.written_below(folder, recursive=walk.recursive)
+    below = journal.written_below(folder, recursive=walk.recursive)
+    root = Path(os.path.realpath(folder))
+    return [picture for picture in below if not walk.ignored.names(picture.relative_to(root))]
 
 
 def untag(

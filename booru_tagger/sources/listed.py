@@ -9,15 +9,17 @@ what looks like a picture is.
 from __future__ import annotations
 
 import glob
+import itertools
 import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from pathlib import Path, PurePath
+from typing import BinaryIO, TypeAlias, TypeVar
 
+from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.files.text import utf8
 from booru_tagger.types import PictureError, TagResult
 
@@ -57,13 +59,15 @@ class Walk:
     """How folders are gone through.
 
     Links to files are tried where ``file_links``, links to folders followed where ``follow_links``. No folder
-    is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder.
+    is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder;
+    ``ignored`` is asked about paths below the folder that was named.
     """
 
     recursive: bool = True
     follow_links: bool = False
     file_links: bool = True
     exclude: frozenset[Path] = frozenset()
+    ignored: Ignored = ALWAYS
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def pictures(self, folder: Path) -> Iterator[Item]:
@@ -73,7 +77,7 @@ class Walk:
             here = pending.pop()
             try:
                 if self._is_new(here):
-                    names, below = self._list(here)
+                    names, below = self._list(here, _prefix(here, folder))
                     yield from (path for name in names if not self._is_excluded(path := here / name))
                     pending.extend(reversed([here / name for name in below]))
             except OSError as error:
@@ -90,11 +94,11 @@ class Walk:
         self._seen.add(identity)
         return True
 
-    def _list(self, folder: Path) -> tuple[list[str], list[str]]:
+    def _list(self, folder: Path, prefix: str) -> tuple[list[str], list[str]]:
         files, folders = [], []
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if self.ignored.hides_entry(prefix + entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=self.follow_links):
                     folders.append(entry.name)
@@ -104,6 +108,11 @@ class Walk:
 
     def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
         return (self.file_links or not entry.is_symlink()) and _may_be_file(entry)
+
+
+def _prefix(here: Path, folder: Path) -> str:
+    """What stands before the names in ``here`` where paths are relative to ``folder``."""
+    return "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
@@ -182,18 +191,30 @@ def from_list(
             return
 
 
-def from_pattern(pattern: str, walk: Walk | None) -> Iterator[Item]:
+def from_pattern(pattern: str, walk: Walk | None, ignored: Ignored = ALWAYS) -> Iterator[Item]:
     """The pictures that a shell's pattern matches, sorted; ``**`` stands for any folders.
 
-    A file of just that name comes first: brackets are common in names.
+    A file of just that name comes first: brackets are common in names. What is ``ignored`` is left out, where
+    it is a wildcard that found it.
     """
     if not glob.has_magic(pattern) or os.path.lexists(pattern):
         yield from from_paths([Path(pattern)], walk)
         return
-    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    named = fixed(Path(pattern))
+    found = [path for path in map(Path, matches) if not ignored.hides(path.relative_to(named))]
     if not found:
         yield failure(Path(pattern), "unreadable", "no file matches this pattern")
-    yield from from_paths(map(Path, found), walk)
+    yield from from_paths(found, walk)
+
+
+PathT = TypeVar("PathT", bound=PurePath)
+
+
+def fixed(pattern: PathT) -> PathT:
+    """The folder that a pattern begins with, before its first wildcard."""
+    parts = list(itertools.takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    return type(pattern)(*parts)
 
 
 def from_manifest(

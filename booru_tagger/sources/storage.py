@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from booru_tagger.errors import ConfigError, MissingExtraError, TooLargeImageError, UnreadableImageError
+from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.imaging import Limits
-from booru_tagger.sources.listed import Item, failure, is_picture_name
+from booru_tagger.sources.listed import Item, failure, fixed, is_picture_name
 from booru_tagger.types import TagResult
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/])")
@@ -39,7 +40,7 @@ def url_of(path: Path) -> str | None:
     return None if found is None else f"{found[1]}://{path.as_posix()[found.end() :]}"
 
 
-def pictures(url: str, *, batch: bool, recursive: bool = True) -> Iterator[Item]:
+def pictures(url: str, *, batch: bool, recursive: bool = True, ignored: Ignored = ALWAYS) -> Iterator[Item]:
     """The pictures at an address, sorted: itself, what its pattern matches, or what lies below (``batch``).
 
     What is wrong with the place is a failed result. Raises :class:`MissingExtraError`.
@@ -48,20 +49,21 @@ def pictures(url: str, *, batch: bool, recursive: bool = True) -> Iterator[Item]
     scheme = url.partition("://")[0]
     try:
         if _MAGIC.search(place):
-            found = [name for name in system.glob(place) if is_picture_name(_last(name))]
+            found, named = system.glob(place), fixed(PurePosixPath(place))
         elif system.isdir(place):
             if not batch:
                 yield failure(path_of(url), "folder", "this is a folder; give --batch for the pictures in it")
                 return
-            found = system.find(place, maxdepth=None if recursive else 1)
-            found = [name for name in found if is_picture_name(_last(name))]
+            found, named = system.find(place, maxdepth=None if recursive else 1), PurePosixPath(place)
         else:
             yield path_of(url)
             return
     except Exception as error:  # each kind of storage has errors of its own
         yield failure(path_of(url), "unreadable", f"cannot be listed ({_reason(error)})")
         return
-    yield from (path_of(f"{scheme}://{name.lstrip('/')}") for name in sorted(found))
+    for name in sorted(found):
+        if is_picture_name(_last(name)) and not ignored.hides(PurePosixPath(name).relative_to(named)):
+            yield path_of(f"{scheme}://{name.lstrip('/')}")
 
 
 @dataclass(frozen=True, slots=True)

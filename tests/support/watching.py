@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from booru_tagger.files.ignored import Ignored
 from booru_tagger.types import PictureError, TagResult
 from booru_tagger.watch import Names, Watch
 from booru_tagger.watch.inbox import Inbox
@@ -57,7 +58,12 @@ class Scene:
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder, self.time = folder, Time()
         self.watch = Watch(
-            [folder], walk, Names(is_picture, ("skip*",)), inbox=self.time, clock=self.time.clock, **options
+            [folder],
+            walk,
+            Names(is_picture, Ignored(("skip*",))),
+            inbox=self.time,
+            clock=self.time.clock,
+            **options,
         )
         self.items = iter(self.watch)
 

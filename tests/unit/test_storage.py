@@ -47,8 +47,8 @@ def test_what_is_here_is_no_address(text: str) -> None:
     assert not is_url(text)
 
 
-def listed(url: str, **options: bool) -> list[str]:
-    found = pictures(url, **{"batch": True, **options})
+def listed(url: str, *, batch: bool = True, recursive: bool = True) -> list[str]:
+    found = pictures(url, batch=batch, recursive=recursive)
     return [item.error.kind if isinstance(item, TagResult) and item.error else str(item) for item in found]
 
 

@@ -21,6 +21,7 @@ from booru_export.data.duplicates import near_pairs, take_prints
 from booru_export.data.importing import ORIGIN_COLUMNS, ORIGINS, append_rows
 from booru_export.data.tables import FaceItem, add_faces, read_faces, table_bytes, table_of
 from booru_tagger.errors import DataError, ImageError, ModelError
+from booru_tagger.files.ignored import ALWAYS
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.text import open_text
 from booru_tagger.imaging import Floats, Picture, read_picture
@@ -177,11 +178,12 @@ def _side(face: Face) -> float:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """All pictures in a folder and those below it, by name."""
+    """All pictures in a folder and those below it, by name, but for what nobody means."""
     found = []
     for here, folders, names in os.walk(folder):
-        folders.sort()
-        found += [Path(here, name) for name in sorted(names) if is_picture_name(name)]
+        folders[:] = sorted(name for name in folders if not ALWAYS.hides_entry(name))
+        meant = sorted(name for name in names if not ALWAYS.hides_entry(name))
+        found += [Path(here, name) for name in meant if is_picture_name(name)]
     return found
 
 
