@@ -57,13 +57,7 @@ def open_hydrus_run(
     """A run over the pictures in hydrus that match all predicates, ready to go; the journal is closed at the
     end. Raises BooruTaggerError."""
     pushing = settings.pushing
-    if pushing.hydrus_key is None:
-        raise ConfigError(
-            "hydrus_key: must be set (BOORU_TAGGER_HYDRUS_KEY, or in the configuration file); make one in "
-            "hydrus under services > review services > local > client api"
-        )
-    hydrus = Hydrus(_server(pushing.hydrus_url, {KEY_HEADER: pushing.hydrus_key}, pushing))
-    hydrus.connect()
+    hydrus = _connect_hydrus(pushing)
     service = hydrus.service(pushing.hydrus_service)
     hashes = hydrus.search(query)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
@@ -111,11 +105,7 @@ def open_szurubooru_run(
     """A run over the posts that match the query, and over the pictures to upload; see
     :func:`open_hydrus_run`."""
     pushing = settings.pushing
-    if pushing.szurubooru_url is None:
-        raise ConfigError("szurubooru_url: must be set to the address of the site")
-    headers = login(pushing.szurubooru_user, pushing.szurubooru_token, pushing.szurubooru_password)
-    site = Szurubooru(_server(api_address(pushing.szurubooru_url), headers, pushing))
-    site.connect(pushing.szurubooru_user)
+    site = _connect_szurubooru(pushing)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     limits, categories = make_limits(settings.reading), pushing.szurubooru_category
 
@@ -160,6 +150,26 @@ def _open_sink(
     journal."""
     with nullcontext() if dry_run else open_journal(settings.recording, tell) as journal:
         yield None if dry_run else make_sink(journal.pushes(place) if journal is not None else None), journal
+
+
+def _connect_hydrus(pushing: PushingSettings) -> Hydrus:
+    if pushing.hydrus_key is None:
+        raise ConfigError(
+            "hydrus_key: must be set (BOORU_TAGGER_HYDRUS_KEY, or in the configuration file); make one in "
+            "hydrus under services > review services > local > client api"
+        )
+    hydrus = Hydrus(_server(pushing.hydrus_url, {KEY_HEADER: pushing.hydrus_key}, pushing))
+    hydrus.connect()
+    return hydrus
+
+
+def _connect_szurubooru(pushing: PushingSettings) -> Szurubooru:
+    if pushing.szurubooru_url is None:
+        raise ConfigError("szurubooru_url: must be set to the address of the site")
+    headers = login(pushing.szurubooru_user, pushing.szurubooru_token, pushing.szurubooru_password)
+    site = Szurubooru(_server(api_address(pushing.szurubooru_url), headers, pushing))
+    site.connect(pushing.szurubooru_user)
+    return site
 
 
 def _server(url: str, headers: dict[str, str], pushing: PushingSettings) -> Server:

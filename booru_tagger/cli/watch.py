@@ -10,7 +10,7 @@ import click
 
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import printable, tell
-from booru_tagger.config import names_in
+from booru_tagger.config import RecordingSettings, names_in
 
 if TYPE_CHECKING:
     from booru_tagger.runner import Outcome
@@ -61,11 +61,7 @@ def watch(
       booru-tagger watch ~/fanart
       booru-tagger watch --polling /mnt/share --ignore 'sketches/*'
     """
-    for folder in folders:
-        if folder.exists() and not folder.is_dir():
-            raise click.UsageError(f"{printable(str(folder))} is not a folder; only folders can be watched.")
-    if loaded.settings.recording.journal is False:
-        raise click.UsageError("A watch needs the journal, to know what is tagged; leave out --no-journal.")
+    _check(folders, loaded.settings.recording)
     from booru_tagger.app import running_on  # numpy, Pillow and onnxruntime
     from booru_tagger.app.watching import WatchRequest, open_watch
     from booru_tagger.cli.watch_log import Stats, log_end, log_outcome, log_running, log_to_stderr
@@ -83,3 +79,12 @@ def watch(
             report = watching.go(listener)
         counts.log()
         return log_end(report)
+
+
+def _check(folders: tuple[Path, ...], recording: RecordingSettings) -> None:
+    """Refuse what cannot be meant before anything is begun."""
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise click.UsageError(f"{printable(str(folder))} is not a folder; only folders can be watched.")
+    if recording.journal is False:
+        raise click.UsageError("A watch needs the journal, to know what is tagged; leave out --no-journal.")
