@@ -46,7 +46,7 @@ class Utf8Reader(io.RawIOBase):
         head = self._read()
         while not self._is_over and (len(head) < 2 or head == _UTF8_MARK[:2]):
             head += self._read()
-        encoding, mark = _encoding(head, may_hold_nulls=self._may_hold_nulls)
+        encoding, mark = encoding_of(head, may_hold_nulls=self._may_hold_nulls)
         if encoding != "utf-8":
             self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
         return self._recoded(head[mark:])
@@ -63,7 +63,7 @@ class Utf8Reader(io.RawIOBase):
         return self._decoder.decode(chunk, self._is_over).encode("utf-8", self._errors)
 
 
-def _encoding(head: bytes, *, may_hold_nulls: bool) -> tuple[str, int]:
+def encoding_of(head: bytes, *, may_hold_nulls: bool = False) -> tuple[str, int]:
     """The encoding of a text that begins so, and the length of its byte-order mark."""
     if head.startswith(_UTF8_MARK):
         return "utf-8", len(_UTF8_MARK)

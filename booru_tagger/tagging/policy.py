@@ -46,7 +46,7 @@ class Policy:
             ("suffix", self.suffix),
         ):
             for name in names:
-                if not name.strip() or "," in name or not name.isprintable():
+                if not name.strip() or {",", "，"} & set(name) or not name.isprintable():
                     raise ConfigError(
                         f"{setting}: {name!r} cannot be a tag; it is empty, unprintable or has a comma"
                     )

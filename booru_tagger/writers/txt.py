@@ -1,6 +1,7 @@
 """Captions as trainers read them: one line, ``", "`` between tags, UTF-8, a newline at the end.
 
-An existing file keeps its own layout (several lines, other gaps, no newline at the end).
+An existing file keeps its own layout (several lines, other gaps, no newline at the end) and its encoding; its
+sentences, where it ends in some, stay last.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class TxtWriter(TextWriter):
     """
 
     name = "txt"
-    dialect = Dialect(",", ", ")
+    dialect = Dialect(",，", ", ", holds_sentences=True)
 
     def spell(self, tag: Tag) -> str:
         text = self.options.caption(tag)

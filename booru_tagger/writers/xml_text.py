@@ -6,12 +6,15 @@ here only the spliced bytes change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
 
 _DEEPEST = 100
+_AHEAD = re.compile(rb"(?:\xef\xbb\xbf|\s)*")
+"""What expat does not allow before an XML declaration, but editors put there."""
 
 
 class XmlError(Exception):
@@ -46,11 +49,15 @@ class Element:
 
 
 def parse(data: bytes) -> Element:
-    """The root element of UTF-8 ``data``. Raises :class:`XmlError`; documents with a DOCTYPE are refused, and
-    with them all entities that could grow."""
-    builder = _Builder()
+    """The root element of UTF-8 ``data``, whatever encoding it declares; blanks may stand before it.
+
+    Raises :class:`XmlError`; documents with a DOCTYPE are refused, and with them all entities that could
+    grow.
+    """
+    ahead = _AHEAD.match(data)
+    builder = _Builder(ahead.end() if ahead is not None else 0)
     try:
-        builder.parser.Parse(data, True)
+        builder.parser.Parse(data[builder.offset :], True)
     except expat.ExpatError as error:
         raise XmlError(str(error)) from error
     builder.settle(len(data))
@@ -59,7 +66,8 @@ def parse(data: bytes) -> Element:
 
 
 class _Builder:
-    def __init__(self) -> None:
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
         self.root: Element | None = None
         self.open: list[Element] = []
         self.waiting: list[tuple[Element, str]] = []
@@ -73,9 +81,12 @@ class _Builder:
 
     def _here(self) -> int:
         """The byte at which the current event begins; settles the ends of the tags before it."""
-        place: int = self.parser.CurrentByteIndex
+        place = self._place()
         self.settle(place)
         return place
+
+    def _place(self) -> int:
+        return int(self.parser.CurrentByteIndex) + self.offset
 
     def settle(self, place: int) -> None:
         for element, end in self.waiting:
@@ -96,7 +107,7 @@ class _Builder:
 
     def _end(self, name: str) -> None:
         element = self.open.pop()
-        place = self.parser.CurrentByteIndex
+        place = self._place()
         if place == element.start:  # <a/>: both events begin at the same byte
             self.waiting = [(element, "inner"), (element, "inner_end")]
         else:

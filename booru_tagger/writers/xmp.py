@@ -35,7 +35,16 @@ from booru_tagger.writers.regions import (
 )
 from booru_tagger.writers.sidecar import Sidecar
 from booru_tagger.writers.xml_text import XmlError
-from booru_tagger.writers.xmp_packet import EMPTY, NAMESPACES, Property, edit, is_empty, items, to_utf8
+from booru_tagger.writers.xmp_packet import (
+    EMPTY,
+    NAMESPACES,
+    Property,
+    edit,
+    from_utf8,
+    is_empty,
+    items,
+    to_utf8,
+)
 
 
 def _keyword_list(name: str, container: str) -> Property:
@@ -135,7 +144,7 @@ class XmpWriter(Sidecar):
 
 
 def _settled(before: bytes, packet: bytes, changed: PacketChange, encoding: str) -> Revision:
-    data = before if changed.packet == packet else changed.packet.decode().encode(encoding)
+    data = before if changed.packet == packet else from_utf8(changed.packet, encoding)
     return Revision(data, changed.owned, changed.deleted)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from xml.sax.saxutils import quoteattr
 
+from booru_tagger.files.text import encoding_of
 from booru_tagger.writers.layout import Layout
 from booru_tagger.writers.merge import Entry
 from booru_tagger.writers.xml_text import Element, XmlError, parse
@@ -26,6 +27,11 @@ NAMESPACES = {
     "stArea": "http://ns.adobe.com/xmp/sType/Area#",
     "stDim": "http://ns.adobe.com/xap/1.0/sType/Dimensions#",
 }
+
+_UTF32 = {codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}
+_DECLARED = re.compile(
+    rb"""(?:\xef\xbb\xbf|\s)*<\?xml\s[^>]*?\bencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']"""
+)
 
 EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
@@ -64,20 +70,42 @@ class Property:
 
 
 def to_utf8(data: bytes) -> tuple[bytes, str]:
-    """The packet in UTF-8, and the encoding to give it back in: packets may be UTF-16 or UTF-32 as well."""
-    marks = (
-        (codecs.BOM_UTF32_LE, "utf-32-le"),
-        (codecs.BOM_UTF32_BE, "utf-32-be"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    )
-    for mark, encoding in marks:
+    """The packet in UTF-8, and the encoding to give it back in by :func:`from_utf8`.
+
+    UTF-16 and UTF-32 are known by their marks or first bytes, others by the XML declaration. Raises
+    :class:`XmlError`.
+    """
+    encoding = _encoding(data)
+    try:
+        packet = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise XmlError(str(error)) from error
+    if packet.encode(encoding) != data:
+        raise XmlError(f"its {encoding} cannot be written as it was")
+    return packet.encode(), encoding
+
+
+def from_utf8(packet: bytes, encoding: str) -> bytes:
+    """The packet in its own encoding again; letters that it does not have become references."""
+    return packet.decode().encode(encoding, "xmlcharrefreplace")
+
+
+def _encoding(data: bytes) -> str:
+    for mark, encoding in _UTF32.items():
         if data.startswith(mark):
-            try:
-                return data.decode(encoding).encode(), encoding
-            except UnicodeDecodeError as error:
-                raise XmlError(str(error)) from error
-    return data, "utf-8"
+            return encoding
+    encoding, _ = encoding_of(data)
+    declared = _DECLARED.match(data)
+    if encoding != "utf-8" or declared is None:
+        return encoding
+    try:
+        name = codecs.lookup(declared[1].decode()).name
+    except LookupError as error:
+        raise XmlError(
+            f"it is declared to be in {declared[1].decode()!r}, which is no known encoding"
+        ) from error
+    # What could be read byte by byte so far is not UTF-16, whatever it says.
+    return "utf-8" if name.startswith(("utf", "ascii")) else name
 
 
 def items(packet: bytes, wanted: Property) -> list[Element]:

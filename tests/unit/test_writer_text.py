@@ -60,6 +60,59 @@ def test_any_text_is_taken_apart_and_put_together(text: str) -> None:
             assert not re.search(f"[\n{writer.dialect.separators}]", item)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1girl，solo", "1girl，solo，a，b"),
+        ("1girl，\u3000solo\n", "1girl，\u3000solo，\u3000a，\u3000b\n"),
+        ("1girl, solo, A girl in the rain.\n", "1girl, solo, a, b, A girl in the rain.\n"),
+        ("1girl, solo\nShe smiles, waving.\n", "1girl, solo, a, b\nShe smiles, waving.\n"),
+        (
+            "1girl, She sits. Behind her, Tokyo Tower glows.",
+            "1girl, a, b, She sits. Behind her, Tokyo Tower glows.",
+        ),
+        ("Hatsune Miku, A girl stands there!", "Hatsune Miku, a, b, A girl stands there!"),
+        (
+            "solo, a girl is standing in the rain, at night",
+            "solo, a girl is standing in the rain, at night, a, b",
+        ),
+        ("solo, a girl with long hair in the rain", "solo, a, b, a girl with long hair in the rain"),
+        ("solo, a girl in the rain.", "solo, a, b, a girl in the rain."),
+        ("1girl，solo，她站在海边，看着你。", "1girl，solo，a，b，她站在海边，看着你。"),
+        ("1girl, love live!, k-on!", "1girl, love live!, k-on!, a, b"),
+        ("Hatsune Miku, 1girl, Love Live!", "Hatsune Miku, 1girl, Love Live!, a, b"),
+        ("1girl, solo.", "1girl, solo., a, b"),
+        ("1girl, :d, ...", "1girl, :d, ..., a, b"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_captions_from_elsewhere(tmp_path: Path, before: str, after: str, encoding: str) -> None:
+    target, writer = tmp_path / "a.png.txt", TxtWriter(WriterOptions())
+    target.write_bytes(before.encode(encoding))
+    first = write(writer, tmp_path / "a.png", "a")
+    second = write(writer, tmp_path / "a.png", "a", "b", after=first)
+    assert target.read_bytes() == after.encode(encoding)
+    assert not write(writer, tmp_path / "a.png", "a", "b", after=second).changed
+    assert not write(writer, tmp_path / "a.png", "a", "b").changed
+    remove(writer, tmp_path / "a.png", second.owned)
+    assert target.read_bytes() == before.encode(encoding)
+
+
+def test_what_stands_last_stands_behind_sentences(tmp_path: Path) -> None:
+    (tmp_path / "a.png.txt").write_text("1girl, A girl in the rain.")
+    write(TxtWriter(WriterOptions()), tmp_path / "a.png", "a", first="x", last="y")
+    assert (tmp_path / "a.png.txt").read_text() == "x, 1girl, a, A girl in the rain., y"
+
+
+@pytest.mark.parametrize("content", [b"\x00\x01\x02", b"\xff\xfe\x00", b"caf\xe9", b"a\x00b\x00c"])
+def test_what_is_not_text_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    target = tmp_path / "a.png.txt"
+    target.write_bytes(content)
+    with pytest.raises(OutputError, match=r"a\.png\.txt: is not"):
+        write(TxtWriter(WriterOptions()), tmp_path / "a.png", "a")
+    assert target.read_bytes() == content
+
+
 def test_long_runs_of_blanks_are_read_once() -> None:
     """Quadratic reading would take hours here."""
     layout = TxtWriter.dialect.parse("a" + " " * 2_000_000 + "b" + "\n " * 1_000_000 + "c")

@@ -219,6 +219,52 @@ def test_odd_packets_come_back_to_the_byte(
     assert target.read_bytes() == before
 
 
+DECLARED = """<?xml version="1.0" encoding="{encoding}"?>
+<rdf:RDF xmlns:rdf="{rdf}" xmlns:dc="{dc}"><rdf:Description rdf:about="" xmlns:xmp="{xmp}" xmp:Label="Café">
+ <dc:subject><rdf:Bag><rdf:li>été</rdf:li></rdf:Bag></dc:subject></rdf:Description></rdf:RDF>
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding"),
+    [
+        ("iso-8859-1", "latin-1"),
+        ("windows-1252", "cp1252"),
+        ("UTF-16", "utf-16"),
+        ("UTF-16", "utf-16-le"),
+        ("UTF-16BE", "utf-16-be"),
+        ("utf-16", "utf-8"),
+        ("UTF-8", "utf-8-sig"),
+        ("utf-32", "utf-32"),
+    ],
+)
+@pytest.mark.parametrize("ahead", ["", "\n", "\r\n \n"])
+def test_packets_say_their_encoding_and_may_stand_lower(
+    tmp_path: Path, writer: XmpWriter, declared: str, encoding: str, ahead: str
+) -> None:
+    target = tmp_path / "a.png.xmp"
+    before = (ahead + DECLARED.format(encoding=declared, **NS)).encode(encoding)
+    target.write_bytes(before)
+    written = write(writer, tmp_path / "a.png", "初音ミク", "été")
+    assert read(writer, tmp_path / "a.png") == ("été", "初音ミク")
+    text = target.read_bytes().decode(encoding)
+    root = ET.fromstring(text.lstrip().partition("?>")[2])
+    assert [item.text for item in root.iter(f"{{{NS['rdf']}}}li")][:2] == ["été", "初音ミク"]
+    assert root[0].get(f"{{{NS['xmp']}}}Label") == "Café"
+    remove(writer, tmp_path / "a.png", written.owned)
+    assert target.read_bytes() == before
+
+
+def test_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, writer: XmpWriter) -> None:
+    target = tmp_path / "a.png.xmp"
+    for declared, reason in (("x-klingon", "no known encoding"), ("utf-8", "codec can't decode")):
+        before = DECLARED.format(encoding=declared, **NS).encode("latin-1")
+        target.write_bytes(before)
+        with pytest.raises(OutputError, match=reason):
+            write(writer, tmp_path / "a.png", "aqua_hair")
+        assert target.read_bytes() == before
+
+
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
     '<rdf:RDF xmlns:rdf="{rdf}"><x>&b;</x></rdf:RDF>'
