@@ -6,8 +6,9 @@ wherever it is shown one.
 
 from __future__ import annotations
 
-from booru_tagger.imaging.cutting import PAD_VALUE, colourfulness, crop, fit, letterbox, square_around
+from booru_tagger.imaging.cutting import PAD_VALUE, crop, fit, letterbox, square_around
 from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture
+from booru_tagger.imaging.tint import colourfulness
 from booru_tagger.imaging.values import Floats, Normalisation, Picture, Pixels, Source
 
 __all__ = [

@@ -115,20 +115,3 @@ def fit(source: Source, size: int, expand: float = 1.0) -> Pixels:
     """
     width, height = size_of(source)
     return crop(source, square_around(Box(0, 0, width, height), expand), size)
-
-
-def colourfulness(source: Source) -> float:
-    """How far a picture's pixels stray from a single tint, 0 (greyscale, sepia) upwards.
-
-    The spread of the opponent channels red-green and yellow-blue (Hasler and Suesstrunk, "Measuring
-    colourfulness in natural images", 2003, without their term for the mean, so that a tinted scan counts as
-    colourless).
-    """
-    size = size_of(source)
-    if isinstance(source, Image.Image):
-        thumbnail = source.resize((min(size[0], 64), min(size[1], 64)), Image.Resampling.NEAREST)
-        small = np.asarray(thumbnail).astype(np.float32)
-    else:
-        small = source[:: max(1, size[1] // 64), :: max(1, size[0] // 64)].astype(np.float32)
-    red, green, blue = small[..., 0], small[..., 1], small[..., 2]
-    return float(np.hypot((red - green).std(), ((red + green) / 2 - blue).std()))

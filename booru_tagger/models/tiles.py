@@ -97,8 +97,8 @@ def _tiles(width: int, height: int, length: float, side: int, sizes: tuple[float
     middle = (length - step) / 2 - (overlap - sizes[1]) / 2  # where a core begins in its tile
     tiles = []
     for index in range(count):
-        start, end = index * step, min(longer, index * step + length)
         first, last = index == 0, index == count - 1
+        start, end = index * step, longer if last else index * step + length
         core = (0.0 if first else start + middle, longer if last else end - middle)
         tiles.append(Tile(_across(width, height, start, end), side, (sizes,), _across(width, height, *core)))
     return tiles

@@ -122,7 +122,9 @@ class Networks:
     def is_coloured(self, picture: Picture) -> bool:
         """Whether the picture shows enough color for hair and eyes to be judged."""
         spec = self.bundle.recogniser
-        return spec is not None and colourfulness(picture.image) >= spec.min_colourfulness
+        if spec is None:
+            return False
+        return colourfulness(picture.image, face=self.options.crops) >= spec.min_colourfulness
 
     def _make_detector(self) -> Detector | None:
         spec = self.bundle.detector

@@ -389,3 +389,20 @@ def test_colourfulness_sees_greyscale_and_tinted_scans() -> None:
     assert colourfulness(grey) == 0
     assert colourfulness(grey + np.array([30, 20, 0], np.uint8)) < 1
     assert colourfulness(np.asarray(quarters())) > 50
+
+
+@pytest.mark.parametrize("tint", [(240, 200, 145), (120, 150, 255), (110, 130, 220)])
+def test_pictures_of_one_tint_are_colorless(tint: tuple[int, int, int]) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (128, 96, 1))
+    smooth = Image.fromarray((grey * np.array(tint) // 255).astype(np.uint8)).resize((512, 384))
+    assert colourfulness(smooth) < 2
+    assert colourfulness(np.asarray(smooth)) < 2
+
+
+def test_what_is_nearly_of_one_tint_counts_half_but_in_a_face() -> None:
+    level = np.linspace(60, 250, 64)[:, None, None] * np.array([1, 0.8, 0.5])
+    pixels = np.repeat(level, 64, axis=1)
+    pixels[:, ::2, 0] -= 24  # something of another color beside it
+    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    assert colourfulness(image) == pytest.approx(colourfulness(image, face=True) / 2)
+    assert colourfulness(image, face=True) > 6

@@ -275,7 +275,7 @@ def test_running_out_of_memory_costs_one_picture(
 ) -> None:
     path = saved(tmp_path / "a.png")
 
-    def greedy(*_: object) -> None:
+    def greedy(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(looking, "colourfulness", greedy)

@@ -1,0 +1,44 @@
+"""Whether a picture shows colors, or one tint only."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from booru_tagger.imaging.values import Source, size_of
+
+_SIDE, _SAMPLES = 64, 4
+"""Colors are looked at in so many pixels a side, each the mean of so many samples a side."""
+_TINTED = 0.3
+"""A picture is tinted where brightness leaves less than this share of its colors open."""
+
+
+def colourfulness(source: Source, *, face: bool = False) -> float:
+    """How far a picture's pixels stray from a single tint, 0 (greyscale, sepia, night) upwards.
+
+    The spread of the opponent channels red-green and yellow-blue (Hasler and Suesstrunk, "Measuring
+    colourfulness in natural images", 2003) around what brightness tells of them: in a tinted picture that is
+    all. Where it is nearly all, half of the spread counts; not so in a picture of one ``face``, where skin
+    and blonde hair alone are nearly of one tint.
+    """
+    red, green, blue = _samples(source).T
+    level = (0.299 * red + 0.587 * green + 0.114 * blue) / 255
+    curve = np.stack([np.ones_like(level), level, level**2], axis=1)
+    channels = np.stack([red - green, (red + green) / 2 - blue], axis=1)
+    told = curve @ np.linalg.lstsq(curve, channels)[0]
+    left, whole = (math.sqrt(float(np.square(part).mean()) * 2) for part in (channels - told, channels))
+    return left / 2 if left < _TINTED * whole and not face else left
+
+
+def _samples(source: Source) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Pixels of a thumbnail, ``(N, 3)``."""
+    most = _SIDE * _SAMPLES
+    width, height = size_of(source)
+    if isinstance(source, Image.Image):
+        image = source.resize((min(width, most), min(height, most)), Image.Resampling.NEAREST)
+    else:
+        image = Image.fromarray(source[:: max(1, height // most), :: max(1, width // most)])
+    small = image.resize((min(image.width, _SIDE), min(image.height, _SIDE)), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.float64).reshape(-1, 3)
