@@ -84,6 +84,7 @@ def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image, space: s
         alpha = image.convert("RGBA").getchannel("A")
     plain = image if image.mode == space else image.convert(space)
     converted = ImageCms.applyTransform(plain, transform)
+    assert converted is not None  # as it would be where the picture itself were changed
     if alpha is not None:
         converted.putalpha(alpha)
     return converted
