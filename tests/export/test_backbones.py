@@ -18,7 +18,8 @@ import torch
 from booru_export.bundles.exporting import export_checkpoint
 from booru_export.cli import compare, preparing
 from booru_export.recogniser.task import RecogniserTask
-from booru_export.training.backbones import BACKBONES, BackboneNet, read_state, start_from
+from booru_export.training.architectures import BACKBONES
+from booru_export.training.backbones import BackboneNet, read_state, start_from
 from booru_export.training.nets import Outputs
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_export.training.torch_setup import load_torchvision
