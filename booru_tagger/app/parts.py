@@ -143,8 +143,7 @@ def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
     if recording.journal is False:
         yield None
         return
-    path = recording.journal if isinstance(recording.journal, Path) else default_path()
-    with Journal.open(path) as journal:
+    with Journal.open(_journal_path(recording)) as journal:
         told = len(journal.warnings)
         for warning in journal.warnings:
             tell(warning)
@@ -153,6 +152,23 @@ def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
         finally:
             for warning in journal.warnings[told:]:
                 tell(warning)
+
+
+@contextmanager
+def open_reviewer(recording: RecordingSettings, tagger: Tagger, tell: Tell) -> Iterator[Reviewer | None]:
+    """The people's word for what is not written into pictures' files; ``None`` where nothing was said yet.
+
+    Makes no journal where there is none. Raises what :meth:`Journal.open` does.
+    """
+    if not _journal_path(recording).exists():
+        yield None
+        return
+    with open_journal(recording, tell) as journal:
+        yield None if journal is None else make_reviewer(recording, tagger, journal, read_only=True)
+
+
+def _journal_path(recording: RecordingSettings) -> Path:
+    return recording.journal if isinstance(recording.journal, Path) else default_path()
 
 
 @contextmanager
@@ -165,15 +181,15 @@ def need_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
 
 
 def make_reviewer(
-    recording: RecordingSettings, tagger: Tagger, journal: Journal, *, queue: bool = True
+    recording: RecordingSettings, tagger: Tagger, journal: Journal, *, read_only: bool = False
 ) -> Reviewer:
     """Lays verdicts over results, and knows which faces wait for one: none where a model cannot tell faces
-    apart anyway. ``queue`` as for :class:`Reviewer`."""
+    apart anyway. ``read_only`` as for :class:`Reviewer`."""
     spec = tagger.bundle.recogniser
     band = Band(spec.review) if spec is not None else None
     if recording.review_band is not None:
         band = Band(*recording.review_band)
-    return Reviewer(journal, tagger.retell, band, queue=queue)
+    return Reviewer(journal, tagger.retell, band, read_only=read_only)
 
 
 @contextmanager

@@ -135,10 +135,10 @@ def open_szurubooru_run(
     count = None if posts is not None else lambda: sum(1 for _ in _files(uploads, settings.reading))
     with _open_sink(sink, f"szurubooru:{site.server.url}", settings, dry_run, tell) as (output, journal):
         workers = make_workers(settings.running, tagger.options.provider)
-        # What people said of a file here holds for its upload; the queue is about the file's own tags.
+        # What people said of a file here holds for its upload, too.
         reviewer = None
         if journal is not None:
-            reviewer = make_reviewer(settings.recording, tagger, journal, queue=False)
+            reviewer = make_reviewer(settings.recording, tagger, journal, read_only=True)
         yield Run(tagger, policy, workers, items, tag, output, reviewer, count)
 
 

@@ -20,6 +20,7 @@ from booru_tagger.app.parts import (
     make_walk,
     make_workers,
     open_output,
+    open_reviewer,
     tagging_parts,
 )
 from booru_tagger.app.run import Run
@@ -101,24 +102,23 @@ def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning)
         sheet.save()
 
 
+@contextmanager
 def _sink(
     request: TagRequest, settings: Settings, tagger: Tagger, policy: Policy, tell: Tell
-) -> AbstractContextManager[tuple[Sink | None, Reviewer | None]]:
+) -> Iterator[tuple[Sink | None, Reviewer | None]]:
     """Where results go, and who speaks for the people."""
-    if request.dry_run:
-        return nullcontext((None, None))
-    if request.records is not None:
-        return _open_records(request.records, tagger, policy, request.force)
-    roots = _roots(request)
-    return open_output(
-        settings.writing, settings.recording, tagger, policy, roots, force=request.force, tell=tell
-    )
-
-
-@contextmanager
-def _open_records(path: Path, tagger: Tagger, policy: Policy, force: bool) -> Iterator[tuple[Records, None]]:
-    with Records(path, digest(tagging_parts(tagger, policy))[:16], force=force) as records:
-        yield records, None
+    writing, recording, force = settings.writing, settings.recording, request.force
+    if not request.dry_run and request.records is None:
+        with open_output(
+            writing, recording, tagger, policy, _roots(request), force=force, tell=tell
+        ) as opened:
+            yield opened
+        return
+    records: AbstractContextManager[Records | None] = nullcontext()
+    if not request.dry_run and request.records is not None:
+        records = Records(request.records, digest(tagging_parts(tagger, policy))[:16], force=force)
+    with records as sink, open_reviewer(recording, tagger, tell) as reviewer:
+        yield sink, reviewer
 
 
 def _tag_function(request: TagRequest, tagger: Tagger) -> Callable[[Path], TagResult]:

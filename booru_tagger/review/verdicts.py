@@ -137,14 +137,17 @@ def _settled(verdict: Verdict, reading: Reading, retell: Retell) -> list[Reading
 class Reviewer:
     """Takes part in a run: lays verdicts over results, and puts uncertain faces into the queue.
 
-    Without ``queue`` it leaves the queue as it is: for results that do not go into the picture's files. To be
-    used from the thread that writes. Methods raise :class:`OutputError` where the journal cannot be used.
+    With ``read_only`` it changes nothing in the journal: for results that do not go into the picture's files.
+    To be used from the thread that writes. Methods raise :class:`OutputError` where the journal cannot be
+    used.
     """
 
-    def __init__(self, journal: Journal, retell: Retell, band: Band | None, *, queue: bool = True) -> None:
+    def __init__(
+        self, journal: Journal, retell: Retell, band: Band | None, *, read_only: bool = False
+    ) -> None:
         self._reviews = journal.reviews
         self._retell = retell
-        self._queue = queue
+        self._read_only = read_only
         self.band = band
 
     def overlay(self, picture: Path, raw: TagResult) -> TagResult:
@@ -153,13 +156,13 @@ class Reviewer:
         if not verdicts:
             return raw
         overlaid = overlay(raw, verdicts, self._retell)
-        if overlaid.verdicts != verdicts:
+        if overlaid.verdicts != verdicts and not self._read_only:
             self._reviews.refresh(picture, overlaid.verdicts)
         return overlaid.result
 
     def note(self, picture: Path, found: TagResult) -> int:
         """Put the picture into the queue, or take it out; the number of its faces that wait."""
-        if not self._queue:
+        if self._read_only:
             return 0
         verdicts = self._reviews.verdicts(picture)
         waiting = sum(self.is_open(face, verdicts) for face in found.faces)

@@ -20,6 +20,7 @@ from booru_tagger.types import Verdict
 from tests.support.bundles import RGB, Painted, paint
 from tests.support.command import make_home
 from tests.support.here import Here
+from tests.support.old_journal import age
 
 UNSURE: RGB = (30, 140, 230)
 
@@ -132,6 +133,38 @@ class TestReview:
             server.kill()
         assert server.returncode == 0, rest
         assert b"0 steps done, 1 face left" in rest
+
+
+class TestVerdicts:
+    """What people said counts wherever tags come out, and an old journal knows it, too."""
+
+    def test_holds_for_what_is_only_printed_or_collected(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        say(home, "below/unsure.png", "my_oc")
+        before = home.run("show", "below/unsure.png", "--format", "json").out
+        dry = home.run("tag", "below/unsure.png", "--dry-run", "--format", "jsonl")
+        assert '"my_oc"' in dry.out and '"cirno"' not in dry.out.split('"tags"')[-1]
+        assert home.run("tag", "below/unsure.png", "--records", "all.jsonl").code == 0
+        assert '"my_oc"' in (home.work / "all.jsonl").read_text()
+        assert home.run("show", "below/unsure.png", "--format", "json").out == before
+        assert "my_oc" in home.run("tag", "below/unsure.png", "--format", "jsonl").out
+
+    def test_an_old_journal_goes_on(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none", "--rename", "hatsune_miku=miku")
+        say(home, "below/unsure.png", "my_oc")
+        home.run("tag", "--batch", "--format", "none", "--rename", "hatsune_miku=miku")
+        shown = home.run("show", "a.png", "--format", "json").out
+        age(home.journal)
+        assert home.run("show", "a.png", "--format", "json").out == shown
+        page = TestReport().report(home)
+        assert "my oc" in page and "hatsune miku" in page
+        again = home.run("tag", "--batch", "--format", "none", "--rename", "hatsune_miku=miku")
+        assert "0 pictures tagged, 5 unchanged" in again.err
+        assert home.run("tag", "--batch", "--format", "none").code == 0
+        assert "hatsune_miku" in (home.work / "a.png.txt").read_text()
+        assert "my_oc" in (home.work / "below" / "unsure.png.txt").read_text()
+        assert home.run("untag", "--batch").code == 0
+        assert not list(home.work.rglob("*.txt"))
 
 
 class Links(html.parser.HTMLParser):
