@@ -223,11 +223,14 @@ class TestReviewer:
 
 
 class TestJournal:
-    def test_verdicts_move_with_the_picture(self, result: TagResult, tmp_path: Path) -> None:
+    def test_verdicts_and_what_was_found_move_with_the_picture(
+        self, result: TagResult, tmp_path: Path
+    ) -> None:
         old, new = tmp_path / "a.png", tmp_path / "there" / "a.png"
         with Journal.open(tmp_path / "journal.sqlite3") as journal:
             journal.is_done(old, "f")
-            journal.record(old, "f", result, [("txt", write(tmp_path / "a.png.txt", b"x", {"x"}))])
+            report = write(tmp_path / "a.png.txt", b"x", {"x"})
+            journal.record(old, "f", result, [("txt", report)], Raw(result, "r"))
             verdict = say(result, RIGHT, "named", "cirno")
             journal.reviews.refresh(old, [verdict])
             new.parent.mkdir()
@@ -235,6 +238,7 @@ class TestJournal:
             (tmp_path / "a.png.txt").rename(new.with_name("a.png.txt"))
             assert journal.is_done(new, "f")
             assert journal.reviews.verdicts(new) == (verdict,)
+            assert journal.raw(new, "r") == result
 
     def test_a_verdict_that_is_not_written_yet_makes_the_picture_undone(
         self, result: TagResult, tmp_path: Path
