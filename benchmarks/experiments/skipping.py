@@ -52,7 +52,9 @@ def _know(home: Home, first: Path, copies: list[Path]) -> None:
                 stamp = stamp_of(picture)
                 assert stamp is not None
                 key, now = keys(picture), time.time()
-                ledger.put_picture(connection, key, stamp, content, known.fingerprint, now, known.result)
+                ledger.put_picture(
+                    connection, key, stamp, content, known.fingerprint, now, known.result, known.raw
+                )
                 for mark in known.marks:
                     target = picture.with_name(picture.name + mark.target.suffix)
                     change = Change(
