@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import click
+
+from booru_tagger.cli.json_stderr import divert_stderr
 from booru_tagger.cli.printing import counted, printable
+from booru_tagger.errors import BooruTaggerError
 from booru_tagger.runner import Outcome, Report
 
 LOGGER = logging.getLogger("booru_tagger.watch")
@@ -21,9 +25,28 @@ _FIELDS = ("event", "path", "reason", "tags", "files", "tagged", "unchanged", "f
 
 @contextmanager
 def log_to_stderr(log_format: str) -> Iterator[None]:
-    """Write the log of the watch to standard error for as long as this lasts, as ``text`` or as ``json``."""
+    """Write the log of the watch to standard error for as long as this lasts, as ``text`` or as ``json``.
+
+    As ``json``, what others write there becomes part of the log, and an error that ends the watch, too.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if log_format == "json" else _Text("%(asctime)s %(message)s"))
+    if log_format != "json":
+        handler.setFormatter(_Text("%(asctime)s %(message)s"))
+        with _logging(handler):
+            yield
+        return
+    handler.setFormatter(_Json())
+    with _logging(handler), divert_stderr(_log_line) as stderr:
+        handler.setStream(stderr)
+        try:
+            yield
+        except BooruTaggerError as error:
+            LOGGER.error("%s", error, extra={"event": "error", "reason": str(error)})
+            raise click.exceptions.Exit(error.exit_code) from error
+
+
+@contextmanager
+def _logging(handler: logging.Handler) -> Iterator[None]:
     former = LOGGER.level, LOGGER.propagate
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
@@ -33,6 +56,10 @@ def log_to_stderr(log_format: str) -> Iterator[None]:
     finally:
         LOGGER.removeHandler(handler)
         LOGGER.level, LOGGER.propagate = former
+
+
+def _log_line(text: str) -> None:
+    LOGGER.warning("%s", text, extra={"event": "message"})
 
 
 class _Text(logging.Formatter):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from booru_tagger.app import watching
@@ -53,9 +55,31 @@ def test_json_lines_hold_what_happened(capsys: pytest.CaptureFixture[str]) -> No
     assert second["message"] == "no event, name \udcff"
 
 
-def test_the_log_is_left_as_it_was() -> None:
+def test_what_libraries_write_is_json_too(capfd: pytest.CaptureFixture[str]) -> None:
+    with log_to_stderr("json"):
+        os.write(2, b"TIFFReadDirectory: bad \xff\n\nno end of the line")  # as C code does
+    os.write(2, b"plain again\n")
+    *lines, last = capfd.readouterr().err.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {one["level"] for one in found} == {"warning"}
+    assert {one["event"] for one in found} == {"message"}
+    said = "".join(one["message"] for one in found)
+    assert "TIFFReadDirectory: bad" in said and "no end of the line" in said
+    assert last == "plain again"
+
+
+def test_the_error_that_ends_a_watch_is_json_too(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(click.exceptions.Exit) as ended, log_to_stderr("json"):
+        raise OutputError("nothing can be written")
+    assert ended.value.exit_code == OutputError.exit_code
+    (line,) = map(json.loads, capfd.readouterr().err.splitlines())
+    assert (line["level"], line["event"], line["reason"]) == ("error", "error", "nothing can be written")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_is_left_as_it_was(log_format: str) -> None:
     before = LOGGER.level, LOGGER.propagate, list(LOGGER.handlers)
-    with log_to_stderr("text"):
+    with log_to_stderr(log_format):
         assert not LOGGER.propagate
     assert (LOGGER.level, LOGGER.propagate, LOGGER.handlers) == before
 
