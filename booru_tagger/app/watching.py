@@ -10,14 +10,13 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import platformdirs
-
 from booru_tagger.app.parts import Tell, make_policy, make_tagger, make_walk, make_workers, open_output
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.errors import OutputError
 from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.files.locking import locked
+from booru_tagger.files.user_folders import user_folder
 from booru_tagger.runner import Listener, Outcome, Report
 from booru_tagger.sources.listed import Item, is_picture_name
 from booru_tagger.watch import Names, Watch
@@ -139,7 +138,7 @@ def _make_watch(request: WatchRequest, reading: ReadingSettings, folders: list[P
 def _only_one(folder: Path) -> Iterator[None]:
     """Keep other watches off the folder while this lasts. Raises OutputError where one is at it."""
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
-    lock = platformdirs.user_state_path("booru-tagger", appauthor=False) / "watching" / f"{name}.lock"
+    lock = user_folder("state") / "watching" / f"{name}.lock"
     with ExitStack() as stack:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import platformdirs
-
 from booru_tagger.config.setting import Setting
 from booru_tagger.config.settings import Settings, settings, unknown
 from booru_tagger.errors import ConfigError, nearest
 from booru_tagger.files.text import read_text
+from booru_tagger.files.user_folders import user_folder
 
 PREFIX = "BOORU_TAGGER_"
 LOCAL_NAME = "booru-tagger.toml"
@@ -35,7 +34,7 @@ class Loaded:
 
 def user_file() -> Path:
     """The user's own configuration file, whether it exists or not."""
-    return platformdirs.user_config_path("booru-tagger", appauthor=False) / "config.toml"
+    return user_folder("config") / "config.toml"
 
 
 def load(

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from booru_tagger.errors import nearest
 from booru_tagger.files.text import read_text
+from booru_tagger.files.user_folders import with_home
 from booru_tagger.scores import checked_shares
 
 ON = frozenset({"1", "true", "yes", "on"})
@@ -91,7 +92,7 @@ class Secret:
     def read(self, value: object, folder: Path) -> Hidden:
         if not isinstance(value, str) or not value:
             raise ValueError("must be a text that is not empty, or @ and the path of a file")
-        secret = _first_line(folder / Path(value[1:]).expanduser()) if value.startswith("@") else value
+        secret = _first_line(folder / with_home(Path(value[1:]))) if value.startswith("@") else value
         if not secret.isascii() or not secret.isprintable():
             raise ValueError("must be of plain letters, digits and signs")
         return Hidden(secret)
@@ -165,7 +166,7 @@ class File:
 
     def read(self, value: object, folder: Path) -> Path | None:
         if isinstance(value, str) and value:
-            return folder / Path(value).expanduser()
+            return folder / with_home(Path(value))
         raise ValueError(f"must be a path, not {value!r}")
 
 
@@ -182,7 +183,7 @@ class FileOrSwitch:
         if isinstance(value, bool):
             return value
         if isinstance(value, str) and value:
-            return folder / Path(value).expanduser()
+            return folder / with_home(Path(value))
         raise ValueError(f"must be a path, true or false, not {value!r}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
+from booru_tagger.files.user_folders import user_folder
 
 _MANY = 65_536
 SEPARATOR = os.sep.encode()
@@ -13,7 +13,7 @@ SEPARATOR = os.sep.encode()
 
 def default_path() -> Path:
     """The journal in the user's state folder."""
-    return platformdirs.user_state_path("booru-tagger", appauthor=False) / "journal.sqlite3"
+    return user_folder("state") / "journal.sqlite3"
 
 
 def path_of(key: bytes) -> Path:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from PIL import Image
 
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
+from booru_tagger.files.user_folders import user_folder
 from booru_tagger.imaging import Floats, read_picture, square_around
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
@@ -44,7 +44,7 @@ class Cutout:
 
 
 def default_path() -> Path:
-    return platformdirs.user_cache_path("booru-tagger", appauthor=False) / "faces.sqlite3"
+    return user_folder("cache") / "faces.sqlite3"
 
 
 class Album:

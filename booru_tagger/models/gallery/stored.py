@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.text import decoded
+from booru_tagger.files.user_folders import user_folder, with_home
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.fields import Table
@@ -34,7 +34,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def default_path() -> Path:
     """The user's own gallery, whether it exists or not."""
-    return platformdirs.user_data_path("booru-tagger", appauthor=False) / "gallery.json"
+    return user_folder("data") / "gallery.json"
 
 
 def load(path: Path, *, matching: Matching | None = None) -> Gallery:
@@ -138,7 +138,10 @@ def open_gallery(gallery: Gallery | str | Path | None, bundle: Bundle) -> Galler
     if gallery == DEFAULT:
         gallery = default_path() if default_path().is_file() else None
     if isinstance(gallery, str | Path):
-        name, gallery = str(gallery), load(Path(gallery).expanduser())
+        try:
+            name, gallery = str(gallery), load(with_home(Path(gallery)))
+        except ValueError as error:
+            raise ModelError(str(error)) from error
     if gallery:
         require(gallery, name, bundle)
     return gallery

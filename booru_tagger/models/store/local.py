@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.errors import ModelError, nearest
+from booru_tagger.files.user_folders import with_home
 from booru_tagger.models.bundle import MANIFEST, Bundle
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger, found_in
 from booru_tagger.models.model_record import read_record
@@ -63,7 +64,10 @@ def locate(model: str | Path) -> Path:
         return SHIPPED
     if str(model).startswith(HUB):
         return _pulled(str(model), HubId.parse(str(model)))
-    path = Path(model).expanduser()
+    try:
+        path = with_home(Path(model))
+    except ValueError as error:
+        raise ModelError(str(error)) from error
     if path.is_dir():
         return path
     if path.is_file():

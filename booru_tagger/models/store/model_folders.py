@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from booru_tagger.errors import ModelError
+from booru_tagger.files.user_folders import user_folder
 
 HUB = "hf:"
 MAIN = "main"
@@ -27,7 +26,7 @@ def pulled_folder() -> Path:
 
 
 def _root() -> Path:
-    return user_cache_path("booru-tagger", appauthor=False)
+    return user_folder("cache")
 
 
 @dataclass(frozen=True, slots=True)
