@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from booru_tagger.cli.printing import console, printable
+from booru_tagger.imaging.exif_notes import ExifNotes
 from booru_tagger.runner.provenance import DELETED, PERSON, FileState, Origin, Provenance
 from booru_tagger.types import FaceResult, ScoredTag, TagResult
 
@@ -17,7 +18,13 @@ def print_tables(known: Provenance) -> None:
     """Everything that is known of a picture, on standard output."""
     out = console()
     out.print(Text(_heading(known)))
-    tables = (_tags(known.tags), _conflicts(known.result), _faces(known.result), _files(known.files))
+    tables = (
+        _tags(known.tags),
+        _conflicts(known.result),
+        _faces(known.result),
+        _files(known.files),
+        _exif(known.exif),
+    )
     for table in tables:
         if table.row_count:
             out.print()
@@ -85,6 +92,21 @@ def _files(files: Sequence[FileState]) -> Table:
     for file in files:
         cells = (str(file.path), file.writer, _moment(file.written_at), file.error or file.state)
         table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
+def _exif(notes: ExifNotes) -> Table:
+    table = _table("the picture says", "")
+    rating = "" if notes.rating is None else str(notes.rating)
+    said = {
+        "artist": notes.artist,
+        "subject": notes.subject,
+        "rating": rating,
+        "parameters or comment": notes.parameters,
+    }
+    for name, value in said.items():
+        if value:
+            table.add_row(name, Text(printable(value)))
     return table
 
 

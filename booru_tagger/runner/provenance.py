@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from booru_tagger.errors import BooruTaggerError
+from booru_tagger.imaging.exif_notes import ExifNotes, read_exif_notes
 from booru_tagger.journal import Journal, Mark
 from booru_tagger.types import SCHEMA, Tag, TagResult
 from booru_tagger.writers.atomic import read_target
@@ -25,6 +26,9 @@ DELETED = "deleted by a person"
 """Source of a tag that this program wrote and a person took out: it is not written again."""
 EARLIER = "earlier run"
 """Source of a tag of ours that the last run did not find, or found under another name."""
+
+EXIF = "exif"
+"""What stands for a writer where the picture itself has a keyword."""
 
 State = Literal["as written", "edited since", "nothing of ours", "missing", "unreadable"]
 
@@ -75,13 +79,15 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """All that is known of a picture's tags; ``result`` is what was found in it when it was last tagged."""
+    """All that is known of a picture's tags; ``result`` is what was found in it when it was last tagged,
+    ``exif`` what it says of itself."""
 
     picture: Path
     tagged_at: datetime | None
     result: TagResult | None
     tags: tuple[Origin, ...]
     files: tuple[FileState, ...]
+    exif: ExifNotes = field(default_factory=ExifNotes)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -90,6 +96,7 @@ class Provenance:
             "tagged_at": None if self.tagged_at is None else self.tagged_at.isoformat(timespec="seconds"),
             "tags": [origin.to_json() for origin in self.tags],
             "files": [file.to_json() for file in self.files],
+            "exif": self.exif.to_json(),
             "result": None if self.result is None else self.result.to_json(),
         }
 
@@ -112,8 +119,14 @@ def provenance(
     files = [reading.known(mark, options or WriterOptions()) for mark in marks]
     known = {mark.target.name for mark in marks}
     files += [file for writer in writers if (file := reading.unknown(writer, known)) is not None]
+    exif = read_exif_notes(picture)
+    if not any(
+        file.path.name == picture.name for file in files
+    ):  # a writer that has read the picture knows more
+        for keyword in exif.keywords:
+            reading.add(keyword, PERSON, EXIF)
     tagged_at = _time(entry.tagged_at) if entry is not None and result is not None else None
-    return Provenance(picture, tagged_at, result, tuple(reading.origins()), tuple(files))
+    return Provenance(picture, tagged_at, result, tuple(reading.origins()), tuple(files), exif)
 
 
 class _Reading:
@@ -139,10 +152,10 @@ class _Reading:
             except BooruTaggerError as problem:
                 state, error = "unreadable", str(problem)
         for text in standing:
-            self._add(text, self._source(text) if text in mark.owned else PERSON, mark.writer)
+            self.add(text, self._source(text) if text in mark.owned else PERSON, mark.writer)
         taken_out = mark.deleted | mark.owned if state == "edited since" else mark.deleted
         for text in sorted(plain(taken_out) - set(standing)):
-            self._add(text, DELETED, mark.writer)
+            self.add(text, DELETED, mark.writer)
         return FileState(mark.target, mark.writer, state, _time(mark.written_at), error)
 
     def _state(self, mark: Mark) -> tuple[State, str | None]:
@@ -166,10 +179,11 @@ class _Reading:
         except BooruTaggerError as error:
             return FileState(self.picture, writer.name, "unreadable", None, str(error))
         for text in standing:
-            self._add(text, PERSON, writer.name)
+            self.add(text, PERSON, writer.name)
         return FileState(target, writer.name, "nothing of ours", None) if standing else None
 
-    def _add(self, text: str, source: str, writer: str) -> None:
+    def add(self, text: str, source: str, writer: str) -> None:
+        """Note that a tag stands somewhere."""
         found = self._tag(text)
         writers = self._origins.setdefault((found.tag if found is not None else text, source), [])
         if writer not in writers:

@@ -7,8 +7,10 @@ else in an existing packet stays, to the byte.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from booru_tagger.writers.base import FormatError, Job, Revision
@@ -21,7 +23,7 @@ from booru_tagger.writers.keywords import (
     merge_fields,
     take_out_fields,
 )
-from booru_tagger.writers.merge import Merged
+from booru_tagger.writers.merge import Entry, Merged, meaning
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.regions import (
     ANY_REGIONS,
@@ -45,6 +47,8 @@ from booru_tagger.writers.xmp_packet import (
     items,
     to_utf8,
 )
+
+_log = logging.getLogger(__name__)
 
 
 def _keyword_list(name: str, container: str) -> Property:
@@ -122,6 +126,18 @@ class XmpWriter(Sidecar):
     name = "xmp"
     extension = ".xmp"
 
+    def target(self, picture: Path) -> Path:
+        """``a.xmp``, as Adobe's programs name it, where that stands alone: ``a.png.xmp`` would hide it."""
+        own = super().target(picture)
+        short = own.with_name(picture.stem + self.extension)
+        if short == own or not short.is_file():
+            return own
+        unless_shared = replace(self.options.naming, scheme="stem-or-full")
+        if not own.exists() and unless_shared.sidecar(picture, self.extension) == short:
+            return short
+        _log.warning("%s: programs that read %s do not see what this one says", short, own.name)
+        return own
+
     def tags(self, content: bytes) -> list[str]:
         with _reasons():
             return read_fields(to_utf8(content)[0])[SUBJECT]
@@ -132,6 +148,8 @@ class XmpWriter(Sidecar):
     def merged(self, before: bytes | None, job: Job) -> Revision:
         if before is None:
             merged = merge_packet(EMPTY, job, self.options)
+            if not is_empty(merged.packet):  # programs that read a sidecar may look no further
+                merged = merge_packet(_with_keywords_of_picture(job), job, self.options)
             return Revision(merged.packet, merged.owned, merged.deleted)
         with _reasons():
             packet, encoding = to_utf8(before)
@@ -141,6 +159,20 @@ class XmpWriter(Sidecar):
         with _reasons():
             packet, encoding = to_utf8(before)
             return _settled(before, packet, strip_packet(packet, owned), encoding)
+
+
+def _with_keywords_of_picture(job: Job) -> bytes:
+    """A packet with what a person wrote into the picture's EXIF, but for what we write ourselves."""
+    from booru_tagger.imaging.exif_notes import read_exif_notes  # late: Pillow
+
+    ours = {meaning(tag.tag) for tag in job.tags}
+    theirs = [
+        text
+        for text in read_exif_notes(job.picture).keywords
+        if meaning(text) not in ours and text.isprintable()
+    ]
+    items = [f"<rdf:li>{escape(text)}</rdf:li>" for text in theirs]
+    return edit(EMPTY, PROPERTIES[SUBJECT], [Entry(None, text) for text in theirs], items)
 
 
 def _settled(before: bytes, packet: bytes, changed: PacketChange, encoding: str) -> Revision:

@@ -170,6 +170,17 @@ class TestShow:
         assert "a.png.xmp" in files["xmp"]["error"]
         assert files["txt"]["written_at"] is not None
 
+    def test_says_what_the_picture_says_of_itself(self, home: Here) -> None:
+        exif = Image.Exif()
+        exif[0x9C9E], exif[0x13B], exif[0x4746] = "red hair;mine".encode("utf-16-le"), "Ann", 4
+        paint([MIKU]).save(home.work / "c.jpg", exif=exif)
+        tag(home, "--writer", "txt")
+        shown = self.show(home, "c.jpg")
+        sources = {(tag["tag"], tag["source"]): tag["writers"] for tag in shown["tags"]}
+        assert sources["mine", "person"] == sources["red hair", "person"] == ["exif"]
+        assert (shown["exif"]["artist"], shown["exif"]["rating"]) == ("Ann", 4)
+        assert "artist" in home.run("show", "c.jpg").out
+
     def test_prints_tables(self, home: Here) -> None:
         tag(home)
         ended = home.run("show", "below/b.png")

@@ -20,12 +20,12 @@ from PIL import Image
 from booru_tagger.errors import OutputError
 from booru_tagger.types import Box, CharacterMatch, FaceResult, TagResult
 from booru_tagger.writers.base import MARK, Job, plain
-from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.regions import Region, orientation, stored
 from booru_tagger.writers.xml_text import XmlError, parse
 from booru_tagger.writers.xmp import XmpWriter
 from tests.support.pictures import TURN_BACK, turned
-from tests.support.writing import job, needs_exiv2, read, remove, tags, write
+from tests.support.writing import draw, job, needs_exiv2, read, remove, tags, write
 
 NS = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -427,3 +427,45 @@ def test_places_of_elements(inner: str, before: str, after: str) -> None:
 def test_broken_document() -> None:
     with pytest.raises(XmlError):
         parse(b"<a><b></a>")
+
+
+ADOBE = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}">
+ <rdf:Description rdf:about="" xmlns:xmp="{xmp}" xmp:Rating="5"/></rdf:RDF></x:xmpmeta>""".format(**NS)
+BESIDE = WriterOptions(naming=Naming(suffixes=(".png", ".jpg")))
+
+
+def test_a_sidecar_of_adobes_programs_is_merged_into(tmp_path: Path) -> None:
+    writer, short = XmpWriter(BESIDE), tmp_path / "a.xmp"
+    short.write_text(ADOBE)
+    first = write(writer, tmp_path / "a.png", "aqua_hair")
+    write(writer, tmp_path / "a.png", "aqua_hair", "aqua_eyes", after=first)
+    assert not (tmp_path / "a.png.xmp").exists()
+    assert listed(short.read_bytes(), "dc:subject") == ["aqua_hair", "aqua_eyes"]
+    assert 'xmp:Rating="5"' in short.read_text()
+    remove(writer, tmp_path / "a.png", first.owned | {"aqua_eyes"})
+    assert "aqua" not in listed(short.read_bytes(), "dc:subject")
+
+
+@pytest.mark.parametrize("other", ["a.jpg", "a.png.xmp"])
+def test_one_that_is_not_merged_into_is_named(
+    tmp_path: Path, other: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.xmp").write_text(ADOBE)
+    (tmp_path / other).write_text(ADOBE)
+    write(XmpWriter(BESIDE), tmp_path / "a.png", "aqua_hair")
+    assert (tmp_path / "a.xmp").read_text() == ADOBE
+    assert listed((tmp_path / "a.png.xmp").read_bytes(), "dc:subject") == ["aqua_hair"]
+    assert f"{tmp_path / 'a.xmp'}: programs that read a.png.xmp" in caplog.text
+
+
+def test_a_new_sidecar_does_not_hide_keywords_of_the_picture(tmp_path: Path, writer: XmpWriter) -> None:
+    exif = Image.Exif()
+    exif[0x9C9E] = "Aqua Hair;sunset <3".encode("utf-16-le")
+    picture = draw(tmp_path / "a.jpg", exif=exif)
+    assert not write(writer, picture).changed
+    written = write(writer, picture, "aqua_hair", "aqua_eyes")
+    target = tmp_path / "a.jpg.xmp"
+    assert listed(target.read_bytes(), "dc:subject") == ["sunset <3", "aqua_hair", "aqua_eyes"]
+    assert not write(writer, picture, "aqua_hair", "aqua_eyes", after=written).changed
+    remove(writer, picture, written.owned)
+    assert listed(target.read_bytes(), "dc:subject") == ["sunset <3"]
