@@ -308,7 +308,8 @@ class TestTrouble:
     def test_a_file_that_cannot_be_written_is_told_and_not_remembered(
         self, client: TestClient, desk: Desk
     ) -> None:
-        (desk.folder / "b.png.txt").write_bytes(b"\xff\xfe no text")
+        (desk.folder / "b.png.txt").unlink()
+        (desk.folder / "b.png.txt").mkdir()
         answer = client.post("/api/verdict", json={"faces": waiting(client), "kind": "unknown", "tag": ""})
         (failure,) = answer.json()["failures"]
         assert "b.png.txt" in failure
