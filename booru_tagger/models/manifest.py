@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 from booru_tagger.imaging import Normalisation
@@ -14,6 +14,7 @@ from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
 MANIFEST = "manifest.json"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_MAX_WEIGHT = 1e4
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -70,6 +71,36 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """A logistic function of similarities (cosines): what each counts in favour of a character.
+
+    ``learned``: with its learned direction; ``mean``: with the mean of its faces; ``nearest``: with the most
+    alike of them; ``rival``: with the most alike other character; ``faces``: logarithm of their number.
+    """
+
+    level: float
+    learned: float
+    mean: float
+    nearest: float
+    rival: float
+    faces: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySpec:
+    """The section ``identity`` of a recogniser: the file with what is known of its characters, the weights
+    for those with a learned direction and for all others, and the similarity from which on two faces are
+    one person's: where that is likely anyway (``same_person``), and where nothing is known (``alike``).
+    """
+
+    file: str
+    trained: Weights
+    enrolled: Weights
+    same_person: float
+    alike: float
+
+
+@dataclass(frozen=True, slots=True)
 class RecogniserSpec:
     """How to run the recogniser and what to make of its scores.
 
@@ -93,6 +124,7 @@ class RecogniserSpec:
     review: float
     sure: float
     min_colourfulness: float
+    identity: IdentitySpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +211,7 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
     """The section ``recogniser``."""
     table.only(
         *("file", "size", "mean", "std", "expand", "views", "hair", "eyes", "thresholds"),
-        *("review", "sure", "min_colourfulness"),
+        *("review", "sure", "min_colourfulness", "identity"),
     )
     thresholds = table.table("thresholds")
     thresholds.only("character", "hair", "eyes")
@@ -201,7 +233,25 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
         review=table.share("review", 0.3),
         sure=table.share("sure", 0.8),
         min_colourfulness=table.number("min_colourfulness", 6.0),
+        identity=_identity(table.table("identity"), files) if table.has("identity") else None,
     )
+
+
+def _identity(table: Table, files: Mapping[str, FileRecord]) -> IdentitySpec:
+    table.only("file", "trained", "enrolled", "same_person", "alike")
+    return IdentitySpec(
+        file=_listed(table, files),
+        trained=_weights(table.table("trained")),
+        enrolled=_weights(table.table("enrolled")),
+        same_person=table.share("same_person"),
+        alike=table.share("alike"),
+    )
+
+
+def _weights(table: Table) -> Weights:
+    names = [item.name for item in fields(Weights)]
+    table.only(*names)
+    return Weights(**{name: table.number(name, low=-_MAX_WEIGHT, high=_MAX_WEIGHT) for name in names})
 
 
 def _view(table: Table) -> View:

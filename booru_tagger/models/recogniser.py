@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Picture, Pixels, Source, crop, fit, square_around
 from booru_tagger.models.bundle import RecogniserSpec, View
+from booru_tagger.models.identity import Identity, unit
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box
 
@@ -34,8 +36,10 @@ class Recognition:
 class Recogniser:
     """A face recogniser for ``labels`` characters. May be shared between threads."""
 
-    def __init__(self, session: Session, spec: RecogniserSpec, labels: int) -> None:
-        self.session = session
+    def __init__(
+        self, session: Session, spec: RecogniserSpec, labels: int, identity: Identity | None = None
+    ) -> None:
+        self.session, self.identity = session, identity
         self.spec = spec
         self.labels = labels
         self._checked = False
@@ -45,9 +49,10 @@ class Recogniser:
         if self._checked:
             return
         inputs, outputs = self.session.inputs, self.session.outputs
-        if list(inputs) != ["faces"] or "character" not in outputs:
+        wanted = "embedding" if self.identity is not None else "character"
+        if list(inputs) != ["faces"] or wanted not in outputs:
             raise ModelError(
-                f"{self.session.name}: a recogniser has one input 'faces' and an output 'character'; "
+                f"{self.session.name}: a recogniser has one input 'faces' and an output {wanted!r}; "
                 f"found {', '.join(inputs)} and {', '.join(outputs)}"
             )
         self._compare("character", self.labels, "labels")
@@ -83,19 +88,28 @@ class Recogniser:
             return []
         self.check()
         first = [view for view in self.spec.views if view.below is None]
+        again = [view for view in self.spec.views if view.below is not None]
         sums, counts = self._sums(range(faces), first, cut), np.full(faces, len(first))
-        best = sums["character"].max(axis=1) / len(first)
-        for view in self.spec.views:
-            doubtful = np.flatnonzero(best < (view.below or 0))  # none for the views that all faces had
+        best = self._means(sums, counts)["character"].max(axis=1) if again else np.zeros(faces)
+        for view in again:
+            doubtful = np.flatnonzero(best < (view.below or 0))
             if len(doubtful):
                 for name, values in self._sums(doubtful.tolist(), [view], cut).items():
                     sums[name][doubtful] += values
                 counts[doubtful] += 1
-        means = {name: values / counts[:, None].astype(np.float32) for name, values in sums.items()}
-        if "embedding" in means:
-            norms = np.linalg.norm(means["embedding"], axis=1, keepdims=True)
-            means["embedding"] = means["embedding"] / np.maximum(norms, 1e-12)
+        means = self._means(sums, counts)
         return [Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(faces)]
+
+    def _means(self, sums: dict[str, Floats], counts: npt.NDArray[np.int64]) -> dict[str, Floats]:
+        """The answers to all views so far, and who that makes each face."""
+        each = counts[:, None].astype(np.float32)
+        means: dict[str, Floats] = {name: (values / each).astype(np.float32) for name, values in sums.items()}
+        if "embedding" in means:
+            means["embedding"] = unit(means["embedding"])
+        if self.identity is not None:
+            scores = [self.identity.score(embedding).trained for embedding in means["embedding"]]
+            means["character"] = np.stack(scores)
+        return means
 
     def _sums(
         self, faces: Sequence[int], views: Sequence[View], cut: Callable[[int, View], Pixels]

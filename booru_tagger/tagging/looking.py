@@ -12,6 +12,7 @@ from booru_tagger.imaging import Floats, Picture, colourfulness, decode_picture
 from booru_tagger.models.batching import CombiningSession
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.detector import Detector
+from booru_tagger.models.identity import Identity
 from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import open_bundle, open_model
@@ -57,6 +58,7 @@ class Networks:
             raise ConfigError(
                 f"the model {options.model} knows faces only, so there is nothing to do without them"
             )
+        self.identity = Identity.of(self.bundle)
         self._detector = self._make_detector()
         self._recogniser = self._make_recogniser()
 
@@ -142,7 +144,7 @@ class Networks:
         if not self.options.faces:
             return None
         if spec is not None:
-            return Recogniser(self._session(spec.file), spec, len(self.bundle.labels))
+            return Recogniser(self._session(spec.file), spec, len(self.bundle.labels), self.identity)
         if self.options.crops:
             raise ModelError(f"{self.bundle.folder}: this model has no recogniser to give face crops to")
         return None

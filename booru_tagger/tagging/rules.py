@@ -12,6 +12,7 @@ from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.gallery.matching import anchor_for
+from booru_tagger.models.identity import Identity
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, Reading, ScoredTag, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
@@ -40,8 +41,10 @@ class Rules:
     gives none of the general tags that its character implies, not even where they were measured: the name
     says it all.
 
-    A character of the gallery passes where its face is alike enough (then it scores what the bundle asks of
-    its own characters, or more) and wins over one that the model recognised where it scores higher.
+    Characters of the gallery and the model's own are judged together, on one scale, where the bundle has an
+    ``identity`` for that. Where it has not, a character of the gallery passes where its face is alike enough
+    (then it scores what the bundle asks of its own characters, or more) and wins over one that the model
+    recognised where it scores higher.
     """
 
     def __init__(
@@ -53,16 +56,21 @@ class Rules:
         imply: bool = True,
         strip_implied: bool = False,
         gallery: Gallery | None = None,
+        identity: Identity | None = None,
     ) -> None:
         self.labels = labels
         self.imply = imply
         self.strip_implied = strip_implied
-        self.gallery = gallery
+        self.gallery, self.identity = gallery, identity
+        index = {label.tag: number for number, label in enumerate(labels)}
+        enrolled = [one.label.tag for one in gallery or ()]
+        self._same = {number: index[tag] for number, tag in enumerate(enrolled) if tag in index}
         self._by_tag = {label.tag: label for label in (*(one.label for one in gallery or ()), *labels)}
         self.sure = spec.sure
         self._min_scores = tuple(_min_score(label, spec, thresholds) for label in labels)
         self._anchor = anchor_for(spec.character_threshold)
-        self._min_enrolled = thresholds.get("character", self._anchor)
+        anchor = self._anchor if identity is None else spec.character_threshold
+        self._min_enrolled = thresholds.get("character", anchor)
         self._colours = {
             Part.HAIR: tuple(tag_for(Part.HAIR, label) for label in spec.hair),
             Part.EYES: tuple(tag_for(Part.EYES, label) for label in spec.eyes),
@@ -142,6 +150,8 @@ class Rules:
 
     def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Who | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""
+        if self.identity is not None and self.gallery and recognition.embedding is not None:
+            return self._who_of_all(self.identity, self.gallery, recognition.embedding)
         scores = recognition.character
         order = np.argsort(-scores, kind="stable")[:CANDIDATES].tolist()
         candidates = [ScoredTag(self.labels[index].tag, float(scores[index])) for index in order]
@@ -156,6 +166,25 @@ class Rules:
         if enrolled.score >= self._min_enrolled and (who is None or enrolled.score > who.score):
             who = _Who(enrolled.label, enrolled.score, "gallery")
         return _best(candidates), who
+
+    def _who_of_all(
+        self, identity: Identity, gallery: Gallery, embedding: Floats
+    ) -> tuple[tuple[ScoredTag, ...], _Who | None]:
+        """The same with one scale for model and gallery: no score but the best is near it."""
+        scores = identity.score(embedding, gallery.people, self._same)
+        ranked = [
+            _Who(self.labels[index], float(scores.trained[index]), "model")
+            for index in _best_of(scores.trained)
+        ]
+        ranked += [
+            _Who(gallery.characters[index].label, float(scores.enrolled[index]), "gallery")
+            for index in _best_of(scores.enrolled)
+        ]
+        ranked.sort(key=lambda one: -one.score)
+        least = {label.tag: score for label, score in zip(self.labels, self._min_scores, strict=True)}
+        who = ranked[0]
+        passes = who.score >= (self._min_enrolled if who.source == "gallery" else least[who.label.tag])
+        return _best(ScoredTag(one.label.tag, one.score) for one in ranked), who if passes else None
 
     def _colour(self, part: Part, scores: Floats | None) -> ScoredTag | None:
         """The likeliest colour; labels that mean one tag count together. ``None`` where it cannot be told."""
@@ -181,6 +210,12 @@ class Rules:
         if self.strip_implied:
             tags = [tag for tag in tags if tag.category != GENERAL or tag.tag not in label.implied]
         return tags
+
+
+def _best_of(scores: Floats) -> list[int]:
+    """Indices of the best few."""
+    best: list[int] = np.argsort(-scores, kind="stable")[:CANDIDATES].tolist()
+    return best
 
 
 def _best(candidates: Iterable[ScoredTag]) -> tuple[ScoredTag, ...]:

@@ -135,6 +135,7 @@ class Tagger:
             imply=self.options.imply,
             strip_implied=self.options.strip_implied,
             gallery=gallery,
+            identity=self.networks.identity,
         )
 
     def _readings(self, look: Look) -> list[Reading]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from booru_tagger.errors import DataError, ModelError
@@ -36,25 +37,39 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def put_part(
-    folder: Path, section: str, model: bytes, values: Mapping[str, Any], more: Mapping[str, Any]
+    folder: Path,
+    section: str,
+    model: bytes,
+    values: Mapping[str, Any],
+    more: Mapping[str, Any],
+    files: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Bundle:
     """Put a model into a bundle as its ``section`` (``detector`` or ``recogniser``) and check the whole.
 
-    ``values`` are the section's keys; ``more`` the manifest's other keys that come with this part. Other
-    parts stay as they are.
+    ``values`` are the section's keys; ``more`` the manifest's other keys that come with this part, ``files``
+    what else belongs to it. Other parts stay as they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = read_manifest(folder)
     name = f"{section}.onnx"
-    manifest["files"][name] = {"sha256": sha256_of_bytes(model), "bytes": len(model)}
+    for file, data in {name: model, **files}.items():
+        manifest["files"][file] = {"sha256": sha256_of_bytes(data), "bytes": len(data)}
+        replace_file(folder / file, data)
     manifest[section] = {"file": name, **values}
     for key, value in more.items():
         both = isinstance(value, Mapping) and isinstance(manifest.get(key), dict)
         manifest[key] = {**manifest[key], **value} if both else value
     manifest["created"] = time.strftime("%Y-%m-%d", time.gmtime())
     manifest.setdefault("licence", LICENCE)
-    replace_file(folder / name, model)
     return write_manifest(folder, manifest)
+
+
+def put_file(folder: Path, name: str, data: bytes) -> None:
+    """Put a file beside a bundle's models, and list it. The manifest has to be there."""
+    manifest = read_manifest(folder)
+    manifest["files"][name] = {"sha256": sha256_of_bytes(data), "bytes": len(data)}
+    replace_file(folder / name, data)
+    replace_file(folder / MANIFEST, _text(manifest))
 
 
 def copy_bundle(source: Path, target: Path) -> Bundle:
@@ -72,7 +87,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
     """Write the manifest, and take it back if the runtime does not accept it. Raises :class:`ModelError`."""
     path = folder / MANIFEST
     before = path.read_bytes() if path.exists() else None
-    replace_file(path, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    replace_file(path, _text(manifest))
     try:
         bundle = Bundle.load(folder)
         bundle.verify()
@@ -83,6 +98,10 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
             replace_file(path, before)
         raise
     return bundle
+
+
+def _text(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def normalisation_keys(normalisation: Normalisation) -> dict[str, list[float]]:

@@ -11,13 +11,15 @@ import torch
 
 from booru_export.bundle_folder import DEFAULT_THRESHOLDS, normalisation_keys, put_part
 from booru_export.bundles.calibrate import calibrate
+from booru_export.bundles.identity import FILE as IDENTITY_FILE
+from booru_export.bundles.identity import fit_identity, unfitted
 from booru_export.bundles.to_onnx import Calibration, DetectorGraph, RecogniserGraph, export_graph, parity
 from booru_export.data.canon import EYES, HAIR, Canon, read_canon
-from booru_export.data.splits import split_faces, split_scenes
-from booru_export.data.tables import read_faces, read_scenes
+from booru_export.data.splits import split_scenes
+from booru_export.data.tables import read_scenes
 from booru_export.detector import task as detector_task
 from booru_export.recogniser import task as recogniser_task
-from booru_export.recogniser.samples import load_faces, load_heads
+from booru_export.recogniser.samples import load_heads
 from booru_export.training.checkpoint import read_checkpoint, training_of
 from booru_export.training.inputs import NORMALISATION
 from booru_export.training.nets import FaceNet
@@ -25,8 +27,8 @@ from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle, View
 
-VIEWS = (View(0.95), View(0.9, flip=True, below=0.95))
-"""Looks at each face, the second at doubtful ones only: it makes 0.2 points of top-1, and takes 3 ms."""
+VIEWS = (View(0.95),)
+"""Looks at each face."""
 DEFAULT_FACE_THRESHOLD = 0.4
 SIDES = (256, 512)
 """Longest sides in pixels that the runtime looks at."""
@@ -39,8 +41,8 @@ def export_checkpoint(
 ) -> tuple[Bundle, float]:
     """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
 
-    With ``data`` (a folder with ``faces`` and perhaps ``scenes``) scores are calibrated on its validation
-    part.
+    With ``data`` (a folder with ``faces`` or ``identities``, and perhaps ``scenes``) scores are calibrated on
+    its validation part.
     """
     state = read_checkpoint(checkpoint)
     kind = state.get("kind")
@@ -80,13 +82,14 @@ def _export_recogniser(
     labels: list[str] = state["labels"]
     net = recogniser_task.from_checkpoint(state)
     size = recipe.schedule.sizes[-1]
-    calibration = _calibration(net, labels, data, canon, size, recipe.scale) if data else Calibration()
-    graph = RecogniserGraph(net, len(labels), recipe.scale, calibration)
+    calibration = _calibration(net, labels, data, size) if data else Calibration()
+    graph = RecogniserGraph(net, calibration)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recogniser.onnx"
         export_graph(graph, torch.randn(2, 3, size, size), path)
         difference = parity(graph, path, [torch.rand(3, 3, size, size) * 2 - 1])
         model = path.read_bytes()
+    characters, identity = unfitted(net.prototypes.detach()[: len(labels)].numpy())
     values = {
         "size": size,
         **normalisation_keys(NORMALISATION),
@@ -95,25 +98,18 @@ def _export_recogniser(
         "hair": list(HAIR),
         "eyes": list(EYES),
         "thresholds": DEFAULT_THRESHOLDS,
-    }
-    temperatures = {
-        name: value
-        for name, value in dataclasses.asdict(calibration).items()
-        if name not in ("origin", "turn")
+        "identity": identity,
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
-        "training": {state["kind"]: training_of(state), "calibration": temperatures},
+        "training": {state["kind"]: training_of(state), "calibration": dataclasses.asdict(calibration)},
     }
-    return put_part(output, "recogniser", model, values, more), difference
+    bundle = put_part(output, "recogniser", model, values, more, {IDENTITY_FILE: characters})
+    return fit_identity(output, data) if data else bundle, difference
 
 
-def _calibration(
-    net: FaceNet, labels: list[str], data: Path, canon: dict[str, Canon], size: int, scale: float
-) -> Calibration:
-    items = split_faces(read_faces(data / "faces"))["validation"]
-    faces = load_faces([item for item in items if item.label in labels], labels, canon)
-    heads = None
-    if (data / "scenes" / "boxes.jsonl").is_file():
-        heads = load_heads(split_scenes(read_scenes(data / "scenes"))["validation"], labels)
-    return calibrate(net, faces, heads, characters=len(labels), size=size, scale=scale)
+def _calibration(net: FaceNet, labels: list[str], data: Path, size: int) -> Calibration:
+    if not (data / "scenes" / "boxes.jsonl").is_file():
+        return Calibration()
+    heads = load_heads(split_scenes(read_scenes(data / "scenes"))["validation"], labels)
+    return calibrate(net, heads, size=size)

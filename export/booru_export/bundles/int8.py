@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from booru_export.bundle_folder import copy_bundle, put_part, read_manifest
+from booru_export.bundles.identity import fit_identity
 from booru_export.bundles.quantise import Array, quantise
 from booru_export.data.splits import Part as Side
 from booru_export.data.splits import split_faces, split_scenes
-from booru_export.data.tables import FaceItem, Scene, read_faces, read_scenes
+from booru_export.data.tables import FaceItem, Scene, read_data_faces, read_scenes
 from booru_export.evaluation.evaluate import (
     Naming,
     face_figures,
@@ -90,9 +91,9 @@ class _Data:
     def __init__(self, folder: Path, bundle: Bundle) -> None:
         self.faces: Halves[FaceItem] = ([], [])
         self.scenes: Halves[Scene] = ([], [])
-        if (folder / "faces").is_dir():
-            known = {label.tag for label in bundle.labels}
-            items = [item for item in read_faces(folder / "faces") if item.label in known]
+        known = {label.tag for label in bundle.labels}
+        items = [item for item in read_data_faces(folder) if item.label in known]
+        if items:
             self.faces = _halves(split_faces(items), FACES_SHOWN, FACES_JUDGED)
         if (folder / "scenes" / "boxes.jsonl").is_file():
             scenes = split_scenes(read_scenes(folder / "scenes"))
@@ -183,6 +184,8 @@ def to_int8(
         for verdict in verdicts:
             if verdict.taken:
                 _take(Path(folder) / verdict.part, output, verdict)
+    if "recogniser" in (verdict.part for verdict in verdicts if verdict.taken):
+        fit_identity(output, data)
     return verdicts
 
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from booru_export.detector.task import decode
 from booru_export.onnx_weights import halve_weights
@@ -29,34 +28,10 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What makes scores honest: temperatures (Guo et al., 2017), and what likeness says of being known.
+    """Temperatures of hair and eyes, which make their scores honest (Guo et al., 2017)."""
 
-    A face's likeness is its best cosine with a character, times the root of its embedding's length; the
-    chance that it is anybody known is a logistic function of that, with this slope and level. Without a slope
-    every face is somebody known.
-    """
-
-    character: float = 1.0
-    known_slope: float = 0.0
-    known_level: float = 0.0
     hair: float = 1.0
     eyes: float = 1.0
-    origin: tuple[float, ...] = ()
-    turn: tuple[tuple[float, ...], ...] = ()
-    """Embeddings ``(D,)`` are given out less ``origin (D,)`` and times ``turn (D, D)``: see
-    :mod:`booru_export.bundles.whitening`."""
-
-
-def likeness_of(raw: Tensor, cosines: Tensor) -> Tensor:
-    """How like a known face each is: ``(N, 1)`` of embeddings of any length and cosines with characters.
-
-    Of strangers that look like somebody, a net is less excited: their embeddings are shorter. On characters
-    left out of training this names 8 of 100 known faces more than the cosine alone, and 23 more than the
-    softmax, where 5 % of the strangers are named (``python -m benchmarks experiment strangers``).
-    """
-    length = torch.linalg.vector_norm(raw, dim=1, keepdim=True)
-    likeness: Tensor = cosines.amax(1, keepdim=True) * length.sqrt()
-    return likeness
 
 
 class DetectorGraph(nn.Module):
@@ -74,37 +49,19 @@ class DetectorGraph(nn.Module):
 
 
 class RecogniserGraph(nn.Module):
-    """The recogniser as the runtime calls it: faces to embedding and calibrated probabilities."""
+    """The recogniser as the runtime calls it: faces to unit embeddings, and probabilities of colors."""
 
-    outputs = ("embedding", "character", "hair", "eyes")
+    outputs = ("embedding", "hair", "eyes")
     input_name = "faces"
-    origin: Tensor
-    turn: Tensor
-    directions: Tensor
-    """The prototypes as unit vectors, ``(D, characters + extra)``: the export keeps it by that name."""
 
-    def __init__(self, net: FaceNet, characters: int, scale: float, calibration: Calibration) -> None:
+    def __init__(self, net: FaceNet, calibration: Calibration) -> None:
         super().__init__()
-        self.net, self.characters, self.scale, self.calibration = net, characters, scale, calibration
-        size = net.prototypes.shape[1]
-        origin, turn = torch.tensor(calibration.origin or [0.0] * size), torch.tensor(calibration.turn)
-        self.register_buffer("directions", functional.normalize(net.prototypes.detach(), dim=1).T)
-        self.register_buffer("origin", origin)
-        self.register_buffer("turn", turn if calibration.turn else torch.eye(size))
+        self.net, self.calibration = net, calibration
 
-    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        raw, hair, eyes = self.net.raw(faces)
-        embedding = functional.normalize(raw, dim=1)
-        cosines = embedding @ self.directions
-        shares = (cosines * (self.scale / self.calibration.character)).softmax(1)
-        character = shares[:, : self.characters]
-        if self.calibration.known_slope:
-            likeness = likeness_of(raw, cosines[:, : self.characters])
-            known = self.calibration.known_slope * likeness + self.calibration.known_level
-            character = character * known.sigmoid()
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        embedding, hair, eyes = self.net(faces)
         hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
-        turned = functional.normalize((embedding - self.origin) @ self.turn, dim=1)
-        return turned, character, hair.softmax(1), eyes.softmax(1)
+        return embedding, hair.softmax(1), eyes.softmax(1)
 
 
 def export_graph(

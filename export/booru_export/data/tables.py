@@ -20,6 +20,9 @@ from booru_tagger.types import Box
 COLUMNS = ("path", "label", "source", "group", "split")
 """Columns of a ``faces.csv``."""
 
+FACE_TABLES = ("faces", "identities")
+"""Folders of a data folder with faces: tight crops, and crops wider than the head."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaceItem:
@@ -82,6 +85,11 @@ def read_all_faces(places: Iterable[Path]) -> list[FaceItem]:
     for place in places:
         found += read_faces(place)
     return found
+
+
+def read_data_faces(data: Path) -> list[FaceItem]:
+    """The faces of a data folder: those of ``faces`` and of ``identities``, as far as they are there."""
+    return read_all_faces(data / name for name in FACE_TABLES if (data / name).is_dir())
 
 
 def table_of(place: Path) -> Path:

@@ -5,45 +5,22 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from booru_export.data.tables import FaceItem
-from booru_tagger.imaging import read_file
+from booru_export.evaluation.embedding import Seen, embeddings
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
-from booru_tagger.models.recogniser import Recognition
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.types import CharacterMatch, Face
+from booru_tagger.types import CharacterMatch
 
 TOGETHER = 5
 """Characters enrolled side by side."""
 DRAWS = 20
 """Random choices of characters and faces that the figures are averaged over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A face and what the networks say of it."""
-
-    label: str
-    face: Face
-    answer: Recognition
-
-
-def look(model: Path, items: Sequence[FaceItem], step: Callable[[], None]) -> list[Seen]:
-    """Run a bundle on face crops, without any rule."""
-    tagger = Tagger(TaggerOptions(model, crops=True, gallery=None))
-    seen = []
-    for item in items:
-        result = tagger.networks.look_at_faces(read_file(item.path, tagger.options.limits), str(item.path))
-        seen.append(Seen(item.label, result.faces[0], result.answers[0]))
-        step()
-    return seen
 
 
 def enrolment_figures(model: Path, seen: Sequence[Seen], faces: int, seed: int = 0) -> dict[str, float]:
@@ -90,8 +67,7 @@ def _divide(
     enrolled, rest = [], []
     for label in chosen:
         shuffled = draw.sample(of_character[label], len(of_character[label]))
-        embeddings = [item.answer.embedding for item in shuffled[:faces]]
-        enrolled.append(Enrolled(Label(label), np.stack([e for e in embeddings if e is not None])))
+        enrolled.append(Enrolled(Label(label), embeddings(shuffled[:faces])))
         rest += shuffled[faces:]
     return enrolled, rest
 
@@ -99,5 +75,5 @@ def _divide(
 def _namer(tagger: Tagger, gallery: Gallery) -> Callable[[Seen], CharacterMatch | None]:
     spec = tagger.bundle.recogniser
     assert spec is not None
-    rules = Rules(spec, tagger.bundle.labels, {}, gallery=gallery)
+    rules = Rules(spec, tagger.bundle.labels, {}, gallery=gallery, identity=tagger.networks.identity)
     return lambda item: rules.read(item.face, item.answer, coloured=True).face.character

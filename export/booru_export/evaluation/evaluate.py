@@ -13,6 +13,7 @@ import numpy as np
 from booru_export.data.tables import FaceItem, Scene
 from booru_export.evaluation.metrics import Detections, Matches, auroc, calibration_error, macro, match
 from booru_tagger.colors import Part, tag_for
+from booru_tagger.imaging import read_file
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
@@ -29,8 +30,12 @@ class SeenFace:
     """The answer to one labelled crop; ``label`` is empty for a stranger."""
 
     label: str
-    source: str
+    item: FaceItem
     face: FaceResult
+
+    @property
+    def source(self) -> str:
+        return self.item.source
 
     @property
     def best(self) -> ScoredTag:
@@ -70,11 +75,18 @@ def look_at_faces(
     known = {label.tag for label in tagger.bundle.labels}
     seen = []
     for item in items:
-        result = tagger.tag(item.path)
         label = item.label if item.label in known else ""
-        seen.append(SeenFace(label, item.source, result.faces[0]))
+        seen.append(SeenFace(label, item, _face(tagger, item)))
         step()
     return seen
+
+
+def _face(tagger: Tagger, item: FaceItem) -> FaceResult:
+    """The face of a crop: where its head's box is known, the crop is wider than the head."""
+    if item.head is None:
+        return tagger.tag(item.path).faces[0]
+    picture = tagger.networks.decode(read_file(item.path, tagger.options.limits), str(item.path))
+    return tagger.read_face(picture, item.head).face
 
 
 def look_at_scenes(

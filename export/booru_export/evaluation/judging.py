@@ -12,10 +12,11 @@ import click
 
 from booru_export.bundle_folder import read_manifest, write_manifest
 from booru_export.data.splits import Part, split_faces, split_scenes
-from booru_export.data.tables import FaceItem, Scene, read_faces, read_scenes
+from booru_export.data.tables import FaceItem, Scene, read_data_faces, read_faces, read_scenes
 from booru_export.evaluation.card import model_card
-from booru_export.evaluation.enrolment import Seen as SeenEmbedding
-from booru_export.evaluation.enrolment import enrolment_figures, look
+from booru_export.evaluation.embedding import Seen as SeenEmbedding
+from booru_export.evaluation.embedding import look
+from booru_export.evaluation.enrolment import enrolment_figures
 from booru_export.evaluation.evaluate import (
     Naming,
     SeenFace,
@@ -83,14 +84,13 @@ def judge(
 
 
 def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
-    faces_folder, scenes_table = data / "faces", data / "scenes" / "boxes.jsonl"
+    scenes_table = data / "scenes" / "boxes.jsonl"
     faces: list[FaceItem] = []
     scenes: list[Scene] = []
-    if bundle.recogniser is not None and faces_folder.is_dir():
-        every = read_faces(faces_folder)
+    if bundle.recogniser is not None and (every := read_data_faces(data)):
         known = {label.tag for label in bundle.labels}
-        faces = every if part == "all" else split_faces(every)[cast(Part, part)]
-        faces = [item for item in faces if item.label in known]
+        faces = [item for item in every if item.label in known]
+        faces = faces if part == "all" else split_faces(faces)[cast(Part, part)]
         faces += [item for item in every if item.label not in known]
     if bundle.detector is not None and scenes_table.is_file():
         scenes = read_scenes(scenes_table)

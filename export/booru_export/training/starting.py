@@ -12,12 +12,12 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from booru_export.onnx_weights import widen_weights
-from booru_export.training.augment import TURNS
 from booru_export.training.checkpoint import history_of, read_checkpoint, training_of, write_checkpoint
 from booru_export.training.loop import Task
 from booru_export.training.nets import ConvNorm, FaceNet
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.identity import Identity
 
 SETTLING_BATCHES, BLENDING_BATCHES = 8, 16
 """Batches that the statistics of norms are taken from."""
@@ -26,8 +26,8 @@ _OF_GRAPH = "net."
 """What the export puts before the names of a net's weights."""
 _DIRECTIONS = "directions"
 """What the export calls the prototypes, made unit vectors; older bundles have them as learned."""
-_NOT_EXPORTED = ("stranger",)
-"""Weights that only training uses: they begin anew."""
+_NOT_EXPORTED = ("stranger", "prototypes")
+"""Weights that are not in the graph: they begin anew, or are found elsewhere."""
 
 State = dict[str, Tensor]
 
@@ -47,8 +47,12 @@ def start_from(task: Task, source: Path, size: int) -> dict[str, Any]:
         part = bundle.detector if own["kind"] == "detector" else bundle.recogniser
         if part is None:
             raise DataError(f"{source}: has no {own['kind']} to begin with")
-        state = unfolded(task.net, onnx.load(source / part.file), str(source / part.file))
         labels: Sequence[str] = [label.tag for label in bundle.labels]
+        state = unfolded(task.net, onnx.load(source / part.file), str(source / part.file))
+        identity = Identity.of(bundle) if part is bundle.recogniser else None
+        if identity is not None:
+            state["prototypes"] = torch.from_numpy(identity.people.learned)
+            labels = labels[: len(state["prototypes"])]
         before = history_of(f"{bundle.name} {bundle.version}", bundle.training.get(own["kind"], {}))
     else:
         saved = read_checkpoint(source)
@@ -82,6 +86,8 @@ def unfolded(net: nn.Module, model: onnx.ModelProto, where: str) -> State:
         _take(state, f"{norm}.bias", weights, f"{kernel}.weight_bias", where)
     for name in sorted(wanted):
         _take(state, name, weights, name, where)
+    if _OF_GRAPH + "prototypes" in weights:
+        _take(state, "prototypes", weights, "prototypes", where)
     return state
 
 
@@ -124,7 +130,7 @@ def _prototypes(net: FaceNet, source: Tensor, theirs: Sequence[str], ours: Seque
         raise DataError(f"embeddings of {source.shape[1]} numbers, but the recipe's have {kept.shape[1]}")
     for number, label in enumerate(ours):
         if label in theirs:
-            for copy in range(1 + len(TURNS)):
+            for copy in range(len(source) // len(theirs)):  # a bundle may have no made-up people
                 kept[copy * len(ours) + number] = source[copy * len(theirs) + theirs.index(label)]
     return kept
 
