@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import io
 import math
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,7 +110,7 @@ def unpack(data: bytes, name: str, characters: int) -> People:
                 unit(arrays[key].astype(np.float32)) for key in ("learned", "means", "faces")
             )
             starts, counts = (arrays[key].astype(np.int64) for key in ("starts", "counts"))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{name}: not a file of characters ({error}); install the model again") from error
     people = People(learned, means, faces, starts, counts)
     widths = {part.shape[1] for part in (learned, means, faces) if part.ndim == 2 and len(part)}
@@ -178,14 +179,15 @@ class Identity:
         rivals = alike_to_others(kin, whose)
         for place, index in enumerate(one.chosen.tolist()):
             scores.trained[index] = _chance(self._weights_of(index), one.row(place), rivals[place])
+        chances = [scores.trained[one.chosen]]
         if two is not None:
             for place, index in enumerate(two.chosen.tolist()):
                 rival = rivals[len(one.chosen) + place]
                 scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival)
-        total = float(scores.trained.sum() + scores.enrolled.sum())
-        if total > 1:
-            scores.trained[:] /= total
-            scores.enrolled[:] /= total
+            chances.append(scores.enrolled[two.chosen])
+        total = _whole(np.concatenate(chances), whose)
+        scores.trained[:] /= total
+        scores.enrolled[:] /= total
         return scores
 
     def _weights_of(self, index: int) -> Weights:
@@ -224,6 +226,14 @@ def alike_to_others(alike: Floats, whose: Numbers) -> Floats:
     others = np.where(whose[:, None] == whose[None], -np.inf, alike[None]).max(axis=1)
     result: Floats = np.where(np.isfinite(others), others, 0).astype(np.float32)
     return result
+
+
+def _whole(chances: Floats, whose: Numbers) -> float:
+    """What all characters' chances add up to, each counted once; 1 where that is less."""
+    best: dict[int, float] = {}
+    for chance, owner in zip(chances.tolist(), whose.tolist(), strict=True):
+        best[owner] = max(chance, best.get(owner, 0.0))
+    return max(1.0, sum(best.values()))
 
 
 def _chance(weights: Weights, row: Sequence[float], rival: float) -> float:

@@ -124,11 +124,10 @@ def test_characters_that_both_know_keep_their_prototypes(exported: Path, data: P
     start_from(task, exported, 32)
     trained = recogniser_task.from_checkpoint(read_checkpoint(data / "recogniser" / "last.ckpt"))
     assert task.labels == ["akiyama_mio", "hatsune_miku"]
-    for copy in range(4):
-        for mine, theirs in ((0, 0), (1, 2)):
-            kept = task.face_net.prototypes.detach()[2 * copy + mine]
-            wanted = trained.prototypes.detach()[3 * copy + theirs]
-            assert float(torch.cosine_similarity(kept, wanted, dim=0)) > 0.999
+    for mine, theirs in ((0, 0), (1, 2)):
+        kept = task.face_net.prototypes.detach()[mine]
+        wanted = trained.prototypes.detach()[theirs]
+        assert float(torch.cosine_similarity(kept, wanted, dim=0)) > 0.999
 
 
 def test_a_bundle_of_another_net_is_refused(exported: Path, data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""Who a face is: one scale for trained and for enrolled characters."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from booru_tagger.errors import ModelError
+from booru_tagger.imaging import Floats
+from booru_tagger.models.identity import Compared, Identity, People, alike_to_others, pack, unit, unpack
+from booru_tagger.models.manifest import IdentitySpec, Weights
+
+WEIGHTS = Weights(level=-6.0, learned=3.0, mean=5.0, nearest=4.0, rival=-4.0, faces=0.1)
+ENROLLED = dataclasses.replace(WEIGHTS, learned=0.0, mean=8.0)
+SPEC = IdentitySpec("characters.npz", WEIGHTS, ENROLLED, same_person=0.3, alike=0.7)
+
+
+def vectors(count: int, seed: int, size: int = 64) -> Floats:
+    return unit(np.random.default_rng(seed).normal(size=(count, size)).astype(np.float32))
+
+
+def person(count: int, seed: int) -> Floats:
+    """Faces of one character: all near each other."""
+    return unit(vectors(1, 1000 + seed) + 0.5 * vectors(count, seed))
+
+
+def some_people(characters: int = 5, learned: int = 3) -> People:
+    people = People.of_faces([person(2 + number, number) for number in range(characters)])
+    return dataclasses.replace(people, learned=people.means[:learned])
+
+
+def identity(people: People) -> Identity:
+    return Identity(SPEC, lambda: pack(people), "characters.npz", len(people))
+
+
+def test_each_face_that_is_kept_is_recognised_as_whose_it_is() -> None:
+    people = some_people()
+    judge = identity(people)
+    for character in range(len(people)):
+        for face in people.of(character):
+            assert judge.score(face).trained.argmax() == character
+
+
+def test_eight_bits_keep_directions() -> None:
+    people = some_people()
+    again = unpack(pack(people), "file", len(people))
+    for name in ("learned", "means", "faces"):
+        cosines = (getattr(people, name) * getattr(again, name)).sum(1)
+        assert cosines.min() > 0.9995
+    assert again.starts.tolist() == people.starts.tolist()
+    assert again.counts.tolist() == people.counts.tolist()
+
+
+def test_an_enrolled_character_beside_trained_ones_is_judged_on_their_scale() -> None:
+    judge, mine = identity(some_people()), person(3, 99)
+    gallery = People.of_faces([mine, person(4, 77)])
+    scores = judge.score(mine[0], gallery)
+    assert scores.enrolled[0] > 0.9
+    assert scores.enrolled[1] < 0.2
+    assert scores.trained.max() < 0.2
+    trained = judge.score(judge.people.of(1)[0], gallery)
+    assert trained.trained.argmax() == 1
+    assert trained.enrolled.max() < 0.2
+
+
+def test_a_rival_makes_doubtful_and_the_same_character_is_no_rival() -> None:
+    people = some_people()
+    judge, face = identity(people), people.of(0)[0]
+    alone = judge.score(face).trained[0]
+    twin = People.of_faces([people.of(0)])
+    rivalled = judge.score(face, twin)
+    same = judge.score(face, twin, same={0: 0})
+    assert rivalled.trained[0] < alone
+    assert same.trained[0] > rivalled.trained[0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(0, 30))
+def test_chances_never_exceed_the_whole(seed: int, characters: int, enrolled: int) -> None:
+    rng = np.random.default_rng(seed)
+    people = People.of_faces([vectors(int(rng.integers(1, 4)), seed + n, 4) for n in range(characters)])
+    gallery = People.of_faces([vectors(2, seed + 100 + n, 4) for n in range(enrolled)])
+    scores = identity(people).score(vectors(1, seed, 4)[0], gallery)
+    both = np.concatenate([scores.trained, scores.enrolled])
+    assert both.shape == (characters + enrolled,)
+    assert (both >= 0).all()
+    assert both.sum() <= 1 + 1e-5
+
+
+def test_the_rival_of_each_candidate_is_the_most_alike_other_character() -> None:
+    alike, whose = np.array([0.9, 0.8, 0.7], np.float32), np.array([1, 1, 2])
+    np.testing.assert_allclose(alike_to_others(alike, whose), [0.7, 0.7, 0.9], rtol=1e-6)
+    assert alike_to_others(alike[:1], whose[:1]).tolist() == [0.0]
+
+
+def test_the_best_candidate_comes_first() -> None:
+    people = some_people(30, 10)
+    compared = Compared(people, people.of(20)[0])
+    assert compared.chosen[0] == 20
+    assert (np.diff(compared.alike) <= 0).all()
+
+
+def test_a_face_of_another_length_is_refused() -> None:
+    with pytest.raises(ModelError, match="64 numbers, and a face has 8"):
+        identity(some_people()).score(vectors(1, 1, 8)[0])
+
+
+def spoiled(people: People, **changes: Any) -> bytes:
+    with np.load(io.BytesIO(pack(people))) as arrays:
+        values = {**arrays, **changes}
+    buffer = io.BytesIO()
+    np.savez(buffer, **values)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"counts": np.array([1, 2])},
+        {"starts": np.array([0, 0, 5, 9, 14, 20])},
+        {"starts": np.array([0, 2, 5, 9, 14, 19])},
+        {"means": np.zeros((5, 3), np.int8)},
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match=r"characters\.npz: does not hold 5 characters"):
+        unpack(spoiled(some_people(), **changes), "characters.npz", 5)
+
+
+def test_what_is_no_file_of_characters_is_refused() -> None:
+    for data in (b"", b"PK\x03\x04 something", pack(some_people())[:-40]):
+        with pytest.raises(ModelError, match="not a file of characters"):
+            unpack(data, "characters.npz", 5)
