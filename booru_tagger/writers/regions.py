@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from booru_tagger.types import Box, TagResult
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.merge import Merged, merge, take_out
-from booru_tagger.writers.xml_text import Element
+from booru_tagger.writers.xml_text import Element, XmlError
 from booru_tagger.writers.xmp_packet import NAMESPACES, Property, content, edit, items, qualified
 
 SAME_FACE = 0.5
@@ -119,6 +119,28 @@ def read_regions(packet: bytes) -> list[str]:
     ]
 
 
+_MICROSOFT = Property("MP:RegionInfo", "", "", ("MPRI:Regions",))
+
+
+def read_microsoft_regions(packet: bytes) -> list[Region]:
+    """The rectangles in which Microsoft's programs have found people. They are never written; what there is
+    in another form than theirs is passed over."""
+    try:
+        found = items(packet, _MICROSOFT)
+    except XmlError:
+        return []
+    regions = []
+    for item in found:
+        numbers = _value(item, "MPReg:Rectangle").split(",")
+        try:
+            left, top, width, height = map(float, numbers)
+        except ValueError:  # somebody who is in the picture, but nobody has said where
+            continue
+        name = _value(item, "MPReg:PersonDisplayName")
+        regions.append(Region(left + width / 2, top + height / 2, width, height, name))
+    return regions
+
+
 def _read(item: Element) -> Region | None:
     region = content(item)
     area = region.child(qualified("mwg-rs:Area"))
@@ -142,12 +164,17 @@ def _value(structure: Element, name: str) -> str:
 
 
 def merge_regions(
-    existing: Sequence[str], ours: Iterable[Region], owned: Collection[str], deleted: Collection[str]
+    existing: Sequence[str],
+    ours: Iterable[Region],
+    owned: Collection[str],
+    deleted: Collection[str],
+    elsewhere: Iterable[Region] = (),
 ) -> Merged:
-    """Merge our regions, by their notes, into those that stand there."""
+    """Merge our regions, by their notes, into those that stand there. ``elsewhere`` are people's in another
+    form, which keep ours away as well."""
     owned = {note for note in owned if note.startswith(_NOTE)}
     gone = {note for note in deleted if note.startswith(_NOTE)} | (owned - set(existing))
-    taken = [_parsed(note) for note in gone | (set(existing) - owned)]
+    taken = [*elsewhere, *(_parsed(note) for note in gone | (set(existing) - owned))]
     free = [
         region.note
         for region in ours

@@ -30,6 +30,7 @@ from booru_tagger.writers.regions import (
     found_regions,
     merge_regions,
     orientation,
+    read_microsoft_regions,
     read_regions,
     regions_property,
     take_out_regions,
@@ -104,7 +105,8 @@ def merge_packet(
     turned = orientation(job.picture) if job.result.faces else 1
     names = {tag.tag: form(tag, SUBJECT, options) for tag in fields.tags}
     ours = found_regions(job.result, turned, names)
-    regions = merge_regions(read_regions(packet), ours, job.owned, job.deleted)
+    theirs = read_microsoft_regions(packet)
+    regions = merge_regions(read_regions(packet), ours, job.owned, job.deleted, theirs)
     packet = write_fields(packet, fields.fields)
     packet = write_regions(packet, regions_property(job.result, turned), regions, ours)
     return PacketChange(packet, fields, fields.owned | regions.owned, fields.deleted | regions.deleted)

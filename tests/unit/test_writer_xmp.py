@@ -186,6 +186,38 @@ def test_regions_of_other_programs_are_understood(tmp_path: Path, writer: XmpWri
     assert target.read_text() == FOREIGN_REGIONS
 
 
+MICROSOFT = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{rdf}">
+ <rdf:Description rdf:about="" xmlns:MP="http://ns.microsoft.com/photo/1.2/"
+   xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
+   xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#">
+  <MP:RegionInfo rdf:parseType="Resource"><MPRI:Regions><rdf:Bag>
+    <rdf:li MPReg:Rectangle="0.1, 0.2, 0.2, 0.4" MPReg:PersonDisplayName="Ann"/>
+    <rdf:li rdf:parseType="Resource"><MPReg:PersonDisplayName>Bo</MPReg:PersonDisplayName></rdf:li>
+  </rdf:Bag></MPRI:Regions></MP:RegionInfo>
+ </rdf:Description></rdf:RDF></x:xmpmeta>""".format(**NS)
+
+
+def test_faces_that_microsofts_programs_know_are_not_covered(tmp_path: Path, writer: XmpWriter) -> None:
+    target = tmp_path / "a.png.xmp"
+    target.write_text(MICROSOFT)
+    writing = job(writer, tmp_path / "a.png", "hatsune_miku")
+    written = writer.write(
+        with_faces(writing, (Box(10, 10, 30, 31), ""), (Box(60, 0, 90, 40), "hatsune_miku"))
+    )
+    assert [name for name, _ in regions(target.read_bytes())] == ["hatsune_miku"]
+    remove(writer, tmp_path / "a.png", written.owned)
+    assert target.read_text() == MICROSOFT
+
+
+@pytest.mark.parametrize("broken", ["<MP:RegionInfo/>", "<MP:RegionInfo>x</MP:RegionInfo>"])
+def test_regions_of_microsoft_in_another_form_are_passed_over(
+    tmp_path: Path, writer: XmpWriter, broken: str
+) -> None:
+    start, end = MICROSOFT.index("<MP:RegionInfo"), MICROSOFT.index("</MP:RegionInfo>") + 16
+    (tmp_path / "a.png.xmp").write_text(MICROSOFT[:start] + broken + MICROSOFT[end:])
+    assert write(writer, tmp_path / "a.png", "hatsune_miku").changed
+
+
 ODD_PACKETS = {
     "own prefixes": '<a:RDF xmlns:a="{rdf}"><a:Description a:about="" xmlns:d="{dc}">'
     "<d:subject><a:Bag><a:li>mine</a:li></a:Bag></d:subject></a:Description></a:RDF>",
