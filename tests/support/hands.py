@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
-
-from PIL import Image
 
 
 class Hand(Protocol):
@@ -19,19 +16,9 @@ class Hand(Protocol):
     def tags(self, target: Path) -> list[str]: ...
     def add(self, target: Path, tag: str) -> None: ...
     def drop(self, target: Path, tag: str) -> None: ...
-    def same(self, one: bytes | None, other: bytes | None) -> bool:
-        """Whether what stood there before the tool came is there again."""
-        ...
 
 
-class SidecarHand:
-    """What all that edit sidecars have in common."""
-
-    def same(self, one: bytes | None, other: bytes | None) -> bool:
-        return one == other
-
-
-class TextHand(SidecarHand):
+class TextHand:
     def __init__(self, gap: str, *, spaces: bool) -> None:
         self.gap = gap
         self.blank = " " if spaces else "_"
@@ -53,7 +40,7 @@ class TextHand(SidecarHand):
         target.write_text(self.gap.join(tags).replace("_", self.blank))
 
 
-class JsonHand(SidecarHand):
+class JsonHand:
     """Knows that ``tags`` is the list to edit, in our own file and in our part of another program's; tags
     elsewhere in that are read, and left alone."""
 
@@ -77,7 +64,7 @@ class JsonHand(SidecarHand):
             target.write_text(json.dumps(whole))
 
 
-class JsonlHand(SidecarHand):
+class JsonlHand:
     """Edits the list of tags in the picture's line, once there is one; another picture's line stays."""
 
     def start(self, target: Path, tags: Sequence[str]) -> None:
@@ -101,7 +88,7 @@ class JsonlHand(SidecarHand):
         target.write_text("\n".join(map(json.dumps, lines)) + "\n")
 
 
-class XmpHand(SidecarHand):
+class XmpHand:
     """Edits the plain keywords of a packet, where there are some, and none of the trees."""
 
     def start(self, target: Path, tags: Sequence[str]) -> None:
@@ -154,11 +141,6 @@ class EmbedHand:
             {"Exif.Image.XPKeywords": ";".join(_without(tag, windows) or ()) or None},
         )
 
-    def same(self, one: bytes | None, other: bytes | None) -> bool:
-        """The same pixels, and the same metadata in every field."""
-        assert one is not None and other is not None
-        return _pixels(one) == _pixels(other) and _metadata(one) == _metadata(other)
-
     def _store(
         self,
         target: Path,
@@ -190,11 +172,6 @@ def _metadata(data: bytes) -> list[dict[str, Any]]:
     if iptc.keys() == {CHARACTER_SET}:  # says how the others are spelled, of which there are none
         iptc = {}
     return [xmp, iptc, exif]
-
-
-def _pixels(data: bytes) -> bytes:
-    with Image.open(io.BytesIO(data)) as image:
-        return image.tobytes()
 
 
 KEYWORDS = re.compile(r"(<dc:subject[^>]*>\s*<rdf:Bag>)(.*?)(</rdf:Bag>)", re.DOTALL)

@@ -200,7 +200,7 @@ def test_index_of_further_pictures_still_leads_there(tmp_path: Path) -> None:
         (b"8BPS\0\1", "JPEG, PNG, WebP and TIFF files only"),
         (encoded("JPEG")[:30], "its segment FFDB at byte 20 is wrong"),
         (b"\xff\xd8\xff\xe0\0\1", "its segment FFE0 at byte 2 is wrong"),
-        (b"\xff\xd8", "ends before its picture data"),
+        (b"\xff\xd8\xff\xd0", "ends before its picture data"),
         (encoded("PNG")[:-4], "cut off"),
         (png(struct.pack(">I", 2**32 - 1) + b"tEXt"), "cut off"),
         (encoded("WEBP")[:-1], "cut off"),

@@ -12,7 +12,7 @@ from booru_tagger.writers.embedded.webp import Webp
 
 def take_apart(data: bytes) -> PictureFile:
     """The picture file with these bytes. Raises :class:`EmbedError`."""
-    if data.startswith(b"\xff\xd8"):
+    if data.startswith(b"\xff\xd8\xff"):
         return Jpeg(data)
     if data.startswith(SIGNATURE):
         return Png(data)
