@@ -134,7 +134,8 @@ def test_a_client_of_the_webui_tagger_gets_what_it_expects(client: TestClient) -
     encoded = base64.b64encode(picture()).decode()
     body = {"image": encoded, "model": MODEL, "threshold": 0.1, "queue": "", "name_in_queue": ""}
     caption = client.post("/tagger/v1/interrogate", json=body).json()["caption"]
-    assert caption == {"rating": {"sensitive": 0.7}, "tag": {"hatsune_miku": 0.9, "aqua_hair": 0.8}}
+    ratings = {"general": 0.0, "sensitive": 0.7, "questionable": 0.0, "explicit": 0.0}
+    assert caption == {"rating": ratings, "tag": {"hatsune_miku": 0.9, "aqua_hair": 0.8}}
     url = {"image": f"data:image/png;base64,{encoded}"}
     assert client.post("/tagger/v1/interrogate", json=url).status_code == 200
     assert client.post("/tagger/v1/interrogate", json={**body, "model": "other"}).status_code == 404
@@ -161,9 +162,20 @@ def test_large_requests_end_at_the_bound(client: TestClient, stub: Stub) -> None
 
     kind = {"Content-Type": "application/json"}
     assert client.post("/tagger/v1/interrogate", content=pieces(), headers=kind).status_code == 413
-    four = [("file", (f"{number}.png", picture())) for number in range(4)]
-    assert client.post("/evaluate", files=four).status_code == 413
     assert stub.asked == []
+
+
+@pytest.mark.parametrize("count", [4, 5, 20])
+def test_more_pictures_than_the_bound_are_too_large_a_request(
+    client: TestClient, stub: Stub, count: int
+) -> None:
+    files = [("file", (f"{number}.png", picture())) for number in range(count)]
+    for place in ("/evaluate", "/v1/tag"):
+        answer = client.post(place, files=files)
+        assert answer.status_code == 413
+        assert answer.json()["message"] == "a request may have 3 pictures at most"
+    assert stub.asked == []
+    assert client.post("/evaluate", files=files[:3]).status_code == 200
 
 
 def test_only_so_many_pictures_wait(client: TestClient, stub: Stub) -> None:

@@ -84,7 +84,7 @@ class Guard:
             return _refused(415, "Send JSON.")
         length = headers.get("content-length", "")
         if not length.isdecimal():
-            return _refused(411, "Say how long the body is.")
+            return _refused(411, "The request must have a Content-Length header.")
         if int(length) > MOST_BYTES:
             return _refused(413, "The body is too large.")
         return None

@@ -6,20 +6,21 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from booru_tagger.server.tagging.pool import Bounds
 
 THRESHOLD, LIMIT = 0.1, 50
 """What danbooru/autotagger does unless it is told otherwise."""
+_OF_URLS = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,26 @@ async def read_form(request: Request, bounds: Bounds, form: str = "html") -> Wis
 
     Raises HTTPException 400 that says what is wrong, 413 for too many files.
     """
-    try:
-        async with request.form(max_files=bounds.files + 1, max_fields=100) as fields:
-            uploads = await _uploads(fields)
-            wishes = _wishes(fields, uploads, form)
-    except MultiPartException as error:
-        raise HTTPException(400, f"not a form: {error.message}") from error
-    if len(uploads) > bounds.files:
-        raise HTTPException(413, f"a request may have {bounds.files} pictures at most")
+    async with _form(request, bounds) as fields:
+        uploads = await _uploads(fields)
+        wishes = _wishes(fields, uploads, form)
     if not uploads:
         raise HTTPException(400, "no picture: send it as the field 'file' of a multipart form")
     return wishes
+
+
+@asynccontextmanager
+async def _form(request: Request, bounds: Bounds) -> AsyncIterator[FormData]:
+    try:
+        fields = await request.form(max_files=bounds.files, max_fields=100)
+    except HTTPException as error:  # what Starlette makes of all that its parser refuses
+        if error.detail.startswith("Too many files"):
+            raise HTTPException(413, f"a request may have {bounds.files} pictures at most") from error
+        raise HTTPException(400, f"not a form: {error.detail}") from error
+    try:
+        yield fields
+    finally:
+        await fields.close()
 
 
 async def _uploads(fields: FormData) -> tuple[Upload, ...]:
@@ -84,14 +94,16 @@ async def read_json(request: Request) -> Mapping[str, Any]:
 
 
 def read_encoded(body: Mapping[str, Any]) -> Wishes:
-    """``image`` in base64 (a data URL is one, too) and ``threshold``. Raises HTTPException 400."""
+    """``image`` in base64 and ``threshold``; a data URL will do, as will the alphabet of URLs and an end
+    without padding. Raises HTTPException 400."""
     text = body.get("image")
     if not isinstance(text, str) or not text:
         raise HTTPException(400, "image: must be the picture in base64")
-    if text.startswith("data:"):
+    if text[:5].lower() == "data:":
         text = text.partition(",")[2]
+    plain = "".join(text.split()).translate(_OF_URLS).rstrip("=")
     try:
-        data = base64.b64decode("".join(text.split()), validate=True)
+        data = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise HTTPException(400, "image: not base64; paths and addresses are never opened") from error
     threshold = body.get("threshold", 0.0)
