@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from booru_export.data.splits import PARTS, split_scenes
+from booru_export.data.splits import PARTS, kind_of, split_scenes
 from booru_export.data.tables import Scene, read_scenes
-from booru_export.evaluation.evaluate import POSTERS
 from booru_export.evaluation.metrics import Detections, match
 
 from booru_tagger.imaging import read_picture
@@ -38,8 +37,8 @@ def figures(session: Session, spec: DetectorSpec, scenes: Sequence[Scene]) -> st
         for scene in scenes
     ]
     sides = [
-        match([seen for scene, seen in found if (scene.source == POSTERS) is posters])
-        for posters in (False, True)
+        match([seen for scene, seen in found if kind_of(scene) == kind])
+        for kind in ("illustrations", "posters")
     ]
     grid = np.arange(0.2, 0.9, 0.01)
     best = float(grid[int(np.argmax([np.mean([side.at(at)[0] for side in sides]) for at in grid]))])

@@ -184,4 +184,4 @@ def test_two_origins_of_weights_are_one_too_many(data: Path) -> None:
 def test_initial_weights_without_a_backbone_are_refused(data: Path) -> None:
     (data / "recipe.toml").write_text('initial = "imagenet"\n' + NETWORK_RECIPE, "utf-8")
     with pytest.raises(DataError, match="backbone"):
-        RecogniserTask(read_recipe(RecogniserRecipe, data / "recipe.toml"), [data / "faces"], None)
+        RecogniserTask(read_recipe(RecogniserRecipe, data / "recipe.toml"), [data / "faces"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from booru_export.evaluation.metrics import Detections, auroc, calibration_error, macro, match
+from booru_export.evaluation.metrics import Detections, auroc, calibration_error, f1_interval, macro, match
 
 from booru_tagger.types import Box, Face
 
@@ -61,3 +61,11 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
 def test_macro_gives_a_rare_label_the_same_say() -> None:
     labels = ["common"] * 3 + ["rare"]
     assert macro(labels, np.asarray([True, True, True, False])) == pytest.approx(0.5)
+
+
+def test_the_interval_of_f1_holds_it_and_narrows_with_more_pictures() -> None:
+    pictures = [Detections([Face(HEAD, 0.9)], [HEAD]), Detections([Face(FAR, 0.9)], [HEAD])]
+    few, many = f1_interval(pictures * 10, 0.5), f1_interval(pictures * 200, 0.5)
+    assert few[0] < many[0] < match(pictures).at(0.5)[0] < many[1] < few[1]
+    assert f1_interval([Detections([Face(HEAD, 0.4)], [HEAD])], 0.5) == (0, 0)
+    assert f1_interval(pictures[:1], 0.5) == (1, 1)

@@ -11,8 +11,16 @@ from pathlib import Path
 import pytest
 from booru_export.cli.dataset import dataset
 from booru_export.data.split_report import judge_splits, moved
-from booru_export.data.splits import LEFT_OUT_COMMON, MODES, divide, left_out, split_faces
-from booru_export.data.tables import FaceItem, add_faces, read_faces
+from booru_export.data.splits import (
+    LEFT_OUT_COMMON,
+    MODES,
+    divide,
+    kind_of,
+    left_out,
+    split_faces,
+    split_scenes,
+)
+from booru_export.data.tables import FaceItem, Scene, add_faces, read_faces
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -216,3 +224,27 @@ def test_head_boxes_of_a_table_are_read_and_checked(tmp_path: Path) -> None:
         table.write_text(f"path,label,x0,y0,x1,y1\na.png,miku,{values}\n", "utf-8")
         with pytest.raises(DataError, match=f"line 2.*{complaint}"):
             read_faces(table)
+
+
+def some_scene(name: str, source: str, group: str = "") -> Scene:
+    return Scene(Path(name), 9, 9, source, "", (), (), (), (), group)
+
+
+def test_more_is_held_out_of_illustrations_and_hard_pictures() -> None:
+    sources = {"covers": "posters", "hard_of_some": "hard", "pixels": "illustrations"}
+    shares = {"posters": 0.08, "hard": 0.22, "illustrations": 0.43}
+    held_out: dict[str, set[str]] = {}
+    for source, kind in sources.items():
+        scenes = [some_scene(f"{number}.png", source) for number in range(2000)]
+        assert {kind_of(scene) for scene in scenes} == {kind}
+        parts = split_scenes(scenes)
+        assert len(parts["validation"]) == pytest.approx(160, abs=40)
+        assert len(parts["test"]) == pytest.approx(2000 * shares[kind], abs=60)
+        held_out[kind] = {scene.path.name for scene in parts["test"]}
+    assert held_out["posters"] < held_out["hard"] < held_out["illustrations"]
+
+
+def test_scenes_of_one_group_stay_together() -> None:
+    for group in range(30):
+        parts = split_scenes([some_scene(f"{n}.png", "pixels", f"g{group}") for n in range(5)])
+        assert sorted(map(len, parts.values())) == [0, 0, 5]

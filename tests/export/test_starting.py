@@ -41,12 +41,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def detector(data: Path) -> detector_task.DetectorTask:
-    return detector_task.DetectorTask(read_recipe(DetectorRecipe, data / "detector.toml"), data / "scenes")
+    return detector_task.DetectorTask(read_recipe(DetectorRecipe, data / "detector.toml"), [data / "scenes"])
 
 
 def recogniser(data: Path, leave_out: tuple[str, ...] = ()) -> recogniser_task.RecogniserTask:
     recipe = read_recipe(RecogniserRecipe, data / "recogniser.toml")
-    return recogniser_task.RecogniserTask(recipe, [data / "faces"], data / "scenes", leave_out=leave_out)
+    return recogniser_task.RecogniserTask(recipe, [data / "faces"], [data / "scenes"], leave_out=leave_out)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_a_bundle_of_another_net_is_refused(exported: Path, data: Path, tmp_path
     wider = tmp_path / "wider.toml"
     wider.write_text(RECIPE.replace("blocks = [1, 1, 1, 1]", "blocks = [1, 1, 1, 2]"), "utf-8")
     recipe = read_recipe(RecogniserRecipe, wider)
-    task = recogniser_task.RecogniserTask(recipe, [data / "faces"], None)
+    task = recogniser_task.RecogniserTask(recipe, [data / "faces"])
     with pytest.raises(DataError, match=r"recogniser\.onnx: has no weights 'trunk.stages.3.1"):
         start_from(task, exported, 32)
 

@@ -265,7 +265,7 @@ def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_recipe_says_how_many_pictures_are_grey(share: float, data: Path) -> None:
     recipe = dataclasses.replace(read_recipe(RecogniserRecipe, data / "recogniser.toml"), grey=share)
-    batch = RecogniserTask(recipe, [data / "faces"], data / "scenes").batches.draw(32, 0)
+    batch = RecogniserTask(recipe, [data / "faces"], [data / "scenes"]).batches.draw(32, 0)
     colourless = (batch.images.amax(1) - batch.images.amin(1) < 0.01).float().mean()
     assert (float(colourless) > 0.8) is (share == 1.0)  # what is erased has a colour
     assert bool((batch.colour_weight == 0).all()) is (share == 1.0)
@@ -318,7 +318,7 @@ def test_a_run_that_was_interrupted_ends_as_an_undisturbed_one(
 
 def test_characters_left_out_are_strangers_to_the_net_and_judge_it(data: Path) -> None:
     recipe = read_recipe(RecogniserRecipe, data / "recogniser.toml")
-    task = RecogniserTask(recipe, [data / "faces"], data / "scenes", leave_out=["akiyama_mio"])
+    task = RecogniserTask(recipe, [data / "faces"], [data / "scenes"], leave_out=["akiyama_mio"])
     assert task.labels == ["fate_testarossa", "hatsune_miku"]
     with torch.inference_mode():
         figures = task.evaluate(task.net.eval())

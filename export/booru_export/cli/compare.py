@@ -126,7 +126,7 @@ def backbone(
         initial="" if resume or initial == "none" else initial,  # a checkpoint has weights of its own
         scene_share=chosen.scene_share if scenes else 0.0,
     )
-    task = RecogniserTask(chosen, [faces], scenes, device=device_named(device))
+    task = RecogniserTask(chosen, [faces], [scenes] if scenes else [], device=device_named(device))
     click.echo(loop.run(task, schedule, out, minutes=minutes, resume=resume, say=say))
 
 

@@ -69,7 +69,13 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
 
 @train.command("detector")
 @click.option("--recipe", default="detector", show_default=True, help="A recipe's name or TOML file.")
-@click.option("--scenes", type=PATH, required=True, help="boxes.jsonl, or the folder that holds it.")
+@click.option(
+    "--scenes",
+    type=PATH,
+    multiple=True,
+    required=True,
+    help="boxes.jsonl, or a folder that holds one; several.",
+)
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
 @click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
@@ -77,7 +83,7 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
 @_run_options
 def train_detector(
     recipe: str,
-    scenes: Path,
+    scenes: tuple[Path, ...],
     more_scenes: tuple[Path, ...],
     workers: int,
     **run: Unpack[_Run],
@@ -102,7 +108,9 @@ def train_detector(
     multiple=True,
     help="faces.csv, its folder, or a folder of folders; may be repeated.",
 )
-@click.option("--scenes", type=PATH, help="boxes.jsonl with strangers and colour labels.")
+@click.option(
+    "--scenes", type=PATH, multiple=True, help="boxes.jsonl with strangers and colour labels; several."
+)
 @click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
 @click.option(
     "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
@@ -115,7 +123,7 @@ def train_detector(
 def train_recogniser(
     recipe: str,
     faces: tuple[Path, ...],
-    scenes: Path | None,
+    scenes: tuple[Path, ...],
     more_scenes: tuple[Path, ...],
     leave_out: tuple[str, ...],
     leave_out_some: bool,

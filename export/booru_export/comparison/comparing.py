@@ -226,7 +226,7 @@ def _train_network(method: str, contest: Contest, parts: dict[Part, list[FaceIte
         raise DataError("networks need a validation part; divide the data with booru-tagger dataset split")
     recipe = _network_recipe(method, contest)
     place = _place(method, contest)
-    task = RecogniserTask(recipe, [contest.faces], contest.scenes)
+    task = RecogniserTask(recipe, [contest.faces], [contest.scenes] if contest.scenes else [])
     checkpoint = loop.run(task, recipe.schedule, place, minutes=contest.minutes, say=say)
     export_checkpoint(checkpoint, place / "bundle", data=None, canon=None)
 

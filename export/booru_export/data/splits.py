@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, TypeAlias, get_args
 
 from booru_export.data.tables import FaceItem, Scene
@@ -17,6 +18,14 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 SHARES = (0.08, 0.08)
 """Shares of the validation and of the test part."""
+
+SceneKind: TypeAlias = Literal["illustrations", "posters", "hard"]
+SCENE_KINDS: tuple[SceneKind, ...] = get_args(SceneKind)
+SCENE_SHARES: Mapping[SceneKind, tuple[float, float]] = MappingProxyType(
+    {"illustrations": (0.08, 0.43), "posters": SHARES, "hard": (0.08, 0.22)}
+)
+"""The same for whole pictures. Validation has one share of all kinds, and tests grow at their upper end only:
+what was held out once still is."""
 
 NO_GROUPS_TO_SPARE, FEW_GROUPS, MANY_GROUPS = 3, 8, 20
 """A character with no more groups than the first is only learned from, with fewer than the second mostly."""
@@ -144,12 +153,22 @@ def _shuffled(
     return parts
 
 
+def kind_of(scene: Scene) -> SceneKind:
+    """What a scene is for judgement, by its source."""
+    if scene.source.startswith("hard"):
+        return "hard"
+    return "posters" if scene.source == "covers" else "illustrations"
+
+
 def split_scenes(scenes: Sequence[Scene], seed: int = 0) -> dict[Part, list[Scene]]:
-    """Split illustrations at random, each by a hash of its own file name."""
+    """Split whole pictures at random, each by a hash of its group, or of its file name where it has none.
+
+    Of kinds with few heads more are held out (``SCENE_SHARES``), so that the test means something for each.
+    """
     parts: dict[Part, list[Scene]] = {"train": [], "validation": [], "test": []}
     for scene in scenes:
-        draw = _draw(seed, scene.path.name)
-        part: Part = "validation" if draw < SHARES[0] else "test" if draw < sum(SHARES) else "train"
+        draw, (validation, test) = _draw(seed, scene.group or scene.path.name), SCENE_SHARES[kind_of(scene)]
+        part: Part = "validation" if draw < validation else "test" if draw < validation + test else "train"
         parts[part].append(scene)
     return parts
 

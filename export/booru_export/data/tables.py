@@ -47,7 +47,8 @@ class FaceItem:
 class Scene:
     """One illustration with its head boxes in pixels; ``hair`` and ``eyes`` hold one name for each box.
 
-    ``label`` is the character that the picture was collected for, or empty.
+    ``label`` is the character that the picture was collected for, or empty. ``group`` ties pictures that must
+    stay on one side of a split; empty: the picture is on its own.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Scene:
     ignore: tuple[Box, ...]
     hair: tuple[str, ...]
     eyes: tuple[str, ...]
+    group: str = ""
 
 
 def read_faces(place: Path) -> list[FaceItem]:
@@ -213,6 +215,11 @@ def read_scenes(table: Path) -> list[Scene]:
     return scenes
 
 
+def read_all_scenes(places: Iterable[Path]) -> list[Scene]:
+    """The scenes of several data sets."""
+    return [scene for place in places for scene in read_scenes(place)]
+
+
 def _scene(row: dict[str, Any], folder: Path) -> Scene:
     boxes = tuple(Box(*map(float, box)) for box in row["boxes"])
     unclear = ("unclear",) * len(boxes)
@@ -226,6 +233,7 @@ def _scene(row: dict[str, Any], folder: Path) -> Scene:
         ignore=tuple(Box(*map(float, box)) for box in row.get("ignore", ())),
         hair=tuple(row.get("hair") or unclear),
         eyes=tuple(row.get("eyes") or unclear),
+        group=str(row.get("group", "")),
     )
 
 
@@ -245,6 +253,7 @@ def write_scenes(table: Path, scenes: Iterable[Scene]) -> None:
             "ignore": [list(box.rounded()) for box in scene.ignore],
             "hair": list(scene.hair),
             "eyes": list(scene.eyes),
+            **({"group": scene.group} if scene.group else {}),
         }
         lines.append(json.dumps(row, ensure_ascii=False))
     table.parent.mkdir(parents=True, exist_ok=True)

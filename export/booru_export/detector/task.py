@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from booru_export.data.splits import split_scenes
-from booru_export.data.tables import read_scenes
+from booru_export.data.splits import SCENE_KINDS, kind_of, split_scenes
+from booru_export.data.tables import read_all_scenes
 from booru_export.detector.loss import detector_loss
 from booru_export.detector.samples import LoadedScene, from_image, load_scene
 from booru_export.detector.stream import Stream
@@ -81,7 +81,7 @@ class DetectorTask:
     def __init__(
         self,
         recipe: DetectorRecipe,
-        data: Path,
+        data: Sequence[Path],
         more: Sequence[Path] = (),
         *,
         device: Device = CPU,
@@ -94,9 +94,9 @@ class DetectorTask:
         self.recipe, self.device = recipe, device
         torch.manual_seed(recipe.schedule.seed)
         self.net: nn.Module = build(recipe).to(device.place)
-        self.parts = split_scenes(read_scenes(data))
+        self.parts = split_scenes(read_all_scenes(data))
         scenes = [load_scene(scene) for scene in self.parts["train"]]
-        added = [scene for table in more for scene in read_scenes(table)]
+        added = read_all_scenes(more)
         scenes += [load_scene(scene) for scene in added]
         scenes += drawn_scenes(round(len(scenes) * recipe.drawn / (1 - recipe.drawn)))
         self.counts: dict[str, int] = {name: len(part) for name, part in self.parts.items()}
@@ -116,15 +116,16 @@ class DetectorTask:
     def evaluate(self, net: nn.Module) -> dict[str, float]:
         pictures = [
             (
-                scene.source == "covers",
+                kind_of(scene),
                 Detections(detect(net, pixels, EVALUATED_SIDE), scene.boxes, scene.ignore),
             )
             for scene, pixels in self.validation
         ]
         figures = {}
-        for name, wanted in (("illustrations", False), ("posters", True)):
-            matches = match([item for is_poster, item in pictures if is_poster is wanted])
-            figures[f"f1_{name}"], figures[f"at_{name}"] = matches.best()
+        for name in SCENE_KINDS:
+            chosen = [item for kind, item in pictures if kind == name]
+            if chosen:
+                figures[f"f1_{name}"], figures[f"at_{name}"] = match(chosen).best()
         return figures
 
     def describe(self) -> dict[str, Any]:

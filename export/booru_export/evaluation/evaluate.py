@@ -10,8 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from booru_export.data.splits import SCENE_KINDS, kind_of
 from booru_export.data.tables import FaceItem, Scene
-from booru_export.evaluation.metrics import Detections, Matches, auroc, calibration_error, macro, match
+from booru_export.evaluation.metrics import (
+    Detections,
+    Matches,
+    auroc,
+    calibration_error,
+    f1_interval,
+    macro,
+    match,
+)
 from booru_tagger.colors import Part, tag_for
 from booru_tagger.imaging import read_file
 from booru_tagger.models.bundle import Bundle
@@ -21,7 +30,6 @@ from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 
 LOWEST_FACE = 0.05
 """Heads are looked at down to this score, so that a threshold can be chosen afterwards."""
-POSTERS = "covers"
 MATCH_IOU = 0.5
 
 
@@ -151,15 +159,14 @@ def face_figures(seen: Sequence[SeenFace], naming: Naming) -> dict[str, float]:
 
 def matches(seen: Iterable[SeenScene]) -> Matches:
     """All detections against the labelled heads."""
-    return match(
-        [
-            Detections(
-                [Face(face.box, face.score) for face in item.faces], item.scene.boxes, item.scene.ignore
-            )
-            for item in seen
-        ],
-        MATCH_IOU,
-    )
+    return match(_detections(seen), MATCH_IOU)
+
+
+def _detections(seen: Iterable[SeenScene]) -> list[Detections]:
+    return [
+        Detections([Face(face.box, face.score) for face in item.faces], item.scene.boxes, item.scene.ignore)
+        for item in seen
+    ]
 
 
 def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bundle) -> dict[str, float]:
@@ -167,14 +174,16 @@ def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bun
     assert bundle.detector is not None
     threshold = bundle.detector.threshold
     figures: dict[str, float] = {}
-    for name, posters in (("illustrations", False), ("posters", True)):
-        chosen = [item for item in seen if (item.scene.source == POSTERS) is posters]
+    for name in SCENE_KINDS:
+        chosen = [item for item in seen if kind_of(item.scene) == name]
         if chosen:
             found = matches(chosen)
             figures[f"{name}"] = len(chosen)
             figures[f"{name}_heads"] = found.heads
             f1, precision, recall = found.at(threshold)
-            figures |= {f"{name}_f1": f1, f"{name}_precision": precision, f"{name}_recall": recall}
+            low, high = f1_interval(_detections(chosen), threshold, MATCH_IOU)
+            figures |= {f"{name}_f1": f1, f"{name}_f1_low": low, f"{name}_f1_high": high}
+            figures |= {f"{name}_precision": precision, f"{name}_recall": recall}
             figures[f"{name}_ap"] = found.average_precision()
     if bundle.recogniser is not None:
         figures |= _naming_figures(seen, labels, Naming.of(bundle), threshold)
@@ -262,8 +271,8 @@ def tuned_thresholds(
     tuned: dict[str, Any] = {}
     if seen_scenes:
         sides = [
-            matches([item for item in seen_scenes if (item.scene.source == POSTERS) is posters])
-            for posters in (False, True)
+            matches([item for item in seen_scenes if kind_of(item.scene) == kind])
+            for kind in ("illustrations", "posters")
         ]
         sides = [side for side in sides if side.heads]
         grid = np.arange(0.2, 0.8, 0.01)

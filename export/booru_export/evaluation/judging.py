@@ -12,7 +12,7 @@ import click
 
 from booru_export.bundle_folder import read_manifest, write_manifest
 from booru_export.data.splits import Part, split_faces, split_scenes
-from booru_export.data.tables import FaceItem, Scene, read_data_faces, read_faces, read_scenes
+from booru_export.data.tables import FaceItem, Scene, read_all_scenes, read_data_faces, read_faces
 from booru_export.evaluation.card import model_card
 from booru_export.evaluation.embedding import Seen as SeenEmbedding
 from booru_export.evaluation.embedding import look
@@ -31,6 +31,9 @@ from booru_export.evaluation.evaluate import (
 )
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle
+
+SCENES = ("scenes", "hard")
+"""Folders of whole pictures, each with a boxes.jsonl: ordinary ones, and those in which heads were missed."""
 
 Item = TypeVar("Item", FaceItem, Scene)
 Seen = TypeVar("Seen", SeenFace, SeenScene, SeenEmbedding)
@@ -84,7 +87,7 @@ def judge(
 
 
 def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
-    scenes_table = data / "scenes" / "boxes.jsonl"
+    tables = [table for name in SCENES if (table := data / name / "boxes.jsonl").is_file()]
     faces: list[FaceItem] = []
     scenes: list[Scene] = []
     if bundle.recogniser is not None and (every := read_data_faces(data)):
@@ -92,8 +95,8 @@ def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[S
         faces = [item for item in every if item.label in known]
         faces = faces if part == "all" else split_faces(faces)[cast(Part, part)]
         faces += [item for item in every if item.label not in known]
-    if bundle.detector is not None and scenes_table.is_file():
-        scenes = read_scenes(scenes_table)
+    if bundle.detector is not None:
+        scenes = read_all_scenes(tables)
         scenes = scenes if part == "all" else split_scenes(scenes)[cast(Part, part)]
     if not faces and not scenes:
         raise DataError(f"{data}: neither faces/ nor scenes/boxes.jsonl that this bundle could be judged on")

@@ -82,6 +82,20 @@ def match(pictures: Sequence[Detections], iou: float = 0.5) -> Matches:
     return Matches(np.asarray(scores, dtype=np.float64)[order], np.asarray(right, dtype=bool)[order], heads)
 
 
+def f1_interval(
+    pictures: Sequence[Detections], threshold: float, iou: float = 0.5, *, draws: int = 2000
+) -> tuple[float, float]:
+    """Bounds between which F1 lies in 95 % of the draws of as many pictures with replacement."""
+    each = [match([picture], iou) for picture in pictures]
+    chosen = [one.scores >= threshold for one in each]
+    hits = np.asarray([one.right[which].sum() for one, which in zip(each, chosen, strict=True)])
+    both = np.asarray([one.heads + which.sum() for one, which in zip(each, chosen, strict=True)])
+    drawn = np.random.default_rng(0).integers(0, len(each), (draws, len(each)))
+    f1 = 2 * hits[drawn].sum(axis=1) / np.maximum(1, both[drawn].sum(axis=1))
+    low, high = np.quantile(f1, (0.025, 0.975))
+    return float(low), float(high)
+
+
 def auroc(known: Array, strangers: Array) -> float:
     """Chance that a known one scores above a stranger, ties counting half."""
     if not len(known) or not len(strangers):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from booru_export.data.canon import EYES, HAIR, read_canon
 from booru_export.data.splits import split_faces, split_scenes
-from booru_export.data.tables import read_all_faces, read_scenes
+from booru_export.data.tables import read_all_faces, read_all_scenes
 from booru_export.evaluation.metrics import Array, auroc, macro
 from booru_export.recogniser.loss import identity_logits, recogniser_loss, teaching_loss
 from booru_export.recogniser.samples import (
@@ -115,7 +115,7 @@ class RecogniserTask:
         self,
         recipe: RecogniserRecipe,
         faces: Sequence[Path],
-        scenes: Path | None,
+        scenes: Sequence[Path] = (),
         *,
         more: Sequence[Path] = (),
         teacher: Path | None = None,
@@ -132,7 +132,7 @@ class RecogniserTask:
         self.parts = split_faces([item for item in items if item.label not in leave_out])
         self.labels = sorted({item.label for part in self.parts.values() for item in part})
         canon = read_canon()
-        whole_pictures = read_scenes(scenes) if scenes else []
+        whole_pictures = read_all_scenes(scenes)
         whole_pictures = [scene for scene in whole_pictures if scene.label not in leave_out]
         self.scenes = split_scenes(whole_pictures) if scenes else None
         train_faces = load_faces(self.parts["train"], self.labels, canon)
@@ -140,7 +140,7 @@ class RecogniserTask:
         self.unseen = load_faces(unseen, sorted(leave_out), canon)
         self.validation_heads = load_heads(self.scenes["validation"], self.labels) if self.scenes else None
         train_heads = load_heads(self.scenes["train"], self.labels) if self.scenes else _none()
-        added = [scene for table in more for scene in read_scenes(table) if scene.boxes]
+        added = [scene for scene in read_all_scenes(more) if scene.boxes]
         if added:
             train_heads = join(train_heads, load_heads(added, self.labels))
         train_heads = join(train_heads, draw_heads(recipe.drawn))
