@@ -10,9 +10,9 @@ import click
 
 from benchmarks import pipeline, rivals, scaling, stages, startup
 from benchmarks.experiment import experiment
-from benchmarks.report import Report, Sizes, machine
+from benchmarks.report import FigureTable, Workload, machine
 
-MEASUREMENTS: dict[str, Callable[[Sizes, str, Path, Report], None]] = {
+MEASUREMENTS: dict[str, Callable[[Workload, str, Path, FigureTable], None]] = {
     "stages": stages.measure,
     "pipeline": pipeline.measure,
     "startup": startup.measure,
@@ -20,8 +20,8 @@ MEASUREMENTS: dict[str, Callable[[Sizes, str, Path, Report], None]] = {
     "scaling": scaling.measure,
 }
 
-QUICK = Sizes(pictures=96, repeats=2, counts=(100, 1_000, 4_000), rival_pictures=24)
-FULL = Sizes(pictures=300, repeats=3, counts=(100, 1_000, 100_000), rival_pictures=60)
+QUICK = Workload(pictures=96, repeats=2, counts=(100, 1_000, 4_000), rival_pictures=24)
+FULL = Workload(pictures=300, repeats=3, counts=(100, 1_000, 100_000), rival_pictures=60)
 
 
 @click.group(invoke_without_command=True)
@@ -52,7 +52,7 @@ def main(
     """Measure this program on this machine. Leave the machine alone meanwhile: it measures that, too."""
     if context.invoked_subcommand:
         return
-    report = Report(machine(model))
+    report = FigureTable(machine(model))
     sizes = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="booru-tagger-benchmarks-") as temporary:
         folder = work or Path(temporary)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import command, pictures, stages
-from benchmarks.report import Report, Sizes
+from benchmarks.report import FigureTable, Workload
 from booru_tagger.parallel import available_cores
 
 SHORT = 8
@@ -26,7 +26,7 @@ class Rate:
     megabytes: float
 
 
-def rate(suffix: str, model: str, folder: Path, jobs: int, sizes: Sizes) -> Rate:
+def rate(suffix: str, model: str, folder: Path, jobs: int, sizes: Workload) -> Rate:
     """The real command on a folder: the best of some runs."""
     count = sizes.pictures if suffix == "jpg" else sizes.pictures // 2
     long, short = folder / f"run-{suffix}", folder / f"short-{suffix}"
@@ -50,7 +50,7 @@ def rate(suffix: str, model: str, folder: Path, jobs: int, sizes: Sizes) -> Rate
     )
 
 
-def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     cores = available_cores()
     for suffix in pictures.FORMATS:
         bound = stages.of_format(suffix, model, folder, cores, sizes.repeats)
@@ -76,7 +76,7 @@ def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
     _workers(sizes, model, folder, report)
 
 
-def _workers(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+def _workers(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     rates = {}
     for jobs in sorted({1, 2, available_cores(), 2 * available_cores()}):
         rates[jobs] = rate("jpg", model, folder, jobs, sizes).steady

@@ -17,7 +17,7 @@ from booru_tagger.parallel import available_cores
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class Workload:
     """How much to measure. ``counts`` are numbers of small pictures, the second of them the reference."""
 
     pictures: int
@@ -26,12 +26,12 @@ class Sizes:
     rival_pictures: int
     rivals_python: Path | None = None
 
-    def with_python(self, python: Path) -> Sizes:
+    def with_python(self, python: Path) -> Workload:
         return dataclasses.replace(self, rivals_python=python)
 
 
 @dataclass(slots=True)
-class Report:
+class FigureTable:
     """Figures as they come. ``wanted`` is the goal for a figure, where there is one."""
 
     machine: dict[str, Any]

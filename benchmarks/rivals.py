@@ -22,7 +22,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import pictures
-from benchmarks.report import Report, Sizes
+from benchmarks.report import FigureTable, Workload
 from benchmarks.rival_loop import rate
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.parallel import available_cores, make_executor
@@ -91,7 +91,7 @@ def environment(folder: Path) -> Path:
     return python
 
 
-def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     weights = stand_in(folder / "stand-in")
     paths = pictures.large(folder / "run-jpg", "jpg", sizes.rival_pictures)
     python = sizes.rivals_python or environment(folder)

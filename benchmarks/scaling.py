@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 from benchmarks import command, pictures
-from benchmarks.report import Report, Sizes
+from benchmarks.report import FigureTable, Workload
 
 SKIPPED = 100_000
 WITHIN_MB = 50
 
 
-def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     place, journal = folder / "small", folder / "small.sqlite3"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()

@@ -16,7 +16,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from benchmarks import pictures
-from benchmarks.report import Report, Sizes
+from benchmarks.report import FigureTable, Workload
 from booru_tagger.imaging import Floats, Picture, crop, letterbox, square_around
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
@@ -132,7 +132,7 @@ def writing(result: TagResult, folder: Path, count: int) -> float:
     return 1000 * (time.perf_counter() - begun) / count
 
 
-def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     tagger = Tagger(TaggerOptions(model, gallery=None))
     for suffix in pictures.FORMATS:
         found = of_format(suffix, model, folder, 1, sizes.repeats)

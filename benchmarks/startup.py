@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import command, pictures
-from benchmarks.report import Report, Sizes
+from benchmarks.report import FigureTable, Workload
 
 TRIES = 15
 
@@ -16,7 +16,7 @@ def fastest(*arguments: str | Path) -> float:
     return 1000 * min(command.run(*arguments).wall for _ in range(TRIES))
 
 
-def measure(sizes: Sizes, model: str, folder: Path, report: Report) -> None:
+def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     del sizes
     picture = pictures.large(folder / "large-jpg", "jpg", 1)[0]
     report.add("python -c pass", fastest(sys.executable, "-c", "pass"), "ms")

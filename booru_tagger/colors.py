@@ -18,7 +18,7 @@ class Part(StrEnum):
     EYES = "eyes"
 
 
-class Colour(NamedTuple):
+class Color(NamedTuple):
     """What a tag such as ``light_blue_hair`` says: ``("hair", "blue")``."""
 
     part: Part
@@ -122,7 +122,7 @@ def tag_for(part: Part, label: str) -> str | None:
     return f"{_BY_PART.get((part, label), label)}_{part}"
 
 
-def colour_of(tag: str) -> Colour | None:
+def colour_of(tag: str) -> Color | None:
     """The one colour that a tag gives to hair or eyes, its shade left out; ``None`` for any other tag."""
     name, _, end = tag.rpartition("_")
     if end not in (Part.HAIR, Part.EYES) or tag in MIXED:
@@ -131,7 +131,7 @@ def colour_of(tag: str) -> Colour | None:
     for shade in _SHADES:
         name = name.removeprefix(shade)
     name = _SPELLINGS.get(name, name)
-    return Colour(part, _BY_PART.get((part, name), name)) if name in COLOURS else None
+    return Color(part, _BY_PART.get((part, name), name)) if name in COLOURS else None
 
 
 def confusable(first: str, second: str) -> bool:
@@ -140,7 +140,7 @@ def confusable(first: str, second: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ColorDecision:
     """What stays of a measured colour and of the colours that belong to a character.
 
     ``refuted`` are the canon's tags that the measurement rules out.
@@ -150,7 +150,7 @@ class Verdict:
     refuted: tuple[str, ...] = ()
 
 
-def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, sure: float) -> Verdict:
+def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, sure: float) -> ColorDecision:
     """Weigh the colour seen on a face against the tags that its character implies.
 
     Where they differ, a colour that is easily mistaken for the canon's, or one measured with a score below
@@ -160,15 +160,15 @@ def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, s
     canon = tuple(canon)
     own = [(tag, colour.name) for tag in canon if (colour := colour_of(tag)) and colour.part == part]
     if measured is None or not own:
-        return Verdict(measured)
+        return ColorDecision(measured)
     tags = tuple(tag for tag, _ in own)
     if measured.tag == CLOSED_EYES:
-        return Verdict(measured, refuted=tags)
+        return ColorDecision(measured, refuted=tags)
     seen = colour_of(measured.tag)
     if seen is None or measured.tag in tags or any(MIXED.get(tag) == part for tag in canon):
-        return Verdict(measured)
+        return ColorDecision(measured)
     same = [tag for tag, name in own if name == seen.name]
     alike = same or [tag for tag, name in own if confusable(name, seen.name)]
     if alike or measured.score < sure:
-        return Verdict(ScoredTag((alike or tags)[0], measured.score))
-    return Verdict(measured, refuted=tags)
+        return ColorDecision(ScoredTag((alike or tags)[0], measured.score))
+    return ColorDecision(measured, refuted=tags)

@@ -17,7 +17,7 @@ from sqlite3 import Connection
 
 from booru_tagger.files.stamps import sha256_of, stamp_of
 from booru_tagger.journal import Journal, ledger
-from booru_tagger.journal.paths import Keys
+from booru_tagger.journal.paths import PathKeys
 from booru_tagger.journal.values import Change
 from tests.support.bundles import Painted, make_bundle, paint
 from tests.support.command import Home, make_home
@@ -42,7 +42,7 @@ def _copy(home: Home, first: Path, count: int) -> list[Path]:
 
 def _know(home: Home, first: Path, copies: list[Path]) -> None:
     """Make the journal say of the copies what it says of the first picture."""
-    keys, content = Keys(), sha256_of(first)
+    keys, content = PathKeys(), sha256_of(first)
     with Journal.open(home.folder / "state/booru-tagger/journal.sqlite3") as journal:
         known = journal.entry(first)
         assert known is not None

@@ -28,7 +28,7 @@ SAME, INSIDE = 0.5, 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StripLayout:
     """``columns`` pictures beside each other, each ``side`` pixels wide (a ``row``: high), ``gap`` apart.
 
     With ``ragged``, pictures are from half to all of that size and stand anywhere in their columns.
@@ -44,22 +44,22 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout("strip 800 px wide", 24, 800),
-    Layout("strip 800 px wide, white gaps", 24, 800, gap=300),
-    Layout("strip 400 px wide", 24, 400),
-    Layout("strip 1600 px wide", 12, 1600, gap=30),
-    Layout("strip 800 px wide, ragged", 24, 800, gap=60, ragged=True),
-    Layout("four panels below each other", 4, 600, gap=10),
-    Layout("row 700 px high", 24, 700, row=True),
-    Layout("row of four", 4, 700, gap=10, row=True),
-    Layout("two columns of twelve", 24, 800, gap=20, columns=2),
-    Layout("page of 2 x 2", 4, 800, gap=20, columns=2),
-    Layout("page of 2 x 3", 6, 800, gap=20, columns=2),
+    StripLayout("strip 800 px wide", 24, 800),
+    StripLayout("strip 800 px wide, white gaps", 24, 800, gap=300),
+    StripLayout("strip 400 px wide", 24, 400),
+    StripLayout("strip 1600 px wide", 12, 1600, gap=30),
+    StripLayout("strip 800 px wide, ragged", 24, 800, gap=60, ragged=True),
+    StripLayout("four panels below each other", 4, 600, gap=10),
+    StripLayout("row 700 px high", 24, 700, row=True),
+    StripLayout("row of four", 4, 700, gap=10, row=True),
+    StripLayout("two columns of twelve", 24, 800, gap=20, columns=2),
+    StripLayout("page of 2 x 2", 4, 800, gap=20, columns=2),
+    StripLayout("page of 2 x 3", 6, 800, gap=20, columns=2),
 )
 
 
 @dataclass(slots=True)
-class Count:
+class HeadCount:
     pictures: int = 0
     alone: int = 0
     again: int = 0
@@ -69,7 +69,7 @@ class Count:
     seconds_alone: float = 0.0
 
 
-def scaled(scene: Scene, layout: Layout, chance: random.Random) -> Image.Image:
+def scaled(scene: Scene, layout: StripLayout, chance: random.Random) -> Image.Image:
     image = read_picture(scene.path).image
     share = chance.uniform(0.5, 1) if layout.ragged else 1.0
     factor = share * layout.side / (image.height if layout.row else image.width)
@@ -77,7 +77,7 @@ def scaled(scene: Scene, layout: Layout, chance: random.Random) -> Image.Image:
 
 
 def compose(
-    parts: Sequence[Image.Image], layout: Layout, chance: random.Random
+    parts: Sequence[Image.Image], layout: StripLayout, chance: random.Random
 ) -> tuple[Image.Image, list[Box]]:
     """The long picture, and where its parts are in it."""
     if layout.row:
@@ -90,7 +90,7 @@ def compose(
 
 
 def _stacked(
-    parts: Sequence[Image.Image], layout: Layout, chance: random.Random
+    parts: Sequence[Image.Image], layout: StripLayout, chance: random.Random
 ) -> tuple[Image.Image, list[Box]]:
     places, tops = [], [0] * layout.columns
     for part in parts:
@@ -117,8 +117,8 @@ def groups(scenes: Sequence[Scene], size: int) -> Iterator[Sequence[Scene]]:
         yield [*scenes, *scenes][start : start + size]
 
 
-def measure(detector: Detector, layout: Layout, scenes: Sequence[Scene], most: int) -> Count:
-    count, chance = Count(), random.Random(0)
+def measure(detector: Detector, layout: StripLayout, scenes: Sequence[Scene], most: int) -> HeadCount:
+    count, chance = HeadCount(), random.Random(0)
     for chosen in list(groups(scenes, layout.count))[:most]:
         parts = [scaled(scene, layout, chance) for scene in chosen]
         page, places = compose(parts, layout, chance)
@@ -138,7 +138,7 @@ def moved(box: Box, place: Box) -> Box:
     return Box(box.x0 + place.x0, box.y0 + place.y0, box.x1 + place.x0, box.y1 + place.y0)
 
 
-def judge(count: Count, wanted: Sequence[Box], found: Sequence[Box]) -> None:
+def judge(count: HeadCount, wanted: Sequence[Box], found: Sequence[Box]) -> None:
     left = list(found)
     for box in wanted:
         best = max(left, key=box.iou, default=None)

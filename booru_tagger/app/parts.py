@@ -26,7 +26,7 @@ from booru_tagger.journal import Journal, default_path
 from booru_tagger.models.store.local import DEFAULT
 from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.providers import PROVIDERS
-from booru_tagger.review.verdicts import Band, Reviewer
+from booru_tagger.review.verdicts import Band, JournalReviewer
 from booru_tagger.runner import Output
 from booru_tagger.sources.listed import Walk, suffixes
 from booru_tagger.tagging.options import TaggerOptions
@@ -155,7 +155,9 @@ def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
 
 
 @contextmanager
-def open_reviewer(recording: RecordingSettings, tagger: Tagger, tell: Tell) -> Iterator[Reviewer | None]:
+def open_reviewer(
+    recording: RecordingSettings, tagger: Tagger, tell: Tell
+) -> Iterator[JournalReviewer | None]:
     """The people's word for what is not written into pictures' files; ``None`` where nothing was said yet.
 
     Makes no journal where there is none. Raises what :meth:`Journal.open` does.
@@ -182,14 +184,14 @@ def need_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
 
 def make_reviewer(
     recording: RecordingSettings, tagger: Tagger, journal: Journal, *, read_only: bool = False
-) -> Reviewer:
+) -> JournalReviewer:
     """Lays verdicts over results, and knows which faces wait for one: none where a model cannot tell faces
-    apart anyway. ``read_only`` as for :class:`Reviewer`."""
+    apart anyway. ``read_only`` as for :class:`JournalReviewer`."""
     spec = tagger.bundle.recogniser
     band = Band(spec.review) if spec is not None else None
     if recording.review_band is not None:
         band = Band(*recording.review_band)
-    return Reviewer(journal, tagger.retell, band, read_only=read_only)
+    return JournalReviewer(journal, tagger.retell, band, read_only=read_only)
 
 
 @contextmanager
@@ -202,7 +204,7 @@ def open_output(
     *,
     force: bool = False,
     tell: Tell = _log.warning,
-) -> Iterator[tuple[Output, Reviewer | None]]:
+) -> Iterator[tuple[Output, JournalReviewer | None]]:
     """The writers with the journal, which is closed at the end, and the people's word, where it is kept.
 
     ``roots`` are the folders whose trees are mirrored where an output folder is set. Raises what

@@ -129,7 +129,7 @@ def open_szurubooru_run(
             marker=pushing.marker,
             force=force,
             categories=categories,
-            uploading=to_szurubooru.Uploading(pushing.safety, uploads.similar, limits),
+            uploading=to_szurubooru.UploadOptions(pushing.safety, uploads.similar, limits),
         )
 
     count = None if posts is not None else lambda: sum(1 for _ in _files(uploads, settings.reading))

@@ -12,10 +12,10 @@ from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
-from booru_tagger.journal.reviews import Tagged
-from booru_tagger.reporting import Report, gather, page
+from booru_tagger.journal.reviews import TaggedPicture
+from booru_tagger.reporting import CollectionReport, gather, page
 from booru_tagger.reporting.page import is_report
-from booru_tagger.review.face_cache import Album, default_path
+from booru_tagger.review.face_cache import FaceCache, default_path
 from booru_tagger.review.verdicts import finished
 from booru_tagger.sources.listed import Walk
 
@@ -29,7 +29,7 @@ def write_report(
     *,
     step: Callable[[], None] = lambda: None,
     tell: Tell = _log.warning,
-) -> Report:
+) -> CollectionReport:
     """Write the page about the tagged pictures in a folder, unless there is none; what it tells.
 
     ``step`` is called with each picture. Raises BooruTaggerError, also where something else has that name.
@@ -37,16 +37,19 @@ def write_report(
     if target.exists() and not is_report(target):
         raise OutputError(f"{target}: exists and is no report; it is left alone, choose another name")
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
-    with need_journal(settings.recording, tell) as journal, closing(Album(default_path(), tagger)) as album:
+    with (
+        need_journal(settings.recording, tell) as journal,
+        closing(FaceCache(default_path(), tagger)) as face_cache,
+    ):
         reviewer = make_reviewer(settings.recording, tagger, journal)
 
-        def waits(tagged: Tagged) -> int:
+        def waits(tagged: TaggedPicture) -> int:
             return sum(reviewer.is_open(face, tagged.verdicts) for face in tagged.found.faces)
 
         report = gather(
             folder,
             journal,
-            album,
+            face_cache,
             finish=lambda tagged: finished(tagged, tagger.retell, policy),
             waits=waits,
             limits=tagger.options.limits,

@@ -26,14 +26,14 @@ from booru_tagger.errors import MissingExtraError
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
-from booru_tagger.journal.reviews import Tagged
+from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.models import gallery
-from booru_tagger.review.face_cache import Album, default_path
+from booru_tagger.review.face_cache import FaceCache, default_path
 from booru_tagger.server.listener import listen
 from booru_tagger.types import Verdict
 
 if TYPE_CHECKING:
-    from booru_tagger.server.review import Session
+    from booru_tagger.server.review import ReviewSession
 
 COLUMNS = ("picture", "x0", "y0", "x1", "y1", "verdict", "tag", "drawn", "score")
 MOST_SAMPLES = 50_000
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 class Reviewing:
     """A page that can be had at ``address``; ``go`` serves it until a signal comes."""
 
-    session: Session
+    session: ReviewSession
     address: str
     go: Callable[[], None]
 
@@ -79,11 +79,13 @@ def open_review(
             yield None
             return
         with (
-            closing(Album(default_path(), session.tools.tagger)) as album,
+            closing(FaceCache(default_path(), session.tools.tagger)) as face_cache,
             listen("127.0.0.1", port) as listener,
         ):
             port, key = listener.getsockname()[1], new_key()
-            app = make_app(session, album, port=port, key=key, more=lambda: _add_samples(session, journal))
+            app = make_app(
+                session, face_cache, port=port, key=key, more=lambda: _add_samples(session, journal)
+            )
             config = uvicorn.Config(
                 app,
                 log_level="warning",
@@ -99,8 +101,8 @@ def open_review(
             )
 
 
-def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: Journal) -> Session:
-    from booru_tagger.server.review import Session, Tools
+def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: Journal) -> ReviewSession:
+    from booru_tagger.server.review import ReviewSession, ReviewTools
 
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     options = writer_options(settings.writing, folders)
@@ -108,8 +110,8 @@ def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: 
     reviewer = make_reviewer(settings.recording, tagger, journal)
     named = settings.tagging.gallery
     path = named if isinstance(named, Path) else gallery.default_path()
-    tools = Tools(journal, tagger, policy, reviewer, options, writers, None if named is False else path)
-    session = Session(tools)
+    tools = ReviewTools(journal, tagger, policy, reviewer, options, writers, None if named is False else path)
+    session = ReviewSession(tools)
     for folder in folders:
         session.add(_present(_meant(folder, journal, Ignored(settings.reading.ignore))))
     if queue:
@@ -117,26 +119,26 @@ def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: 
     return session
 
 
-def _meant(folder: Path, journal: Journal, ignored: Ignored) -> Iterator[Tagged]:
+def _meant(folder: Path, journal: Journal, ignored: Ignored) -> Iterator[TaggedPicture]:
     root = Path(os.path.realpath(folder))
     for one in journal.reviews.tagged(folder):
         if not ignored.hides(one.picture.relative_to(root)):
             yield one
 
 
-def _present(tagged: Iterator[Tagged]) -> Iterator[Tagged]:
+def _present(tagged: Iterator[TaggedPicture]) -> Iterator[TaggedPicture]:
     return (one for one in tagged if one.picture.exists())
 
 
-def _waiting(journal: Journal) -> Iterator[Tagged]:
+def _waiting(journal: Journal) -> Iterator[TaggedPicture]:
     for picture in journal.reviews.waiting():
         entry = journal.entry(picture)
         if entry is not None and entry.result is not None and picture.exists():
             raw = None if entry.raw is None else entry.raw.result
-            yield Tagged(picture, entry.result, journal.reviews.verdicts(picture), raw)
+            yield TaggedPicture(picture, entry.result, journal.reviews.verdicts(picture), raw)
 
 
-def _add_samples(session: Session, journal: Journal) -> None:
+def _add_samples(session: ReviewSession, journal: Journal) -> None:
     """Take in faces from elsewhere, to compare candidates with."""
     for number, tagged in enumerate(journal.reviews.tagged()):
         if number >= MOST_SAMPLES:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from booru_tagger.errors import RemoteError
 from booru_tagger.parallel import Executor
-from booru_tagger.runner import Listener, Outcome, Report, Reviewer, Sink, run
+from booru_tagger.runner import Outcome, Reviewer, RunListener, RunReport, Sink, run
 from booru_tagger.sources.listed import Item
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
@@ -31,9 +31,9 @@ class Run:
     output: Sink | None = None
     reviewer: Reviewer | None = None
     count: Callable[[], int] | None = None
-    also: Listener = lambda outcome: None
+    also: RunListener = lambda outcome: None
 
-    def go(self, listener: Listener = lambda outcome: None) -> Report:
+    def go(self, listener: RunListener = lambda outcome: None) -> RunReport:
         """Do it, to the end or until something ends it early, which the report then tells.
 
         ``listener`` hears of each picture. Raises what would be the same for every picture, such as a

@@ -27,7 +27,7 @@ class Serving:
 def open_server(settings: Settings) -> Iterator[Serving]:
     """The tagging server, listening, with its model loaded. Raises BooruTaggerError."""
     try:
-        from booru_tagger.server.tagging import Bounds, chosen, make_app
+        from booru_tagger.server.tagging import RequestLimits, chosen, make_app
         from booru_tagger.server.tagging.listening import make_server
     except ImportError as error:
         raise MissingExtraError(
@@ -44,7 +44,7 @@ def open_server(settings: Settings) -> Iterator[Serving]:
     def tag(data: bytes, name: str) -> TagResult:
         return chosen(tagger.tag_bytes(data, name), policy)
 
-    bounds = Bounds(
+    bounds = RequestLimits(
         body=serving.max_upload,
         jobs=settings.running.jobs or available_cores(),
         waiting=serving.max_waiting,

@@ -30,10 +30,10 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
-from booru_tagger.runner import Listener, Outcome, Output, Report, Reviewer, Sink
+from booru_tagger.runner import Outcome, Output, Reviewer, RunListener, RunReport, Sink
 from booru_tagger.runner.records import Records
 from booru_tagger.sources.listed import Elsewhere, Item, failure, from_list, from_manifest, from_pattern
-from booru_tagger.sources.storage import Remote, is_url, path_of
+from booru_tagger.sources.storage import StorageTagger, is_url, path_of
 from booru_tagger.sources.storage import pictures as remote_pictures
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
@@ -67,8 +67,8 @@ class TagRequest:
 
 
 def tag_folder(
-    folder: str | Path, settings: Settings | None = None, listener: Listener = lambda outcome: None
-) -> Report:
+    folder: str | Path, settings: Settings | None = None, listener: RunListener = lambda outcome: None
+) -> RunReport:
     """Tag all pictures in a folder as `booru-tagger tag --batch` does: with writers, journal and verdicts.
 
     ``listener`` hears of each picture. Raises :class:`BooruTaggerError` for what would be the same for all.
@@ -125,7 +125,7 @@ def _tag_function(request: TagRequest, tagger: Tagger) -> Callable[[Path], TagRe
     """Only where no files are written beside pictures may these be in storage."""
     if request.records is None and not request.dry_run:
         return tagger.tag
-    return Remote(tagger.tag, tagger.tag_bytes, tagger.options.limits)
+    return StorageTagger(tagger.tag, tagger.tag_bytes, tagger.options.limits)
 
 
 def _roots(request: TagRequest) -> list[Path]:

@@ -10,7 +10,7 @@ from booru_tagger.app.parts import Tell, need_journal, writer_options
 from booru_tagger.config import Settings
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.undo import Undoing, untag, written_for
+from booru_tagger.runner.undo import PictureUndo, untag, written_for
 from booru_tagger.sources.listed import Walk
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 def untag_pictures(
     paths: Sequence[Path],
     settings: Settings,
-    listener: Callable[[Undoing], None],
+    listener: Callable[[PictureUndo], None],
     *,
     dry_run: bool = False,
     forget_deletions: bool = False,

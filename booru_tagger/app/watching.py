@@ -17,9 +17,9 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.files.locking import locked
 from booru_tagger.files.user_folders import user_folder
-from booru_tagger.runner import Listener, Outcome, Report
+from booru_tagger.runner import Outcome, RunListener, RunReport
 from booru_tagger.sources.listed import Item, is_picture_name
-from booru_tagger.watch import Names, Watch
+from booru_tagger.watch import Watch, WatchedNames
 
 _STOPPED_SECONDS = 60.0
 """How long to leave a full disk, or a journal that cannot be used, before all is tried again."""
@@ -74,7 +74,7 @@ class Watching:
     watch: Watch
     once: bool
 
-    def go(self, listener: Listener = lambda outcome: None) -> Report:
+    def go(self, listener: RunListener = lambda outcome: None) -> RunReport:
         """Tag until a signal comes, or once all that there is; the report is of the last run.
 
         Where nothing more can be written (disk full, journal lost), all is tried again after a while, unless
@@ -125,7 +125,7 @@ def _make_watch(request: WatchRequest, reading: ReadingSettings, folders: list[P
     return Watch(
         folders,
         walk,
-        Names(is_picture_name, Ignored(reading.ignore)),
+        WatchedNames(is_picture_name, Ignored(reading.ignore)),
         recursive=reading.recursive,
         file_links=reading.file_links,
         polling=request.polling or reading.follow_links,  # no system tells what happens behind links

@@ -58,7 +58,7 @@ class _Answer:
     """Seconds that the server asks to wait."""
 
 
-class Pace:
+class RateLimit:
     """Lets ``rate`` requests a second through, evenly. For any number of threads."""
 
     def __init__(self, rate: float) -> None:
@@ -97,7 +97,7 @@ class Server:
         self._parts = split_url(url)
         self.url = self._parts.geturl().rstrip("/")
         self._headers = dict(headers)
-        self._pace = Pace(rate)
+        self._pace = RateLimit(rate)
         self._timeout = timeout
         self._patience = patience
         self._local = threading.local()

@@ -38,7 +38,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class HydrusFile:
     """A file in hydrus: SHA-256, MIME type and size in bytes."""
 
     hash: str
@@ -102,7 +102,7 @@ class Hydrus:
         with self.server.understanding():
             return [str(item) for item in answer["hashes"]]
 
-    def files(self, hashes: Sequence[str]) -> Iterator[File]:
+    def files(self, hashes: Sequence[str]) -> Iterator[HydrusFile]:
         """What they are, some hundreds a request."""
         for start in range(0, len(hashes), _CHUNK):
             query = {
@@ -112,7 +112,8 @@ class Hydrus:
             answer = self.server.get_json("/get_files/file_metadata", query)
             with self.server.understanding():
                 found = [
-                    File(item["hash"], str(item["mime"]), item["size"] or 0) for item in answer["metadata"]
+                    HydrusFile(item["hash"], str(item["mime"]), item["size"] or 0)
+                    for item in answer["metadata"]
                 ]
             yield from found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from booru_tagger.boorus.http import LostError, Server
 from booru_tagger.errors import BooruTaggerError, ConfigError, OutputError, RemoteError
 from booru_tagger.journal import Pushes
-from booru_tagger.runner import Kept
+from booru_tagger.runner import WriteOutcome
 from booru_tagger.types import TagResult
 
 
@@ -38,8 +38,8 @@ class BooruSink:
     def found_before(self, picture: Path) -> None:
         """Nothing: what was sent is known by its tags alone."""
 
-    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None) -> Kept:
-        kept = Kept()
+    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None) -> WriteOutcome:
+        kept = WriteOutcome()
         try:
             if self.push(picture, result):
                 kept.changed.append(picture)

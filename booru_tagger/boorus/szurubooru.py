@@ -36,7 +36,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Lookalikes:
+class SimilarPosts:
     """Posts like an uploaded file: the one of the very same content, and those that look the same."""
 
     exact: int | None
@@ -151,12 +151,12 @@ class Szurubooru:
         with self.server.understanding():
             return str(self.server.parse(answer, "/uploads")["token"])
 
-    def lookalikes(self, token: str) -> Lookalikes:
+    def lookalikes(self, token: str) -> SimilarPosts:
         answer = self.server.send_json("POST", "/posts/reverse-search", {"contentToken": token})
         with self.server.understanding():
             exact = answer["exactPost"]
             similar = [(int(item["post"]["id"]), float(item["distance"])) for item in answer["similarPosts"]]
-            return Lookalikes(int(exact["id"]) if exact else None, tuple(similar))
+            return SimilarPosts(int(exact["id"]) if exact else None, tuple(similar))
 
     def create(self, token: str, tags: Sequence[str], safety: str, relations: Sequence[int]) -> int:
         """Make a post of an uploaded file; its number. Raises :class:`UploadedError`."""

@@ -40,7 +40,7 @@ def post_of(picture: Path) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Uploading:
+class UploadOptions:
     """How new pictures come in.
 
     ``safety`` is for those without a rating. ``similar`` also uploads what looks like a post that is there.
@@ -52,7 +52,7 @@ class Uploading:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PostPlan:
     """The tags that a post is to have, those among them that are new, and what is then known of it."""
 
     tags: tuple[str, ...]
@@ -60,7 +60,7 @@ class Plan:
     after: Pushed
 
 
-def plan(post: Post, wanted: Sequence[str], known: Pushed, fingerprint: str) -> Plan:
+def plan(post: Post, wanted: Sequence[str], known: Pushed, fingerprint: str) -> PostPlan:
     """What becomes of a post's tags: a person's stay, ours are replaced, those taken out stay out."""
     ours = {tag for tag in known.owned | known.pending if tag.lower() in post.aliases}
     missing = known.deleted | known.owned
@@ -71,7 +71,7 @@ def plan(post: Post, wanted: Sequence[str], known: Pushed, fingerprint: str) -> 
     stale = {post.aliases[tag.lower()] for tag in ours} - still
     owned = (ours & set(wanted)) | set(added)
     kept = tuple(tag for tag in post.tags if tag not in stale)
-    return Plan((*kept, *added), added, Pushed(fingerprint, frozenset(owned), deleted))
+    return PostPlan((*kept, *added), added, Pushed(fingerprint, frozenset(owned), deleted))
 
 
 class SzurubooruSink(BooruSink):
@@ -86,12 +86,12 @@ class SzurubooruSink(BooruSink):
         marker: str | None = None,
         force: bool = False,
         categories: Mapping[str, str] | None = None,
-        uploading: Uploading | None = None,
+        uploading: UploadOptions | None = None,
     ) -> None:
         super().__init__(site.server, pushes=pushes, fingerprint=fingerprint, marker=marker, force=force)
         self._site = site
         self._categories = dict(categories or {})
-        self._uploading = uploading or Uploading()
+        self._uploading = uploading or UploadOptions()
 
     def item(self, picture: Path) -> str:
         if post_of(picture) is not None:

@@ -11,7 +11,7 @@ import click
 
 from booru_tagger.cli.printing import printable
 from booru_tagger.config import Loaded, RecordingSettings, Setting, load, settings
-from booru_tagger.config.setting_types import FileOrSwitch, Flag, Kind, Names, Shares, Texts
+from booru_tagger.config.setting_types import FileOrSwitch, Flag, Kind, Shares, Texts, TextTable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,7 +98,7 @@ def _option(setting: Setting) -> Callable[[F], F]:
     kind, text = setting.kind, f"{setting.help}{_default(setting)}"
     if isinstance(kind, Flag):
         return click.option(f"{setting.flag}/{setting.off_flag}", setting.name, default=None, help=text)
-    repeated = isinstance(kind, Texts | Shares | Names)
+    repeated = isinstance(kind, Texts | Shares | TextTable)
     option: Callable[[F], F] = click.option(
         setting.flag,
         setting.name,

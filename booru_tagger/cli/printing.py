@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from booru_tagger.runner import Outcome, Report
+    from booru_tagger.runner import Outcome, RunReport
     from booru_tagger.types import TagResult
 
 _PIPE_WIDTH = 1_000
@@ -56,7 +56,7 @@ def make_printer(
     if format_name == "jsonl":
         return JsonLines(sys.stdout.buffer)
     if format_name != "table":
-        return Nothing()
+        return SilentPrinter()
     from booru_tagger.cli.face_table import FaceTable
 
     return FaceTable(console(), pause)
@@ -69,7 +69,7 @@ def console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH, color_system=None)
 
 
-class Nothing:
+class SilentPrinter:
     """Prints nothing."""
 
     def __call__(self, outcome: Outcome) -> None:
@@ -107,7 +107,7 @@ def json_line(result: TagResult) -> bytes:
         return json.dumps(data).encode("ascii") + b"\n"
 
 
-def summarise(report: Report, changes: str) -> None:
+def summarise(report: RunReport, changes: str) -> None:
     """The failures, the count with what was changed, and what ended the run early."""
     for failure in report.failures:
         message, path = failure.error.message, failure.path
@@ -125,7 +125,7 @@ def summarise(report: Report, changes: str) -> None:
         click.echo("booru-tagger: interrupted; run the same command again to do the rest", err=True)
 
 
-def _count_line(report: Report, changes: str) -> str:
+def _count_line(report: RunReport, changes: str) -> str:
     if not report.seen and not report.not_done:
         return "booru-tagger: no pictures found"
     parts = [f"{counted(report.tagged, 'picture')} tagged"]

@@ -12,7 +12,7 @@ from booru_tagger.cli.printing import make_printer
 from booru_tagger.config import PrintingSettings
 
 if TYPE_CHECKING:
-    from booru_tagger.runner import Listener, Outcome
+    from booru_tagger.runner import Outcome, RunListener
 
 
 class Progress(Protocol):
@@ -25,7 +25,7 @@ class Progress(Protocol):
 
 
 @contextmanager
-def show_outcomes(printing: PrintingSettings, count: Callable[[], int] | None) -> Iterator[Listener]:
+def show_outcomes(printing: PrintingSettings, count: Callable[[], int] | None) -> Iterator[RunListener]:
     """Prints what becomes of pictures, and shows how far a run has come; yields what is to hear of each.
 
     No bar where JSON lines run over the same terminal and show themselves how far it is.

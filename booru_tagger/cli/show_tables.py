@@ -10,7 +10,7 @@ from rich.text import Text
 
 from booru_tagger.cli.printing import console, printable
 from booru_tagger.imaging.exif_notes import ExifNotes
-from booru_tagger.runner.provenance import DELETED, PERSON, FileState, Origin, Provenance
+from booru_tagger.runner.provenance import DELETED, PERSON, Provenance, TaggedFile, TagOrigin
 from booru_tagger.types import FaceResult, ScoredTag, TagResult
 
 
@@ -44,7 +44,7 @@ def _moment(time: datetime | None) -> str:
     return "" if time is None else time.astimezone().isoformat(" ", "seconds")
 
 
-def _tags(tags: Sequence[Origin]) -> Table:
+def _tags(tags: Sequence[TagOrigin]) -> Table:
     table = _table("tag", "category", "score", "source", "in")
     for origin in tags:
         style = {PERSON: "bold", DELETED: "dim"}.get(origin.source, "")
@@ -87,7 +87,7 @@ def _scored(found: ScoredTag | None) -> str:
     return f"{found.tag} {found.score:.2f}" if found else "-"
 
 
-def _files(files: Sequence[FileState]) -> Table:
+def _files(files: Sequence[TaggedFile]) -> Table:
     table = _table("file", "writer", "written", "state")
     for file in files:
         cells = (str(file.path), file.writer, _moment(file.written_at), file.error or file.state)

@@ -16,7 +16,7 @@ from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
-    from booru_tagger.runner.undo import Undoing
+    from booru_tagger.runner.undo import PictureUndo
 
 
 @click.command()
@@ -50,7 +50,7 @@ def untag(paths: tuple[str, ...], batch: bool, dry_run: bool, forget_deletions: 
 
     tally = _Tally()
 
-    def listener(undoing: Undoing) -> None:
+    def listener(undoing: PictureUndo) -> None:
         tally.add(undoing)
         _print(undoing, loaded.settings.printing.format)
 
@@ -80,7 +80,7 @@ class _Tally:
     failed: int = 0
     fates: Counter[str] = field(default_factory=Counter)
 
-    def add(self, undoing: Undoing) -> None:
+    def add(self, undoing: PictureUndo) -> None:
         self.fates.update(undone.fate for undone in undoing.targets)
         if undoing.failed:
             self.failed += 1
@@ -96,7 +96,7 @@ class _Tally:
         return EXIT_SOME_FAILED if self.failed else 0
 
 
-def _print(undoing: Undoing, form: str) -> None:
+def _print(undoing: PictureUndo, form: str) -> None:
     if form == "jsonl":
         click.echo(json.dumps(_to_json(undoing)))
     elif form == "table":
@@ -113,7 +113,7 @@ def _print(undoing: Undoing, form: str) -> None:
             click.echo(printable(undone.error.message), err=True)
 
 
-def _to_json(undoing: Undoing) -> dict[str, object]:
+def _to_json(undoing: PictureUndo) -> dict[str, object]:
     return {
         "path": str(undoing.picture),
         "targets": [

@@ -64,9 +64,9 @@ def watch(
     _check(folders, loaded.settings.recording)
     from booru_tagger.app import running_on  # numpy, Pillow and onnxruntime
     from booru_tagger.app.watching import WatchRequest, open_watch
-    from booru_tagger.cli.watch_log import Stats, log_end, log_outcome, log_running, log_to_stderr
+    from booru_tagger.cli.watch_log import WatchStats, log_end, log_outcome, log_running, log_to_stderr
 
-    counts = Stats()
+    counts = WatchStats()
 
     def listener(outcome: Outcome) -> None:
         counts.count(outcome)

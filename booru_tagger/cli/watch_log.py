@@ -17,7 +17,7 @@ import click
 from booru_tagger.cli.json_stderr import divert_stderr
 from booru_tagger.cli.printing import counted, printable
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.runner import Outcome, Report
+from booru_tagger.runner import Outcome, RunReport
 
 LOGGER = logging.getLogger("booru_tagger.watch")
 _FIELDS = ("event", "path", "reason", "tags", "files", "tagged", "unchanged", "failed")
@@ -106,7 +106,7 @@ def log_outcome(outcome: Outcome) -> None:
     )
 
 
-def log_end(report: Report) -> int:
+def log_end(report: RunReport) -> int:
     """Log what ended the watch; its exit code. A signal is how it is meant to end, and a folder may well be
     empty."""
     if report.signal is not None:
@@ -118,7 +118,7 @@ def log_end(report: Report) -> int:
     return report.exit_code if report.seen else 0
 
 
-class Stats:
+class WatchStats:
     """Counts outcomes, and logs the counts now and then."""
 
     def __init__(self) -> None:

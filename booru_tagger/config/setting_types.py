@@ -71,7 +71,7 @@ class Text:
         raise ValueError(f"must be a text that is not empty, not {value!r}")
 
 
-class Hidden(str):
+class HiddenText(str):
     """A text that nobody is to read over a shoulder or in a log: ``repr`` does not show it."""
 
     __slots__ = ()
@@ -89,13 +89,13 @@ class Secret:
     def from_text(self, text: str) -> object:
         return text
 
-    def read(self, value: object, folder: Path) -> Hidden:
+    def read(self, value: object, folder: Path) -> HiddenText:
         if not isinstance(value, str) or not value:
             raise ValueError("must be a text that is not empty, or @ and the path of a file")
         secret = _first_line(folder / with_home(Path(value[1:]))) if value.startswith("@") else value
         if not secret.isascii() or not secret.isprintable():
             raise ValueError("must be of plain letters, digits and signs")
-        return Hidden(secret)
+        return HiddenText(secret)
 
 
 def _first_line(path: Path) -> str:
@@ -259,7 +259,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class TextTable:
     """Texts by name: a table in TOML, ``old=new`` elsewhere."""
 
     metavar: str = "OLD=NEW"

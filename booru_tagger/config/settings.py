@@ -21,12 +21,12 @@ from booru_tagger.config.setting_types import (
     File,
     FileOrSwitch,
     Flag,
-    Names,
     Secret,
     Shares,
     Span,
     Text,
     Texts,
+    TextTable,
     Words,
 )
 from booru_tagger.errors import ConfigError, nearest
@@ -103,7 +103,7 @@ class PolicySettings:
         tuple[str, ...], Texts("PATTERN"), "Write only tags that match; wildcards are * ? and [ ]."
     ] = ()
     deny: Annotated[tuple[str, ...], Texts("PATTERN"), "Never write tags that match."] = ()
-    rename: Annotated[Mapping[str, str], Names(), "Write the tag NEW where OLD was found."] = field(
+    rename: Annotated[Mapping[str, str], TextTable(), "Write the tag NEW where OLD was found."] = field(
         default_factory=dict
     )
     category_threshold: Annotated[
@@ -192,7 +192,7 @@ class PushingSettings:
     szurubooru_token: Annotated[str | None, Secret(), "A login token of that user."] = None
     szurubooru_password: Annotated[str | None, Secret(), "The password of that user, without a token."] = None
     szurubooru_category: Annotated[
-        Mapping[str, str], Names("CATEGORY=NAME"), "What szurubooru calls a category of ours."
+        Mapping[str, str], TextTable("CATEGORY=NAME"), "What szurubooru calls a category of ours."
     ] = field(default_factory=dict)
     safety: Annotated[str, Choice(SAFETIES), "Safety of uploaded pictures of which no rating is known."] = (
         "unsafe"

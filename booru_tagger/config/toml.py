@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from booru_tagger.config.load import DEFAULT, Loaded
-from booru_tagger.config.setting_types import Hidden
+from booru_tagger.config.setting_types import HiddenText
 from booru_tagger.config.settings import settings
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -51,7 +51,7 @@ def show(loaded: Loaded) -> str:
     for name, setting in settings().items():
         value, origin = loaded.settings.value(name), loaded.origins[name]
         remark = "" if origin == DEFAULT else f"  # {_printable(origin)}"
-        unset = "# " if not setting.automatic and (value is None or isinstance(value, Hidden)) else ""
+        unset = "# " if not setting.automatic and (value is None or isinstance(value, HiddenText)) else ""
         shown = _unset(value) if unset else literal(value)
         lines.append(f"{unset}{name} = {shown}{remark}")
     return "\n".join(lines) + "\n"

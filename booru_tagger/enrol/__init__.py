@@ -2,12 +2,12 @@
 
 from booru_tagger.enrol.enrolling import Details, Enrolment, enrol
 from booru_tagger.enrol.gallery_file import adding, edit, importing, read, refuse_taken
-from booru_tagger.enrol.reviewed import Seen, learning
+from booru_tagger.enrol.reviewed import NamedFace, learning
 
 __all__ = [
     "Details",
     "Enrolment",
-    "Seen",
+    "NamedFace",
     "adding",
     "edit",
     "enrol",

@@ -23,7 +23,7 @@ _SAME = 0.98
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class NamedFace:
     """A face that a person named: its embedding, what was measured on it, and the picture's path."""
 
     embedding: Floats
@@ -31,7 +31,7 @@ class Seen:
     picture: str
 
 
-def learning(named: Mapping[str, Sequence[Seen]], empty: Gallery) -> Callable[[Gallery | None], Gallery]:
+def learning(named: Mapping[str, Sequence[NamedFace]], empty: Gallery) -> Callable[[Gallery | None], Gallery]:
     """The change for :func:`booru_tagger.enrol.edit` that adds these faces to their characters.
 
     ``empty`` is a gallery of the model that the embeddings are of. Faces that are there already are not added
@@ -45,7 +45,7 @@ def learning(named: Mapping[str, Sequence[Seen]], empty: Gallery) -> Callable[[G
     return change
 
 
-def _grown(tag: str, seen: Sequence[Seen], old: Enrolled | None) -> Enrolled:
+def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolled:
     if old is None:
         faces = [one.face for one in seen]
         implied = (*common_colour(Part.HAIR, faces), *common_colour(Part.EYES, faces))

@@ -23,7 +23,7 @@ from booru_tagger.errors import (
     UnreadableImageError,
 )
 from booru_tagger.files.reading import OversizeFileError, read_regular
-from booru_tagger.imaging.mending import Mended, mended
+from booru_tagger.imaging.mending import MendedFile, mended
 from booru_tagger.imaging.profiles import in_srgb
 from booru_tagger.imaging.values import Picture
 
@@ -133,7 +133,7 @@ def _image_errors(name: str, part: str) -> Iterator[None]:
 
 
 def _decode(
-    data: bytes, name: str, longest: Longest | None, limits: Limits, instead: Mended | None = None
+    data: bytes, name: str, longest: Longest | None, limits: Limits, instead: MendedFile | None = None
 ) -> Picture:
     with Image.open(io.BytesIO(data)) as image:
         if image.format in _REFUSED:
@@ -159,7 +159,7 @@ def _decode(
     return Picture(rgb, width, height)
 
 
-def _check_mended(image: Image.Image, instead: Mended, name: str, longest: Longest | None) -> None:
+def _check_mended(image: Image.Image, instead: MendedFile, name: str, longest: Longest | None) -> None:
     """Give the picture its profile. Raises :class:`DamagedImageError` where the file lacks more than a little
     of its pixels."""
     if instead.profile is not None:

@@ -28,7 +28,7 @@ _NOISE = bytes(range(1, 251)) * 8
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class MendedFile:
     """A file to decode in the place of another one. ``part`` names what of it may still be damaged.
 
     ``profile`` is an ICC profile that Pillow would not inflate. ``probe``, where the file ends early, is the
@@ -41,7 +41,7 @@ class Mended:
     probe: bytes | None = None
 
 
-def mended(data: bytes, name: str) -> Mended | None:
+def mended(data: bytes, name: str) -> MendedFile | None:
     """A copy of a PNG without what is wrong beside its pixels, or of a JPEG with the end that it lacks.
 
     ``None`` where there is nothing to mend. Raises :class:`DamagedImageError` that names the part of the
@@ -65,7 +65,7 @@ class _Chunk(NamedTuple):
         return struct.pack(">I", len(self.body)) + head + struct.pack(">I", zlib.crc32(head))
 
 
-def _mended_png(data: bytes, name: str) -> Mended:
+def _mended_png(data: bytes, name: str) -> MendedFile:
     kept: list[bytes] = []
     seen: set[bytes] = set()
     profile: bytes | None = None
@@ -84,7 +84,7 @@ def _mended_png(data: bytes, name: str) -> Mended:
     for kind in (b"IHDR", b"IDAT"):
         if kind not in seen:
             raise DamagedImageError(f"{name}: the PNG has no chunk {kind.decode()}")
-    return Mended(_PNG + b"".join(kept), "the pixels (IDAT)", profile)
+    return MendedFile(_PNG + b"".join(kept), "the pixels (IDAT)", profile)
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
@@ -127,7 +127,7 @@ def _inflated(packed: bytes, most: int) -> bytes | None:
     return None if inflate.unconsumed_tail else plain
 
 
-def _mended_jpeg(data: bytes, name: str) -> Mended | None:
+def _mended_jpeg(data: bytes, name: str) -> MendedFile | None:
     whole = data.rstrip(b"\0")  # what a download leaves where it breaks off
     segments = list(_segments(whole))
     if segments and segments[-1][0] == _END_MARKER:
@@ -137,7 +137,7 @@ def _mended_jpeg(data: bytes, name: str) -> Mended | None:
     if not components or len(_final_coefficients(scans)) < components * 64:
         raise DamagedImageError(f"{name}: the file ends early, before all of the picture's detail")
     refines = scans[-1][-1] >> 4 > 0  # what this scan lacks is the last bit of some coefficients
-    return Mended(whole + _END, "the pixels", probe=None if refines else whole + _NOISE + _END)
+    return MendedFile(whole + _END, "the pixels", probe=None if refines else whole + _NOISE + _END)
 
 
 def _final_coefficients(scans: list[bytes]) -> set[tuple[int, int]]:

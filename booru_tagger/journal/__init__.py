@@ -3,17 +3,17 @@
 from booru_tagger.journal.paths import default_path
 from booru_tagger.journal.pushes import Pushed, Pushes
 from booru_tagger.journal.store import Journal
-from booru_tagger.journal.values import Entry, Mark, Original, Ownership, Raw, Report
+from booru_tagger.journal.values import JournalEntry, Mark, Original, Ownership, RawResult, WriteReport
 
 __all__ = [
-    "Entry",
     "Journal",
+    "JournalEntry",
     "Mark",
     "Original",
     "Ownership",
     "Pushed",
     "Pushes",
-    "Raw",
-    "Report",
+    "RawResult",
+    "WriteReport",
     "default_path",
 ]

@@ -11,7 +11,15 @@ from typing import Any, NamedTuple
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of_bytes
 from booru_tagger.journal.database import DamagedError
 from booru_tagger.journal.paths import path_of
-from booru_tagger.journal.values import Change, Entry, Mark, Original, Ownership, Raw, Report
+from booru_tagger.journal.values import (
+    Change,
+    JournalEntry,
+    Mark,
+    Original,
+    Ownership,
+    RawResult,
+    WriteReport,
+)
 from booru_tagger.types import TagResult
 
 KEPT_BYTES = 1 << 20
@@ -21,7 +29,7 @@ UNTAGGED = ""
 """Fingerprint of a picture that is known for its marks alone."""
 
 
-class Known(NamedTuple):
+class KnownPicture(NamedTuple):
     """The part of what is known of a picture that tells whether it is done."""
 
     id: int
@@ -44,13 +52,13 @@ _KNOWN = """
 """
 
 
-def known(connection: Connection, picture: bytes) -> Known | None:
+def known(connection: Connection, picture: bytes) -> KnownPicture | None:
     rows = connection.execute(_KNOWN, (picture,)).fetchall()
     if not rows:
         return None
     number, size, mtime_ns, sha256, fingerprint, unsettled, _ = rows[0]
     targets = tuple(row[6] for row in rows if row[6] is not None)
-    return Known(number, Stamp(size, mtime_ns), sha256, fingerprint, bool(unsettled), targets)
+    return KnownPicture(number, Stamp(size, mtime_ns), sha256, fingerprint, bool(unsettled), targets)
 
 
 def touch(connection: Connection, picture: int, stamp: Stamp) -> None:
@@ -67,7 +75,7 @@ def put_picture(
     fingerprint: str,
     now: float,
     result: TagResult | None,
-    raw: Raw | None = None,
+    raw: RawResult | None = None,
 ) -> int:
     """Insert or replace the picture's row, with none of its marks being the latest any more; its id."""
     (number,) = connection.execute(
@@ -83,7 +91,9 @@ def put_picture(
     return int(number)
 
 
-def _columns(result: TagResult | None, raw: Raw | None) -> tuple[bytes | None, bytes | None, str | None]:
+def _columns(
+    result: TagResult | None, raw: RawResult | None
+) -> tuple[bytes | None, bytes | None, str | None]:
     packed = None if result is None else zlib.compress(_json(result.to_json()))
     if raw is None:
         return packed, None, None
@@ -107,7 +117,9 @@ def ownership(connection: Connection, target: bytes, picture: bytes) -> Ownershi
     return Ownership() if row is None else Ownership(_tags(row[0]), _tags(row[1]))
 
 
-def change_of(connection: Connection, picture: bytes, target: bytes, writer: str, report: Report) -> Change:
+def change_of(
+    connection: Connection, picture: bytes, target: bytes, writer: str, report: WriteReport
+) -> Change:
     """What the journal is to say once the write that ``report`` describes is done."""
     before = sha256_of_bytes(report.before)
     original, content = _original(connection, picture, target, before, report)
@@ -123,7 +135,7 @@ def change_of(connection: Connection, picture: bytes, target: bytes, writer: str
 
 
 def _original(
-    connection: Connection, picture: bytes, target: bytes, before_sha256: str, report: Report
+    connection: Connection, picture: bytes, target: bytes, before_sha256: str, report: WriteReport
 ) -> tuple[Original, bytes | None]:
     """The target as it was before our first write, seen from one more write."""
     if not report.restorable:
@@ -246,7 +258,7 @@ def drop_intent(connection: Connection, picture: bytes, target: bytes) -> None:
     connection.execute("DELETE FROM intents WHERE picture = ? AND target = ?", (picture, target))
 
 
-def entry(connection: Connection, picture: bytes) -> Entry | None:
+def entry(connection: Connection, picture: bytes) -> JournalEntry | None:
     row = connection.execute(
         "SELECT id, fingerprint, tagged_at, result, raw, raw_fingerprint FROM pictures WHERE path = ?",
         (picture,),
@@ -255,13 +267,13 @@ def entry(connection: Connection, picture: bytes) -> Entry | None:
         return None
     number, fingerprint, tagged_at, result, packed, raw_fingerprint = row
     found = unpacked_raw(packed)
-    return Entry(
+    return JournalEntry(
         path_of(picture),
         fingerprint,
         tagged_at,
         unpacked(result),
         tuple(_marks(connection, number, picture)),
-        None if found is None else Raw(found, raw_fingerprint),
+        None if found is None else RawResult(found, raw_fingerprint),
     )
 
 

@@ -25,7 +25,7 @@ def prefix_of(folder: Path) -> bytes:
     return os.fsencode(os.path.realpath(folder)).rstrip(SEPARATOR) + SEPARATOR
 
 
-class Keys:
+class PathKeys:
     """Turns paths into the names under which the journal knows files.
 
     A key is absolute, with the links in its folder resolved, so that a file has one key however it is

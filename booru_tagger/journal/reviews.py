@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from booru_tagger.journal import ledger
 from booru_tagger.journal.database import DamagedError, Database
-from booru_tagger.journal.paths import Keys, path_of, prefix_of
+from booru_tagger.journal.paths import PathKeys, path_of, prefix_of
 from booru_tagger.types import TagResult, Verdict
 
 _PAGE = 256
@@ -22,7 +22,7 @@ _LAST = b"\xff" * 16
 """Behind every key, for keys are absolute paths."""
 
 
-class Tagged(NamedTuple):
+class TaggedPicture(NamedTuple):
     """A picture, what was written for it, what people said of it, and what the tagger gave (see Entry)."""
 
     picture: Path
@@ -39,7 +39,7 @@ class Tagged(NamedTuple):
 class Reviews:
     """Reads and keeps verdicts. Every method raises :class:`OutputError` where the journal cannot be used."""
 
-    def __init__(self, database: Database, keys: Keys) -> None:
+    def __init__(self, database: Database, keys: PathKeys) -> None:
         self._database = database
         self._keys = keys
 
@@ -111,7 +111,7 @@ class Reviews:
 
         return self._database.read(work)
 
-    def tagged(self, folder: Path | None = None) -> Iterator[Tagged]:
+    def tagged(self, folder: Path | None = None) -> Iterator[TaggedPicture]:
         """All pictures that were tagged, gone ones too: those below ``folder``, or wherever they lie."""
         prefix = b"" if folder is None else prefix_of(folder)
         end, last = (_LAST, b"") if not prefix else (ledger.after(prefix), prefix)
@@ -119,8 +119,8 @@ class Reviews:
             yield from (tagged for _, tagged in page if tagged is not None)
             last = page[-1][0]
 
-    def _page(self, last: bytes, end: bytes) -> list[tuple[bytes, Tagged | None]]:
-        def work(connection: Connection) -> list[tuple[bytes, Tagged | None]]:
+    def _page(self, last: bytes, end: bytes) -> list[tuple[bytes, TaggedPicture | None]]:
+        def work(connection: Connection) -> list[tuple[bytes, TaggedPicture | None]]:
             rows = connection.execute(
                 "SELECT path, result, verdicts, raw FROM pictures LEFT JOIN reviews ON picture = path"
                 " WHERE path > ? AND path < ? AND result IS NOT NULL ORDER BY path LIMIT ?",
@@ -131,11 +131,11 @@ class Reviews:
         return self._database.read(work)
 
 
-def _tagged(key: bytes, result: bytes, verdicts: bytes | None, raw: bytes | None) -> Tagged | None:
+def _tagged(key: bytes, result: bytes, verdicts: bytes | None, raw: bytes | None) -> TaggedPicture | None:
     written = ledger.unpacked(result)
     if written is None:
         return None
-    return Tagged(path_of(key), written, _unpacked(verdicts or _NONE), ledger.unpacked_raw(raw))
+    return TaggedPicture(path_of(key), written, _unpacked(verdicts or _NONE), ledger.unpacked_raw(raw))
 
 
 def _without(verdicts: Sequence[Verdict], written: TagResult) -> TagResult:

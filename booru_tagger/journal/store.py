@@ -19,10 +19,10 @@ from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.moves import inherit
-from booru_tagger.journal.paths import SEPARATOR, Keys, path_of, prefix_of
+from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
-from booru_tagger.journal.values import Change, Entry, Original, Ownership, Raw, Report
+from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
 from booru_tagger.types import TagResult
 
 _REMEMBERED_STAMPS = 16_384
@@ -46,7 +46,7 @@ class Journal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._claims = Claims(database)
-        self._keys = Keys()
+        self._keys = PathKeys()
         self._seen: OrderedDict[bytes, Stamp] = OrderedDict()
         self.reviews = Reviews(database, self._keys)
 
@@ -111,7 +111,9 @@ class Journal:
             return None
         return self._database.read(lambda connection: ledger.raw(connection, known.id, raw_fingerprint))
 
-    def _as_tagged(self, picture: Path, fits: Callable[[ledger.Known], bool]) -> ledger.Known | None:
+    def _as_tagged(
+        self, picture: Path, fits: Callable[[ledger.KnownPicture], bool]
+    ) -> ledger.KnownPicture | None:
         """What is known of a picture, if that ``fits`` and is about the content that stands there now."""
         stamp = stamp_of(picture)
         if stamp is None:
@@ -129,13 +131,13 @@ class Journal:
         if len(self._seen) > _REMEMBERED_STAMPS:
             self._seen.popitem(last=False)
 
-    def _known(self, key: bytes, stamp: Stamp | None) -> ledger.Known | None:
+    def _known(self, key: bytes, stamp: Stamp | None) -> ledger.KnownPicture | None:
         known = self._database.read(lambda connection: ledger.known(connection, key))
         if known is None and stamp is not None and inherit(self._database, key, stamp):
             known = self._database.read(lambda connection: ledger.known(connection, key))
         return known
 
-    def _same_content(self, picture: Path, known: ledger.Known, stamp: Stamp) -> bool:
+    def _same_content(self, picture: Path, known: ledger.KnownPicture, stamp: Stamp) -> bool:
         if known.sha256 is None or known.stamp.size != stamp.size or sha256_of(picture) != known.sha256:
             return False
         self._database.write(lambda connection: ledger.touch(connection, known.id, stamp))
@@ -194,7 +196,7 @@ class Journal:
         mine = self._database.read(lambda connection: ledger.ownership(connection, *keys))
         return mine if stamp_of(target) is not None else Ownership(deleted=mine.deleted)
 
-    def announce(self, picture: Path, writer: str, report: Report) -> None:
+    def announce(self, picture: Path, writer: str, report: WriteReport) -> None:
         """Note a change right before it is made, so that it is known even if we are killed right after it."""
         keys = self._keys(picture), self._keys(report.target)
         self._database.write(
@@ -208,8 +210,8 @@ class Journal:
         picture: Path,
         fingerprint: str,
         result: TagResult,
-        written: Sequence[tuple[str, Report]],
-        raw: Raw | None = None,
+        written: Sequence[tuple[str, WriteReport]],
+        raw: RawResult | None = None,
     ) -> None:
         """Remember what was found in ``picture`` and what each writer wrote: name and account.
 
@@ -232,7 +234,7 @@ class Journal:
         self._database.write(work)
 
     def _content(
-        self, picture: Path, key: bytes, reports: Sequence[tuple[bytes, str, Report]]
+        self, picture: Path, key: bytes, reports: Sequence[tuple[bytes, str, WriteReport]]
     ) -> tuple[Stamp, str | None]:
         """Stamp and hash of what was tagged; no stamp where that is not what stands there now."""
         seen, now = self._seen.pop(key, None), stamp_of(picture)
@@ -244,7 +246,7 @@ class Journal:
             return NO_STAMP, None
         return now, content
 
-    def entry(self, picture: Path) -> Entry | None:
+    def entry(self, picture: Path) -> JournalEntry | None:
         """All that is known of a picture; ``None`` where nothing is."""
         key = self._keys(picture)
         self._known(key, stamp_of(picture))

@@ -23,7 +23,7 @@ class Ownership:
     deleted: frozenset[str] = frozenset()
 
 
-class Report(Protocol):
+class WriteReport(Protocol):
     """What the journal reads of a writer's account of one target.
 
     ``before`` is ``None`` and ``after_sha256`` is ``""`` where there is no file. Putting ``before`` back
@@ -95,7 +95,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawResult:
     """What a tagger gave, before verdicts and policy; ``fingerprint`` stands for its model and settings."""
 
     result: TagResult
@@ -103,7 +103,7 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """All that the journal holds of one picture.
 
     ``result`` is what was written, ``None`` where it was untagged since. ``raw`` is what the tagger gave,
@@ -115,4 +115,4 @@ class Entry:
     tagged_at: float
     result: TagResult | None
     marks: tuple[Mark, ...]
-    raw: Raw | None = None
+    raw: RawResult | None = None

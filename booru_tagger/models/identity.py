@@ -32,7 +32,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class People:
+class KnownCharacters:
     """What is known of some characters, as unit vectors: ``means (C, D)`` and ``faces (E, D)``.
 
     Character ``c`` has the faces from ``starts[c]`` to ``starts[c + 1]``, which stand for ``counts[c]``
@@ -60,7 +60,7 @@ class People:
         return self.faces[self.starts[character] : self.starts[character + 1]]
 
     @classmethod
-    def of_faces(cls, faces: Sequence[Floats]) -> People:
+    def of_faces(cls, faces: Sequence[Floats]) -> KnownCharacters:
         """Characters of whom nothing but faces ``(N, D)`` is known."""
         if not faces:
             nothing, none = np.zeros((0, 0), np.float32), np.zeros(0, np.int64)
@@ -82,7 +82,7 @@ def unit(vectors: Floats) -> Floats:
     return result
 
 
-def pack(people: People) -> bytes:
+def pack(people: KnownCharacters) -> bytes:
     """The file of a bundle: unit vectors in 8 bits."""
     buffer = io.BytesIO()
     np.savez(
@@ -102,7 +102,7 @@ def _to_bytes(vectors: Floats) -> Bytes:
     return result
 
 
-def unpack(data: bytes, name: str, characters: int) -> People:
+def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:
     """What :func:`pack` wrote. Raises :class:`ModelError` where it is something else, or not of so many."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -112,7 +112,7 @@ def unpack(data: bytes, name: str, characters: int) -> People:
             starts, counts = (arrays[key].astype(np.int64) for key in ("starts", "counts"))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{name}: not a file of characters ({error}); install the model again") from error
-    people = People(learned, means, faces, starts, counts)
+    people = KnownCharacters(learned, means, faces, starts, counts)
     widths = {part.shape[1] for part in (learned, means, faces) if part.ndim == 2 and len(part)}
     fits = len(means) == len(counts) == characters and len(learned) <= characters and len(widths) == 1
     orderly = len(starts) == characters + 1 and starts[0] == 0 and starts[-1] == len(faces)
@@ -148,11 +148,11 @@ class Identity:
         return cls(spec, functools.partial(bundle.read, spec.file), name, len(bundle.labels))
 
     @cached_property
-    def people(self) -> People:
+    def people(self) -> KnownCharacters:
         return unpack(self._read(), self._name, self._characters)
 
     def score(
-        self, embedding: Floats, gallery: People | None = None, same: Mapping[int, int] | None = None
+        self, embedding: Floats, gallery: KnownCharacters | None = None, same: Mapping[int, int] | None = None
     ) -> Scores:
         """The chance of each character that a unit ``embedding (D,)`` is of it.
 
@@ -167,8 +167,8 @@ class Identity:
                     f"{len(embedding)}"
                 )
         one, two = (
-            Compared(people, embedding),
-            Compared(enrolled, embedding) if enrolled is not None else None,
+            ComparedCharacters(people, embedding),
+            ComparedCharacters(enrolled, embedding) if enrolled is not None else None,
         )
         scores = Scores(np.zeros(len(people), np.float32), np.zeros(len(enrolled or ()), np.float32))
         kin, whose = one.alike, one.chosen
@@ -194,13 +194,13 @@ class Identity:
         return self.spec.trained if index < len(self.people.learned) else self.spec.enrolled
 
 
-class Compared:
+class ComparedCharacters:
     """The short list of some characters for one face, best first, and how alike it is to each of them.
 
     ``chosen``: their indices ``(K,)``; ``alike``: what their order, and rivalry, is decided by ``(K,)``.
     """
 
-    def __init__(self, people: People, embedding: Floats) -> None:
+    def __init__(self, people: KnownCharacters, embedding: Floats) -> None:
         glance = people.glance @ embedding
         most = min(SHORT_LIST, len(glance))
         chosen = np.argpartition(-glance, most - 1)[:most]

@@ -2,6 +2,6 @@
 
 from booru_tagger.reporting.gathering import gather
 from booru_tagger.reporting.page import page
-from booru_tagger.reporting.values import Report
+from booru_tagger.reporting.values import CollectionReport
 
-__all__ = ["Report", "gather", "page"]
+__all__ = ["CollectionReport", "gather", "page"]

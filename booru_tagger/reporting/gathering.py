@@ -13,9 +13,9 @@ import numpy as np
 from booru_tagger.errors import BooruTaggerError, ImageError
 from booru_tagger.imaging import Limits, read_picture
 from booru_tagger.journal import Journal
-from booru_tagger.journal.reviews import Tagged
-from booru_tagger.reporting.values import Found, Portrait, Report, Strangers, Tally
-from booru_tagger.review.face_cache import Album, Cutout
+from booru_tagger.journal.reviews import TaggedPicture
+from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
+from booru_tagger.review.face_cache import Cutout, FaceCache
 from booru_tagger.review.similarity import groups
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.sources.listed import Walk
@@ -54,8 +54,8 @@ class _Seen:
 class _Cutting:
     """Cuts faces out, picture by picture, and remembers the pictures that cannot be read any more."""
 
-    def __init__(self, album: Album, step: Callable[[], None]) -> None:
-        self._album = album
+    def __init__(self, face_cache: FaceCache, step: Callable[[], None]) -> None:
+        self._face_cache = face_cache
         self._step = step
         self.failures: dict[Path, str] = {}
 
@@ -68,9 +68,9 @@ class _Cutting:
         for picture, ones in by_picture.items():
             faces = [one.face for one in ones]
             try:
-                cutouts = self._album.find(picture, [face.box for face in faces])
+                cutouts = self._face_cache.find(picture, [face.box for face in faces])
                 if cutouts is None:
-                    cutouts = self._album.make(picture, ones[0].result, faces)
+                    cutouts = self._face_cache.make(picture, ones[0].result, faces)
                 found.update({id(one): cutout for one, cutout in zip(ones, cutouts, strict=True)})
             except ImageError as error:
                 self.failures[picture] = str(error)
@@ -81,14 +81,14 @@ class _Cutting:
 def gather(
     folder: Path,
     journal: Journal,
-    album: Album,
+    face_cache: FaceCache,
     *,
-    finish: Callable[[Tagged], TagResult],
-    waits: Callable[[Tagged], int],
+    finish: Callable[[TaggedPicture], TagResult],
+    waits: Callable[[TaggedPicture], int],
     limits: Limits,
     walk: Walk,
     step: Callable[[], None] = lambda: None,
-) -> Report:
+) -> CollectionReport:
     """Look through what is known of the pictures in ``folder``; ``step`` is called now and then.
 
     ``finish`` gives what would be written for a picture, ``waits`` counts its faces that wait for a person.
@@ -102,11 +102,11 @@ def gather(
     for face in seen:
         by_name[face.name].append(face)
     unknown = by_name.pop("", [])
-    cutting = _Cutting(album, step)
+    cutting = _Cutting(face_cache, step)
     characters = [_found(tag, faces, cutting) for tag, faces in by_name.items()]
     strangers = _strangers(unknown, cutting)
     failures = sorted({**wrong, **cutting.failures}.items())
-    return Report(
+    return CollectionReport(
         folder=folder,
         made=datetime.now(UTC).astimezone(),
         models=tuple(sorted({result.model for _, result in results if result.model})),
@@ -127,7 +127,7 @@ def gather(
 
 def _sorted_out(
     folder: Path, journal: Journal, limits: Limits, walk: Walk
-) -> tuple[list[Tagged], dict[Path, str], int]:
+) -> tuple[list[TaggedPicture], dict[Path, str], int]:
     """What was tagged and stands there still, what is wrong with which picture, how many were not tried."""
     tagged, wrong = [], {}
     root = folder.resolve()
@@ -157,11 +157,11 @@ def _reason(picture: Path, limits: Limits) -> str | None:
     return None
 
 
-def _found(tag: str, faces: Sequence[_Seen], cutting: _Cutting) -> Found:
+def _found(tag: str, faces: Sequence[_Seen], cutting: _Cutting) -> FoundCharacter:
     series = Counter(
         one.tag for face in faces for one in face.result.tags if one.category == COPYRIGHT and _alone(face)
     )
-    return Found(
+    return FoundCharacter(
         tag=tag,
         series=next((name for name, _ in series.most_common(1)), ""),
         faces=len(faces),
@@ -189,20 +189,20 @@ def _sheet(faces: Sequence[_Seen], cutting: _Cutting) -> tuple[Portrait, ...]:
     )
 
 
-def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[Strangers, ...]:
+def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[UnknownGroup, ...]:
     """Groups of unknown faces that look alike, in more than one picture, the largest first."""
     cutouts = cutting.cut(unknown)
     faces = [face for face in unknown if id(face) in cutouts and cutouts[id(face)].embedding is not None]
     embeddings = [embedding for face in faces if (embedding := cutouts[id(face)].embedding) is not None]
     if not embeddings:
         return ()
-    found: list[Strangers] = []
+    found: list[UnknownGroup] = []
     for group in groups(np.stack(embeddings)):
         members = [faces[row] for row in group.members]
         pictures = tuple(dict.fromkeys(member.picture for member in members))
         if len(members) >= WORTH_NAMING and len(pictures) > 1 and len(found) < MOST_STRANGERS:
             sheet = _sheet(members, cutting)
-            found.append(Strangers(len(members), pictures, _hair(members), _eyes(members), sheet))
+            found.append(UnknownGroup(len(members), pictures, _hair(members), _eyes(members), sheet))
     return tuple(found)
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
-from booru_tagger.reporting.values import Found, Portrait, Report, Strangers, Tally
+from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
 
 MARK = '<meta name="generator" content="booru-tagger report">'
 """Tells our own pages from others, which are never written over."""
@@ -44,7 +44,7 @@ field.addEventListener('input', () => {
 """
 
 
-def page(report: Report, target: Path) -> str:
+def page(report: CollectionReport, target: Path) -> str:
     """The page, to be written to ``target``: its links to pictures are relative to that."""
     here = target.absolute().parent
     title = f"Who is in {report.folder.resolve().name or report.folder}"
@@ -69,7 +69,7 @@ def is_report(path: Path) -> bool:
         return False
 
 
-def _head(report: Report, title: str) -> str:
+def _head(report: CollectionReport, title: str) -> str:
     numbers = (
         (report.pictures, "tagged pictures"),
         (report.faces, "faces"),
@@ -89,7 +89,7 @@ def _head(report: Report, title: str) -> str:
     )
 
 
-def _colours(report: Report) -> str:
+def _colours(report: CollectionReport) -> str:
     bars = [(name, tally) for name, tally in (("Hair", report.hair), ("Eyes", report.eyes)) if tally]
     if not bars:
         return ""
@@ -111,7 +111,7 @@ def _bar(tally: Tally) -> str:
     return f'<div class="bar">{parts}</div><ul>{legend}</ul>'
 
 
-def _characters(report: Report, here: Path) -> str:
+def _characters(report: CollectionReport, here: Path) -> str:
     if not report.characters:
         return '<section><h2>Characters</h2><p class="none">Nobody was recognised.</p></section>'
     cards = "".join(_character(found, here) for found in report.characters)
@@ -122,7 +122,7 @@ def _characters(report: Report, here: Path) -> str:
     )
 
 
-def _character(found: Found, here: Path) -> str:
+def _character(found: FoundCharacter, here: Path) -> str:
     name = _spoken(found.tag)
     by_person = f" · {found.by_person:,} by a person" if found.by_person else ""
     series = f"<p>{escape(_spoken(found.series))}</p>" if found.series else ""
@@ -135,7 +135,7 @@ def _character(found: Found, here: Path) -> str:
     )
 
 
-def _strangers(report: Report, here: Path) -> str:
+def _strangers(report: CollectionReport, here: Path) -> str:
     if not report.strangers:
         return ""
     cards = "".join(_stranger(group, number, here) for number, group in enumerate(report.strangers, 1))
@@ -148,7 +148,7 @@ def _strangers(report: Report, here: Path) -> str:
     )
 
 
-def _stranger(group: Strangers, number: int, here: Path) -> str:
+def _stranger(group: UnknownGroup, number: int, here: Path) -> str:
     chosen = " ".join(shlex.quote(str(picture)) for picture in group.pictures[:20])
     return (
         f"<article><h3>Stranger {number}</h3>"
@@ -159,7 +159,7 @@ def _stranger(group: Strangers, number: int, here: Path) -> str:
     )
 
 
-def _failures(report: Report, here: Path) -> str:
+def _failures(report: CollectionReport, here: Path) -> str:
     if not report.failures:
         return ""
     rows = "".join(

@@ -21,7 +21,7 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCharacter:
     """A character: in how many faces and pictures, how surely, with which colours."""
 
     tag: str
@@ -36,7 +36,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Strangers:
+class UnknownGroup:
     """Faces that nobody knows and that look alike."""
 
     faces: int
@@ -47,7 +47,7 @@ class Strangers:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CollectionReport:
     """All of it. ``failures`` are pictures with what is wrong with them; ``untagged`` were not tried yet."""
 
     folder: Path
@@ -59,8 +59,8 @@ class Report:
     faces: int = 0
     named: int = 0
     waiting: int = 0
-    characters: tuple[Found, ...] = ()
-    strangers: tuple[Strangers, ...] = ()
+    characters: tuple[FoundCharacter, ...] = ()
+    strangers: tuple[UnknownGroup, ...] = ()
     hair: Tally = ()
     eyes: Tally = ()
     failures: tuple[tuple[Path, str], ...] = ()

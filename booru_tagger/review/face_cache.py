@@ -1,6 +1,6 @@
 """Faces cut out of their pictures, each with its embedding: made once, kept in the user's cache folder.
 
-The album can be lost or deleted at any time: it is then made again from the pictures.
+The cache can be lost or deleted at any time: it is then made again from the pictures.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def default_path() -> Path:
     return user_folder("cache") / "faces.sqlite3"
 
 
-class Album:
+class FaceCache:
     """Cut-outs by picture and box. May be used from any thread.
 
     Embeddings are of ``tagger``'s recogniser; another model's are made anew.
@@ -141,7 +141,7 @@ def _packed(embedding: Floats | None) -> bytes | None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The album's file; begun anew where it is no such file, in memory where none can be had."""
+    """The cache's file; begun anew where it is no such file, in memory where none can be had."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -172,7 +172,7 @@ def _prepared(path: Path | None) -> sqlite3.Connection:
 
 
 def _make_room(connection: sqlite3.Connection) -> None:
-    """Drop the older half where the album has grown too large."""
+    """Drop the older half where the cache has grown too large."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (size,) = connection.execute("PRAGMA page_size").fetchone()
     if pages * size > MOST_BYTES:

@@ -68,7 +68,7 @@ def _group(rows: np.ndarray, near: Floats, alike: float) -> Group:
     return Group(tuple(inside[np.argsort(-near[inside], kind="stable")].tolist()))
 
 
-class Shelf:
+class EmbeddingIndex:
     """Embeddings by number, compared all at once however they come in."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.journal import Journal
-from booru_tagger.journal.reviews import Tagged
+from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import picture_result
 from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
@@ -77,7 +77,7 @@ def overlay(raw: TagResult, verdicts: Sequence[Verdict], retell: Retell) -> Over
     return Overlaid(result, (*(verdict for verdict in verdicts if verdict not in holding), *said))
 
 
-def finished(tagged: Tagged, retell: Retell, policy: Policy) -> TagResult:
+def finished(tagged: TaggedPicture, retell: Retell, policy: Policy) -> TagResult:
     """What would be written for a picture that was tagged before.
 
     Where an earlier version kept no more than what it wrote, that is it.
@@ -134,7 +134,7 @@ def _settled(verdict: Verdict, reading: Reading, retell: Retell) -> list[Reading
     return [retell(reading, who)]
 
 
-class Reviewer:
+class JournalReviewer:
     """Takes part in a run: lays verdicts over results, and puts uncertain faces into the queue.
 
     With ``read_only`` it changes nothing in the journal: for results that do not go into the picture's files.

@@ -15,9 +15,9 @@ from typing import TypeAlias
 
 from booru_tagger.errors import ClusterError, OutputError
 from booru_tagger.parallel import Executor
-from booru_tagger.runner.files_sink import Kept, Sink
+from booru_tagger.runner.files_sink import Sink, WriteOutcome
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
-from booru_tagger.runner.report import Listener, Outcome, Report, Reviewer
+from booru_tagger.runner.report import Outcome, Reviewer, RunListener, RunReport
 from booru_tagger.tagging.failures import attempt, failed
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import PictureError, TagResult
@@ -36,8 +36,8 @@ def run(
     policy: Policy,
     output: Sink | None = None,
     reviewer: Reviewer | None = None,
-    listener: Listener = lambda outcome: None,
-) -> Report:
+    listener: RunListener = lambda outcome: None,
+) -> RunReport:
     """Tag all ``items`` and give each result to ``output``; without one, nothing is written.
 
     What people said of faces, as ``reviewer`` knows it, outweighs what was found.
@@ -74,14 +74,14 @@ class _Run:
         policy: Policy,
         output: Sink | None,
         reviewer: Reviewer | None,
-        listener: Listener,
+        listener: RunListener,
     ) -> None:
         self._work, self._executor, self._policy = _Work(tag), executor, policy
         self._output, self._reviewer, self._listener = output, reviewer, listener
-        self._report = Report()
+        self._report = RunReport()
         self._drawn = 0
 
-    def go(self, items: Iterable[Item | None]) -> Report:
+    def go(self, items: Iterable[Item | None]) -> RunReport:
         source = iter(items)
         with Interrupts() as self._interrupts:
             try:
@@ -130,7 +130,7 @@ class _Run:
         """Back in the main thread, so that no two pictures are written at once."""
         if raw.error is not None:
             return Outcome(raw.path, raw)
-        result, kept = raw, Kept()
+        result, kept = raw, WriteOutcome()
         try:
             if self._reviewer is not None:
                 result = self._reviewer.overlay(path, raw)
@@ -140,7 +140,7 @@ class _Run:
             if self._reviewer is not None and not kept.failures:
                 self._report.uncertain += self._reviewer.note(path, raw)
         except OutputError as error:  # of the journal
-            kept = Kept(failures=[error], fatal=error)
+            kept = WriteOutcome(failures=[error], fatal=error)
         if kept.fatal is not None:
             self._report.stopped = kept.fatal
         if kept.failures:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from booru_tagger.errors import BooruTaggerError, OutputError
-from booru_tagger.journal import Entry, Journal, Mark, Ownership, Raw
+from booru_tagger.journal import Journal, JournalEntry, Mark, Ownership, RawResult
 from booru_tagger.types import TagResult
 from booru_tagger.writers.base import Job, Writer, Written
 from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival
@@ -27,7 +27,7 @@ _INCOMPLETE = ""
 
 
 @dataclass(slots=True)
-class Kept:
+class WriteOutcome:
     """What became of one picture's files.
 
     ``failures`` are those of single writers. ``fatal`` is set where writing more is in vain.
@@ -52,7 +52,7 @@ class Sink(Protocol):
         """
         ...
 
-    def keep(self, picture: Path, result: TagResult, raw: TagResult, /) -> Kept:
+    def keep(self, picture: Path, result: TagResult, raw: TagResult, /) -> WriteOutcome:
         """Store ``result``, which was made of ``raw``. What goes wrong is in the answer."""
         ...
 
@@ -124,7 +124,7 @@ class Output:
         places = [str(targets.get(writer.name)) for writer in self._writers]
         return hashlib.sha256("\0".join([self._fingerprint, *places]).encode("utf-8", "replace")).hexdigest()
 
-    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None) -> Kept:
+    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None) -> WriteOutcome:
         """Write ``result`` with every writer. What goes wrong is in the answer.
 
         The journal keeps it together with ``raw``, from which a later run may make another one.
@@ -135,20 +135,20 @@ class Output:
             targets = self._targets(picture)
             refuse_same_target(targets)
         except OutputError as error:
-            return Kept(failures=[error])
+            return WriteOutcome(failures=[error])
         return self.keep_at(picture, result, targets, raw)
 
     def keep_at(
         self, picture: Path, result: TagResult, targets: Mapping[str, Path], raw: TagResult | None = None
-    ) -> Kept:
+    ) -> WriteOutcome:
         """Write ``result`` to the ``targets`` of the writers. What goes wrong is in the answer."""
-        kept = Kept()
+        kept = WriteOutcome()
         try:
             with self._turn(picture, list(targets.values())):
                 written = self._write_all(picture, result, targets, kept)
                 if self._journal is not None:
                     done = _INCOMPLETE if kept.failures else self._fingerprint_for(targets)
-                    facts = None if raw is None else Raw(raw, self._raw_fingerprint)
+                    facts = None if raw is None else RawResult(raw, self._raw_fingerprint)
                     self._journal.record(picture, done, result, written, facts)
         except OutputError as error:  # of the journal: without it we would lose track of whose the tags are
             kept.failures.append(error)
@@ -159,7 +159,7 @@ class Output:
         return nullcontext() if self._journal is None else self._journal.turn(picture, targets)
 
     def _write_all(
-        self, picture: Path, result: TagResult, targets: Mapping[str, Path], kept: Kept
+        self, picture: Path, result: TagResult, targets: Mapping[str, Path], kept: WriteOutcome
     ) -> list[tuple[str, Written]]:
         written = []
         for writer in self._writers:
@@ -232,14 +232,14 @@ def _is_full(error: BooruTaggerError) -> bool:
 
 
 def rewrite(
-    entry: Entry,
+    entry: JournalEntry,
     picture: Path,
     result: TagResult,
-    raw: Raw,
+    raw: RawResult,
     journal: Journal,
     options: WriterOptions,
     otherwise: Sequence[Writer],
-) -> Kept:
+) -> WriteOutcome:
     """Write ``result`` wherever tags of the picture were written, by ``otherwise`` where that is nowhere.
 
     ``entry`` is what the journal knows of the picture; it counts as done for what it was done for before.
@@ -249,7 +249,7 @@ def rewrite(
     try:
         writers = [make_writer(mark.writer, options) for mark in marks]
     except BooruTaggerError as error:
-        return Kept(failures=[error])
+        return WriteOutcome(failures=[error])
     output = Output(
         writers or otherwise,
         Naming(),
@@ -262,7 +262,7 @@ def rewrite(
     return output.keep_at(picture, result, {mark.writer: mark.target for mark in marks}, raw.result)
 
 
-def _last(entry: Entry) -> list[Mark]:
+def _last(entry: JournalEntry) -> list[Mark]:
     """Each writer's newest target: an earlier run may have named its files otherwise."""
     newest: dict[str, Mark] = {}
     for mark in sorted(entry.marks, key=lambda mark: mark.written_at):

@@ -34,7 +34,7 @@ State = Literal["as written", "edited since", "nothing of ours", "missing", "unr
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TagOrigin:
     """One tag and where it comes from.
 
     ``source`` is one of the constants above, or that of a :class:`Tag`. ``category`` and ``score`` are
@@ -58,7 +58,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class FileState:
+class TaggedFile:
     """One file in which tags of the picture stand; ``written_at`` is ``None`` where we never wrote to it."""
 
     path: Path
@@ -85,8 +85,8 @@ class Provenance:
     picture: Path
     tagged_at: datetime | None
     result: TagResult | None
-    tags: tuple[Origin, ...]
-    files: tuple[FileState, ...]
+    tags: tuple[TagOrigin, ...]
+    files: tuple[TaggedFile, ...]
     exif: ExifNotes = field(default_factory=ExifNotes)
 
     def to_json(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def provenance(
 ) -> Provenance:
     """Where the tags of ``picture`` come from, in the files that the journal knows and those of ``writers``.
 
-    A file that does not read is reported in its :class:`FileState`. Raises :class:`OutputError` where the
+    A file that does not read is reported in its :class:`TaggedFile`. Raises :class:`OutputError` where the
     journal cannot be used.
     """
     entry = journal.entry(picture)
@@ -137,7 +137,7 @@ class _Reading:
         self._found = {meaning(tag.tag): tag for tag in (result.tags if result is not None else ())}
         self._origins: dict[tuple[str, str], list[str]] = {}
 
-    def known(self, mark: Mark, options: WriterOptions) -> FileState:
+    def known(self, mark: Mark, options: WriterOptions) -> TaggedFile:
         """Read the target of a mark."""
         state, error = self._state(mark)
         standing: Sequence[str] = ()
@@ -156,7 +156,7 @@ class _Reading:
         taken_out = mark.deleted | mark.owned if state == "edited since" else mark.deleted
         for text in sorted(plain(taken_out) - set(standing)):
             self.add(text, DELETED, mark.writer)
-        return FileState(mark.target, mark.writer, state, _time(mark.written_at), error)
+        return TaggedFile(mark.target, mark.writer, state, _time(mark.written_at), error)
 
     def _state(self, mark: Mark) -> tuple[State, str | None]:
         try:
@@ -169,7 +169,7 @@ class _Reading:
             return "edited since", None
         return ("as written" if mark.owned else "nothing of ours"), None
 
-    def unknown(self, writer: Writer, known: set[str]) -> FileState | None:
+    def unknown(self, writer: Writer, known: set[str]) -> TaggedFile | None:
         """Read a file that we never wrote to; ``None`` where there is none."""
         try:
             target = writer.target(self.picture)
@@ -177,10 +177,10 @@ class _Reading:
                 return None
             standing = writer.read(self.picture, target)
         except BooruTaggerError as error:
-            return FileState(self.picture, writer.name, "unreadable", None, str(error))
+            return TaggedFile(self.picture, writer.name, "unreadable", None, str(error))
         for text in standing:
             self.add(text, PERSON, writer.name)
-        return FileState(target, writer.name, "nothing of ours", None) if standing else None
+        return TaggedFile(target, writer.name, "nothing of ours", None) if standing else None
 
     def add(self, text: str, source: str, writer: str) -> None:
         """Note that a tag stands somewhere."""
@@ -201,7 +201,7 @@ class _Reading:
                 found = self._found.get(meaning(text.removeprefix(namespace)))
         return found
 
-    def origins(self) -> Iterator[Origin]:
+    def origins(self) -> Iterator[TagOrigin]:
         """What this program found first, best first, then the others by name."""
 
         def order(key: tuple[str, str]) -> tuple[float, str, str]:
@@ -210,7 +210,7 @@ class _Reading:
 
         for tag, source in sorted(self._origins, key=order):
             found = self._found.get(meaning(tag))
-            yield Origin(
+            yield TagOrigin(
                 tag,
                 source,
                 found.category if found is not None else None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from booru_tagger.errors import OutputError
-from booru_tagger.runner.files_sink import Kept
+from booru_tagger.runner.files_sink import WriteOutcome
 from booru_tagger.sources.storage import url_of
 from booru_tagger.types import TagResult
 
@@ -68,16 +68,16 @@ class Records:
     def found_before(self, picture: Path, /) -> None:
         """Nothing: a record holds what was made of a result."""
 
-    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None, /) -> Kept:
+    def keep(self, picture: Path, result: TagResult, raw: TagResult | None = None, /) -> WriteOutcome:
         record = {**result.to_json(), "path": _name(picture), "fingerprint": self._fingerprint}
         try:
             self._stream.write(json.dumps(record, ensure_ascii=True).encode() + b"\n")
             self._stream.flush()
         except OSError as error:
             failure = OutputError(f"{self.path}: {error.strerror or error}")
-            return Kept(failures=[failure], fatal=failure)
+            return WriteOutcome(failures=[failure], fatal=failure)
         self._done[_name(picture)] = self._fingerprint
-        return Kept(changed=[self.path])
+        return WriteOutcome(changed=[self.path])
 
 
 def _name(picture: Path) -> str:

@@ -34,7 +34,7 @@ class Outcome:
     changed: tuple[Path, ...] = ()
 
 
-class Listener(Protocol):
+class RunListener(Protocol):
     """Hears of each picture as soon as it is done with, in order."""
 
     def __call__(self, outcome: Outcome, /) -> None: ...
@@ -51,7 +51,7 @@ class Reviewer(Protocol):
 
 
 @dataclass(slots=True)
-class Report:
+class RunReport:
     """How a run went.
 
     ``tagged``, ``skipped`` (done in an earlier run) and ``failed`` add up to the pictures dealt with;

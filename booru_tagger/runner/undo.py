@@ -30,7 +30,7 @@ Fate = Literal["restored", "deleted", "edited", "missing", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class TargetUndo:
     """What became of one target; ``tags`` are those taken out, in its spelling."""
 
     target: Path
@@ -41,11 +41,11 @@ class Undone:
 
 
 @dataclass(frozen=True, slots=True)
-class Undoing:
+class PictureUndo:
     """What became of all that was written for a picture; no targets where nothing is known of it."""
 
     picture: Path
-    targets: tuple[Undone, ...]
+    targets: tuple[TargetUndo, ...]
 
     @property
     def failed(self) -> bool:
@@ -88,7 +88,7 @@ def untag(
     *,
     dry_run: bool = False,
     forget_deletions: bool = False,
-) -> Undoing:
+) -> PictureUndo:
     """Take out everything that was written for ``picture``; it then counts as never tagged.
 
     Tags of ours that a person had taken out stay out in later runs, unless ``forget_deletions``. ``options``
@@ -98,10 +98,10 @@ def untag(
     with journal.turn(picture, ()):  # settles what a killed run left open
         entry = journal.entry(picture)
     if entry is None:
-        return Undoing(picture, ())
+        return PictureUndo(picture, ())
     task = _Task(picture, journal, options or WriterOptions(), forget_deletions)
     if dry_run:
-        return Undoing(picture, tuple(task.foresee(mark) for mark in entry.marks if _is_open(mark)))
+        return PictureUndo(picture, tuple(task.foresee(mark) for mark in entry.marks if _is_open(mark)))
     with journal.turn(picture, [mark.target for mark in entry.marks]):
         entry = journal.entry(picture)  # again: another process may have been at it
         marks = entry.marks if entry is not None else ()
@@ -109,7 +109,7 @@ def untag(
         for mark in marks:
             if not _is_open(mark):
                 task.close(mark)
-        return Undoing(picture, done)
+        return PictureUndo(picture, done)
 
 
 def _is_open(mark: Mark) -> bool:
@@ -127,23 +127,23 @@ class _Task:
     options: WriterOptions
     forget_deletions: bool
 
-    def foresee(self, mark: Mark) -> Undone:
+    def foresee(self, mark: Mark) -> TargetUndo:
         """What :meth:`take_out` would do."""
         try:
             before = read_target(mark.target)
             if before is None:
-                return Undone(mark.target, mark.writer, "missing")
+                return TargetUndo(mark.target, mark.writer, "missing")
             if _is_as_left(mark, before):
-                return Undone(mark.target, mark.writer, _restored(mark), tuple(sorted(plain(mark.owned))))
+                return TargetUndo(mark.target, mark.writer, _restored(mark), tuple(sorted(plain(mark.owned))))
             writer = self._writer(mark)
             stands = (
                 set(writer.read(self.picture, mark.target)) if isinstance(writer, TagReader) else mark.owned
             )
-            return Undone(mark.target, mark.writer, "edited", tuple(sorted(plain(mark.owned) & stands)))
+            return TargetUndo(mark.target, mark.writer, "edited", tuple(sorted(plain(mark.owned) & stands)))
         except BooruTaggerError as error:
             return _failed(mark, error)
 
-    def take_out(self, mark: Mark) -> Undone:
+    def take_out(self, mark: Mark) -> TargetUndo:
         try:
             try:
                 return self._restore(mark)
@@ -156,7 +156,7 @@ class _Task:
         """Note that nothing of ours stands there: whatever does is a person's from now on."""
         self._record(mark, mark.deleted)
 
-    def _restore(self, mark: Mark) -> Undone:
+    def _restore(self, mark: Mark) -> TargetUndo:
         def old(before: bytes | None) -> Revision:
             if before is not None and not _is_as_left(mark, before):
                 raise _EditedSinceError
@@ -170,10 +170,10 @@ class _Task:
         stood = revise(mark.target, old, announce=announce).before is not None
         self._record(mark, mark.deleted)
         if not stood:
-            return Undone(mark.target, mark.writer, "missing")
-        return Undone(mark.target, mark.writer, _restored(mark), tuple(sorted(plain(mark.owned))))
+            return TargetUndo(mark.target, mark.writer, "missing")
+        return TargetUndo(mark.target, mark.writer, _restored(mark), tuple(sorted(plain(mark.owned))))
 
-    def _remove(self, mark: Mark) -> Undone:
+    def _remove(self, mark: Mark) -> TargetUndo:
         writer = self._writer(mark)
         self.journal.announce_removal(
             self.picture, mark.target, mark.writer, self._deleted(mark.deleted), None
@@ -182,7 +182,7 @@ class _Task:
         self._record(mark, mark.deleted | written.deleted)
         tags = plain(mark.owned) - written.deleted
         fate: Fate = "edited" if written.after_sha256 else "deleted"
-        return Undone(mark.target, mark.writer, fate, tuple(sorted(tags)))
+        return TargetUndo(mark.target, mark.writer, fate, tuple(sorted(tags)))
 
     def _record(self, mark: Mark, deleted: frozenset[str]) -> None:
         self.journal.record_removal(self.picture, mark.target, mark.writer, self._deleted(deleted))
@@ -203,5 +203,5 @@ def _restored(mark: Mark) -> Fate:
     return "deleted" if mark.original == Original.ABSENT else "restored"
 
 
-def _failed(mark: Mark, error: BooruTaggerError) -> Undone:
-    return Undone(mark.target, mark.writer, "failed", error=PictureError(error.kind, str(error)))
+def _failed(mark: Mark, error: BooruTaggerError) -> TargetUndo:
+    return TargetUndo(mark.target, mark.writer, "failed", error=PictureError(error.kind, str(error)))

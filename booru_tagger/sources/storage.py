@@ -67,7 +67,7 @@ def pictures(url: str, *, batch: bool, recursive: bool = True, ignored: Ignored 
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class StorageTagger:
     """A tag function for pictures here and in storage; pickles as far as ``tag`` and ``tag_bytes`` do."""
 
     tag: Callable[[Path], TagResult]

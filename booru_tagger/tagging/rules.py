@@ -24,7 +24,7 @@ CANDIDATES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Who:
+class _Recognised:
     """A recognised character."""
 
     label: Label
@@ -106,7 +106,7 @@ class Rules:
         if who is not None and who.label.tag in refuted:
             who = None
         if told is not None:
-            who = _Who(self._by_tag.get(told.tag) or Label(told.tag), told.score, "tagger")
+            who = _Recognised(self._by_tag.get(told.tag) or Label(told.tag), told.score, "tagger")
         hair = self._colour(Part.HAIR, recognition.hair if coloured else None)
         eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
         return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)
@@ -116,11 +116,11 @@ class Rules:
         who = None
         if match is not None:
             label = self._by_tag.get(match.tag) or Label(match.tag)
-            who = _Who(label, match.score, match.source)
+            who = _Recognised(label, match.score, match.source)
         return self._reading(reading.face, who, reading.hair, reading.eyes)
 
     def _reading(
-        self, face: FaceResult, who: _Who | None, hair: ScoredTag | None, eyes: ScoredTag | None
+        self, face: FaceResult, who: _Recognised | None, hair: ScoredTag | None, eyes: ScoredTag | None
     ) -> Reading:
         canon = who.label.implied if who and self.imply else ()
         hair_verdict = reconcile(Part.HAIR, hair, canon, sure=self.sure)
@@ -148,7 +148,7 @@ class Rules:
         unspoken = frozenset(who.label.implied) if who and self.strip_implied else frozenset()
         return Reading(result, tuple(tags), tuple(conflicts), unspoken, hair, eyes)
 
-    def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Who | None]:
+    def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Recognised | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""
         if self.identity is not None and self.gallery and recognition.embedding is not None:
             return self._who_of_all(self.identity, self.gallery, recognition.embedding)
@@ -157,27 +157,27 @@ class Rules:
         candidates = [ScoredTag(self.labels[index].tag, float(scores[index])) for index in order]
         best, who = order[0], None
         if scores[best] >= self._min_scores[best]:
-            who = _Who(self.labels[best], float(scores[best]), "model")
+            who = _Recognised(self.labels[best], float(scores[best]), "model")
         if not self.gallery:
             return tuple(candidates), who
         matches = self.gallery.match(recognition.embedding, self._anchor, CANDIDATES)
         candidates += [ScoredTag(match.label.tag, match.score) for match in matches]
         enrolled = matches[0]
         if enrolled.score >= self._min_enrolled and (who is None or enrolled.score > who.score):
-            who = _Who(enrolled.label, enrolled.score, "gallery")
+            who = _Recognised(enrolled.label, enrolled.score, "gallery")
         return _best(candidates), who
 
     def _who_of_all(
         self, identity: Identity, gallery: Gallery, embedding: Floats
-    ) -> tuple[tuple[ScoredTag, ...], _Who | None]:
+    ) -> tuple[tuple[ScoredTag, ...], _Recognised | None]:
         """The same with one scale for model and gallery: no score but the best is near it."""
         scores = identity.score(embedding, gallery.people, self._same)
         ranked = [
-            _Who(self.labels[index], float(scores.trained[index]), "model")
+            _Recognised(self.labels[index], float(scores.trained[index]), "model")
             for index in _best_of(scores.trained)
         ]
         ranked += [
-            _Who(gallery.characters[index].label, float(scores.enrolled[index]), "gallery")
+            _Recognised(gallery.characters[index].label, float(scores.enrolled[index]), "gallery")
             for index in _best_of(scores.enrolled)
         ]
         ranked.sort(key=lambda one: -one.score)
@@ -198,7 +198,7 @@ class Rules:
             return None
         return ScoredTag(best, min(1.0, sums[best]))
 
-    def _named(self, who: _Who, measured: list[Tag], refuted: set[str]) -> list[Tag]:
+    def _named(self, who: _Recognised, measured: list[Tag], refuted: set[str]) -> list[Tag]:
         """The tags of a recognised face, from those measured on it."""
         label, score = who.label, who.score
         source = "recogniser" if who.source == "model" else who.source

@@ -19,7 +19,7 @@ from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.implications import Implication, extended, read_implications
 from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.tagging.options import TaggerOptions
-from booru_tagger.tagging.whole_picture import General, merged
+from booru_tagger.tagging.whole_picture import WholePictureTagger, merged
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER
 
@@ -47,7 +47,7 @@ class Tagger:
         self.options = replace(options, gallery=self.gallery, implications=self._implications)
         foreign = self.networks.foreign
         self._general = (
-            General(foreign, options.tag_thresholds, options.mcut) if foreign is not None else None
+            WholePictureTagger(foreign, options.tag_thresholds, options.mcut) if foreign is not None else None
         )
         self._rules = self._make_rules()
 

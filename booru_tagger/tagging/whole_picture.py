@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Floats
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
-from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Choice, Columns
+from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Columns, ThresholdChoice
 from booru_tagger.scores import check_key, checked_shares
 from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Rules
@@ -25,7 +25,7 @@ REVISION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class NameChanges:
     """What becomes of the faces' names: ``told`` and ``denied`` by the number of the face."""
 
     told: Mapping[int, ScoredTag] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Opinion:
+class WholePictureScores:
     """A tagger's scores for one picture, and the tags that come of them."""
 
     columns: Columns
@@ -55,7 +55,7 @@ class Opinion:
         return tag in self.columns and self.columns.score(tag, self.scores) < CHARACTER_FLOOR
 
 
-def name_faces(readings: Sequence[Reading], opinion: Opinion, rules: Rules) -> Verdict:
+def name_faces(readings: Sequence[Reading], opinion: WholePictureScores, rules: Rules) -> NameChanges:
     """Who the faces are, in the light of the characters that the tagger gives.
 
     1. A character that both give is settled.
@@ -88,7 +88,7 @@ def name_faces(readings: Sequence[Reading], opinion: Opinion, rules: Rules) -> V
         if stranger is not None:
             told[index], denied[index] = stranger, who.tag
             open_.remove(stranger)
-    return Verdict(told, denied)
+    return NameChanges(told, denied)
 
 
 def _likeliest(tag: str, free: Iterable[int], readings: Sequence[Reading]) -> int | None:
@@ -102,7 +102,7 @@ def _likeliest(tag: str, free: Iterable[int], readings: Sequence[Reading]) -> in
     return -max(scored)[1] if scored else None
 
 
-class General:
+class WholePictureTagger:
     """A foreign tagger and which of its scores become tags.
 
     ``thresholds`` replace the customary ones, by category; the categories in ``cut`` are cut by MCut. Raises
@@ -117,7 +117,7 @@ class General:
         except ValueError as error:
             raise ConfigError(f"thresholds of tags: {error}") from error
         self.tagger = tagger
-        self.choice = Choice({**tagger.thresholds, **thresholds}, frozenset(cut))
+        self.choice = ThresholdChoice({**tagger.thresholds, **thresholds}, frozenset(cut))
 
     @property
     def decisive(self) -> Sequence[object]:
@@ -125,14 +125,14 @@ class General:
         choice = self.choice
         return (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
 
-    def opinion(self, scores: Floats) -> Opinion:
+    def opinion(self, scores: Floats) -> WholePictureScores:
         """What the scores say."""
         columns = self.tagger.columns
-        return Opinion(columns, scores, columns.tags(scores, self.choice))
+        return WholePictureScores(columns, scores, columns.tags(scores, self.choice))
 
 
 def merged(
-    look: Look, readings: Sequence[Reading], opinion: Opinion, rules: Rules | None
+    look: Look, readings: Sequence[Reading], opinion: WholePictureScores, rules: Rules | None
 ) -> tuple[Reading, ...]:
     """The faces as the tagger leaves them."""
     faces = list(readings)
@@ -153,7 +153,7 @@ def merged(
     return tuple(_seconded(reading, opinion) for reading in faces)
 
 
-def _seconded(reading: Reading, opinion: Opinion) -> Reading:
+def _seconded(reading: Reading, opinion: WholePictureScores) -> Reading:
     """A face without those general tags that the tagger knows and does not give."""
     given = {tag.tag for tag in opinion.tags}
     out = [

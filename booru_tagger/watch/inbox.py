@@ -11,7 +11,7 @@ MOST = 50_000
 
 
 @dataclass(slots=True)
-class News:
+class FolderChanges:
     """What happened since the last time.
 
     ``files`` tells of each file whether its writer is still at it, as far as is known. ``folders`` appeared
@@ -31,7 +31,7 @@ class Inbox:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._lock = Lock()
-        self._news = News()
+        self._news = FolderChanges()
         self._bell: SimpleQueue[None] = SimpleQueue()  # unlike a condition's, its wait ends on a signal
         self._rung = False
 
@@ -79,10 +79,10 @@ class Inbox:
         except Empty:
             return
 
-    def take(self) -> News:
+    def take(self) -> FolderChanges:
         """All the news, leaving none."""
         with self._lock:
-            news, self._news = self._news, News()
+            news, self._news = self._news, FolderChanges()
             self._rung = False
             while not self._bell.empty():
                 self._bell.get()

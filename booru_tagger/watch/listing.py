@@ -25,7 +25,7 @@ PORTION = 200
 Looks = dict[str, FileState | None]
 
 
-class Found(NamedTuple):
+class FoundPicture(NamedTuple):
     """A picture that a listing came across, and whether it is plain that nobody is changing it."""
 
     path: str
@@ -90,7 +90,7 @@ class Listings:
                 del self._polled[root]
                 self._passages.append(_Passage(root, root.pictures(root.path), polled.looks, {}))
 
-    def portion(self) -> list[Found | TagResult]:
+    def portion(self) -> list[FoundPicture | TagResult]:
         """Some more of what there is: in a polled folder, of what is new or changed."""
         if not self._passages:
             return []
@@ -108,7 +108,7 @@ class Listings:
             pause = max(POLL_SECONDS, POLL_SHARE * passage.seconds)
             self._polled[passage.root] = _Polled(passage.looks, self._clock() + pause)
 
-    def _news(self, passage: _Passage, item: Path | TagResult) -> Found | TagResult | None:
+    def _news(self, passage: _Passage, item: Path | TagResult) -> FoundPicture | TagResult | None:
         if isinstance(item, TagResult):
             return item
         path = str(item)
@@ -116,10 +116,10 @@ class Listings:
         if passage.looks is not None:
             passage.looks[path] = state
         if passage.seen is None:
-            return Found(path, state is None or self._is_old(state))
+            return FoundPicture(path, state is None or self._is_old(state))
         if path in passage.seen and passage.seen[path] == state:
             return None
-        return Found(path, state is None)
+        return FoundPicture(path, state is None)
 
     def _is_old(self, state: FileState) -> bool:
         # The time of the last status change cannot be set back, unlike that of the last modification.

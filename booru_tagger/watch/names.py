@@ -10,7 +10,7 @@ from booru_tagger.files.ignored import ALWAYS, Ignored
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class WatchedNames:
     """``is_picture`` judges the name of a file; ``ignored`` files and folders are left alone. Among these are
     the temporary files that sidecars are swapped in from."""
 

@@ -36,7 +36,7 @@ class LimitError(Exception):
     """The system allows no more watches; the message says which limit and how to raise it."""
 
 
-class Listener(Protocol):
+class ChangeListener(Protocol):
     """Hears of changes in a folder, in a thread of the observer's."""
 
     def file(self, path: str, *, writing: bool) -> None: ...
@@ -51,8 +51,8 @@ class Observer:
     watched.
     """
 
-    def __init__(self, folder: str, listener: Listener, *, recursive: bool) -> None:
-        self._complaints = _Complaints(listener.lost)
+    def __init__(self, folder: str, listener: ChangeListener, *, recursive: bool) -> None:
+        self._complaints = _WatchdogLog(listener.lost)
         try:
             self._observer = SystemObserver()
             self._observer.schedule(
@@ -102,7 +102,7 @@ class Observer:
 
 
 class _Handler(events.FileSystemEventHandler):
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: ChangeListener) -> None:
         self._listener = listener
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:
@@ -117,7 +117,7 @@ class _Handler(events.FileSystemEventHandler):
             self._listener.file(path, writing=writing)
 
 
-class _Complaints(logging.Handler):
+class _WatchdogLog(logging.Handler):
     """watchdog says only in its log that the system's queue overflowed and that events are gone."""
 
     def __init__(self, lost: Callable[[str], None]) -> None:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from booru_tagger.types import TagResult
 from booru_tagger.watch.inbox import Inbox
-from booru_tagger.watch.names import Names
+from booru_tagger.watch.names import WatchedNames
 from booru_tagger.watch.observer import LimitError, Observer
 
 Walk: TypeAlias = Callable[[Path], Iterable[Path | TagResult]]
@@ -27,7 +27,7 @@ class Root:
         self,
         path: Path,
         walk: Walk,
-        names: Names,
+        names: WatchedNames,
         inbox: Inbox,
         *,
         recursive: bool,

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from booru_tagger.files.stamps import state_of
 from booru_tagger.types import TagResult
-from booru_tagger.watch.inbox import Inbox, News
+from booru_tagger.watch.inbox import FolderChanges, Inbox
 from booru_tagger.watch.listing import Listings
-from booru_tagger.watch.names import Names
+from booru_tagger.watch.names import WatchedNames
 from booru_tagger.watch.retries import Retries
 from booru_tagger.watch.root import Root, Walk
 from booru_tagger.watch.settling import Settler
@@ -54,7 +54,7 @@ class Watch:
         self,
         folders: Sequence[Path],
         walk: Walk,
-        names: Names,
+        names: WatchedNames,
         *,
         recursive: bool = True,
         file_links: bool = True,
@@ -153,7 +153,7 @@ class Watch:
         elif not root.is_here:
             self._listings.drop(root)
 
-    def _read(self, news: News, now: float) -> None:
+    def _read(self, news: FolderChanges, now: float) -> None:
         if news.events:
             self._burst += news.events
             self._last_news = now

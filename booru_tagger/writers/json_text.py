@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from booru_tagger.writers.base import FormatError
-from booru_tagger.writers.layout import Layout
+from booru_tagger.writers.layout import ListLayout
 
 _DECODER = json.JSONDecoder()
 _BOM = "\ufeff"
@@ -38,7 +38,7 @@ def loads(text: str) -> Any:
 class JsonObject:
     """The text of a JSON object, member by member."""
 
-    layout: Layout
+    layout: ListLayout
     keys: list[str]
     values: list[Any]
 
@@ -83,12 +83,12 @@ def object_layout(text: str) -> JsonObject:
     return JsonObject(layout, keys, values)
 
 
-def array_layout(text: str) -> Layout:
+def array_layout(text: str) -> ListLayout:
     """Take apart an array: its items' JSON. ``text`` is valid JSON for one."""
     return _take_apart(text, in_object=False)[0]
 
 
-def _take_apart(text: str, in_object: bool) -> tuple[Layout, list[str], list[Any]]:
+def _take_apart(text: str, in_object: bool) -> tuple[ListLayout, list[str], list[Any]]:
     first = _skip(text, 0) + 1
     position = _skip(text, first)
     spans: list[tuple[int, int]] = []
@@ -107,10 +107,10 @@ def _take_apart(text: str, in_object: bool) -> tuple[Layout, list[str], list[Any
         if text[position] == ",":
             position = _skip(text, position + 1)
     if not spans:
-        return Layout(text[:first], [], [], text[first:]), keys, values
+        return ListLayout(text[:first], [], [], text[first:]), keys, values
     items = [text[begin:end] for begin, end in spans]
     gaps = [text[end:begin] for (_, end), (begin, _) in pairwise(spans)]
-    return Layout(text[: spans[0][0]], items, gaps, text[spans[-1][1] :]), keys, values
+    return ListLayout(text[: spans[0][0]], items, gaps, text[spans[-1][1] :]), keys, values
 
 
 def _value_start(item: str) -> int:

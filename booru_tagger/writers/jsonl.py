@@ -21,7 +21,7 @@ from booru_tagger.vocab import GENERAL
 from booru_tagger.writers.atomic import read_target, revise
 from booru_tagger.writers.base import MARK, FormatError, Job, Revision, Written, plain
 from booru_tagger.writers.json_text import JsonObject, array_layout, dumps, object_layout
-from booru_tagger.writers.layout import Layout
+from booru_tagger.writers.layout import ListLayout
 from booru_tagger.writers.merge import Merged, merge_job, take_out
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.sidecar import is_elsewhere, naming_target
@@ -186,17 +186,17 @@ def _tags(line: JsonObject) -> list[str]:
     return tags
 
 
-def _lines(data: bytes | None) -> Layout:
+def _lines(data: bytes | None) -> ListLayout:
     if data is None:
-        return Layout("", [], [], "\n")
+        return ListLayout("", [], [], "\n")
     text = data.decode("utf-8", "surrogateescape")  # a line that is no UTF-8 is somebody's, and stays
     behind = "\n" if text.endswith("\n") else ""
     text = text.removesuffix("\n")
     items = text.split("\n") if text else []
-    return Layout("", items, ["\n"] * (len(items) - 1), behind)
+    return ListLayout("", items, ["\n"] * (len(items) - 1), behind)
 
 
-def _find(lines: Layout, name: str) -> int | None:
+def _find(lines: ListLayout, name: str) -> int | None:
     """The line of the picture called ``name``; what is no JSON object is passed over."""
     spellings = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
     for index, text in enumerate(lines.items):

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from booru_tagger.writers.merge import Entry
+from booru_tagger.writers.merge import MergedTag
 
 
 @dataclass(slots=True)
-class Layout:
+class ListLayout:
     """``before``, the items with ``gaps`` between them (one fewer than items), ``behind``."""
 
     before: str
@@ -43,7 +43,7 @@ class Layout:
         if self.gaps:
             del self.gaps[max(0, index - 1)]
 
-    def follow(self, entries: Sequence[Entry], gap: str, texts: Sequence[str]) -> None:
+    def follow(self, entries: Sequence[MergedTag], gap: str, texts: Sequence[str]) -> None:
         """Bring the items to a merged list. ``texts`` are the entries' raw texts, used where an entry is new
         or respelled. Of items in another order than before, as few as can be are moved."""
         kept = _in_order([entry.place for entry in entries if entry.place is not None])

@@ -17,7 +17,7 @@ from booru_tagger.writers.base import CREATED, Job
 Item = TypeVar("Item")
 
 
-class Entry(NamedTuple):
+class MergedTag(NamedTuple):
     """One tag of the merged list: where it stood before (``None``: it is new), and its text now."""
 
     place: int | None
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 class Merged:
     """The list that shall stand in the file, and whose its tags are."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[MergedTag, ...]
     owned: frozenset[str]
     deleted: frozenset[str]
 
@@ -50,7 +50,7 @@ def meaning(text: str) -> str:
     return normalise(unescape(text))
 
 
-class Ends(NamedTuple):
+class PinnedTags(NamedTuple):
     """Which of our tags stand before and behind all others, whoever wrote those, and how many items at the
     end of what stands there are sentences, behind which nothing but ``last`` is put.
 
@@ -63,13 +63,13 @@ class Ends(NamedTuple):
     sentences: int = 0
 
 
-NO_ENDS = Ends()
+NO_ENDS = PinnedTags()
 
 
-def ends_of(spelled: Sequence[str], tags: Sequence[Tag], sentences: int = 0) -> Ends:
+def ends_of(spelled: Sequence[str], tags: Sequence[Tag], sentences: int = 0) -> PinnedTags:
     """The ends for ``tags`` that are ``spelled`` so in the file."""
     pairs = list(zip(spelled, tags, strict=True))
-    return Ends(
+    return PinnedTags(
         tuple(text for text, tag in pairs if tag.source == PREFIX),
         tuple(text for text, tag in pairs if tag.source == SUFFIX),
         sentences,
@@ -88,7 +88,7 @@ def merge(
     owned: Collection[str] = (),
     deleted: Collection[str] = (),
     same: Callable[[str], str] = meaning,
-    ends: Ends = NO_ENDS,
+    ends: PinnedTags = NO_ENDS,
 ) -> Merged:
     """Merge ``ours`` (what the tool says now) into ``existing`` (what stands there), in the file's spelling.
 
@@ -116,11 +116,11 @@ def merge(
     return Merged((*head, *entries, *tail), frozenset(wanted.values()) | added, gone)
 
 
-def _literal(existing: Sequence[str], texts: Sequence[str], *, from_end: bool = False) -> list[Entry]:
+def _literal(existing: Sequence[str], texts: Sequence[str], *, from_end: bool = False) -> list[MergedTag]:
     """``texts`` with the place where each stands first, or last."""
     places = list(enumerate(existing))
     found = {text: place for place, text in (places if from_end else reversed(places))}
-    return [Entry(found.get(text), text) for text in texts]
+    return [MergedTag(found.get(text), text) for text in texts]
 
 
 def _staying(
@@ -129,19 +129,21 @@ def _staying(
     owned: Collection[str],
     wanted: Mapping[str, str],
     same: Callable[[str], str],
-) -> list[Entry]:
+) -> list[MergedTag]:
     """Of what stands at ``places``: a person's tags as they are, and ours that are still wanted."""
     entries = []
     for place in places:
         tag = existing[place]
         if tag not in owned:
-            entries.append(Entry(place, tag))
+            entries.append(MergedTag(place, tag))
         elif same(tag) in wanted:
-            entries.append(Entry(place, wanted[same(tag)]))
+            entries.append(MergedTag(place, wanted[same(tag)]))
     return entries
 
 
-def _insert(entries: list[Entry], wanted: Mapping[str, str], same: Callable[[str], str], end: int) -> None:
+def _insert(
+    entries: list[MergedTag], wanted: Mapping[str, str], same: Callable[[str], str], end: int
+) -> None:
     """Put each wanted tag that does not stand yet behind its predecessor, else before its successor, else at
     ``end``."""
     meanings = [same(entry.text) for entry in entries]
@@ -153,12 +155,12 @@ def _insert(entries: list[Entry], wanted: Mapping[str, str], same: Callable[[str
             place = len(meanings) - meanings[::-1].index(order[number - 1])
         else:
             place = min((meanings.index(other) for other in order[1:] if other in meanings), default=end)
-        entries.insert(place, Entry(None, wanted[key]))
+        entries.insert(place, MergedTag(None, wanted[key]))
         meanings.insert(place, key)
 
 
 def take_out(existing: Sequence[str], owned: Collection[str]) -> Merged:
     """``existing`` without the tags in ``owned``; those of them that are gone already count as deleted."""
     owned = set(owned) - {CREATED}
-    entries = tuple(Entry(index, tag) for index, tag in enumerate(existing) if tag not in owned)
+    entries = tuple(MergedTag(index, tag) for index, tag in enumerate(existing) if tag not in owned)
     return Merged(entries, frozenset(), frozenset(owned - set(existing)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from booru_tagger.files.text import encoding_of
 from booru_tagger.types import Tag
 from booru_tagger.writers.base import FormatError, Job, Revision
-from booru_tagger.writers.layout import Layout
+from booru_tagger.writers.layout import ListLayout
 from booru_tagger.writers.merge import Merged, merge_job, take_out
 from booru_tagger.writers.sentences import count_sentences
 from booru_tagger.writers.sidecar import Sidecar
@@ -27,20 +27,20 @@ class Dialect:
     gap: str
     holds_sentences: bool = False
 
-    def parse(self, text: str) -> Layout:
+    def parse(self, text: str) -> ListLayout:
         """Any text is a list of tags; a newline always separates, white space around tags is not theirs."""
         before = _BOM if text.startswith(_BOM) else ""
         text = text.removeprefix(_BOM)
         ignored = string.whitespace + _WIDE_BLANK + self.separators
         core = text.strip(ignored)
         if not core:
-            return Layout(before, [], [], text)
+            return ListLayout(before, [], [], text)
         start = len(text) - len(text.lstrip(ignored))
         # The look-behind keeps long runs of blanks from being tried at every one of them.
         blank, separator = rf"\s{_WIDE_BLANK}", rf"\n{self.separators}"
         between = re.compile(rf"((?<![{blank}])[{blank}]*[{separator}][{blank}{separator}]*)", re.ASCII)
         parts = between.split(core)
-        return Layout(before + text[:start], parts[::2], parts[1::2], text[start + len(core) :])
+        return ListLayout(before + text[:start], parts[::2], parts[1::2], text[start + len(core) :])
 
 
 class TextWriter(Sidecar):
@@ -68,7 +68,7 @@ class TextWriter(Sidecar):
         layout = self.dialect.parse(text)
         return self._followed(layout, take_out(layout.items, owned), encoding)
 
-    def _followed(self, layout: Layout, merged: Merged, encoding: str) -> Revision:
+    def _followed(self, layout: ListLayout, merged: Merged, encoding: str) -> Revision:
         layout.follow(merged.entries, layout.gap(self.dialect.gap), merged.tags)
         return Revision(str(layout).encode(encoding), merged.owned, merged.deleted)
 

@@ -23,7 +23,7 @@ from booru_tagger.writers.keywords import (
     merge_fields,
     take_out_fields,
 )
-from booru_tagger.writers.merge import Entry, Merged, meaning
+from booru_tagger.writers.merge import Merged, MergedTag, meaning
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.regions import (
     ANY_REGIONS,
@@ -174,7 +174,7 @@ def _with_keywords_of_picture(job: Job) -> bytes:
         if meaning(text) not in ours and text.isprintable()
     ]
     items = [f"<rdf:li>{escape(text)}</rdf:li>" for text in theirs]
-    return edit(EMPTY, PROPERTIES[SUBJECT], [Entry(None, text) for text in theirs], items)
+    return edit(EMPTY, PROPERTIES[SUBJECT], [MergedTag(None, text) for text in theirs], items)
 
 
 def _settled(before: bytes, packet: bytes, changed: PacketChange, encoding: str) -> Revision:

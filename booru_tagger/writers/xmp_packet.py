@@ -14,8 +14,8 @@ from itertools import pairwise
 from xml.sax.saxutils import quoteattr
 
 from booru_tagger.files.text import encoding_of
-from booru_tagger.writers.layout import Layout
-from booru_tagger.writers.merge import Entry
+from booru_tagger.writers.layout import ListLayout
+from booru_tagger.writers.merge import MergedTag
 from booru_tagger.writers.xml_text import Element, XmlError, parse
 
 NAMESPACES = {
@@ -122,7 +122,7 @@ def is_empty(packet: bytes) -> bool:
     return not any(node.children or set(node.attributes) - {_ABOUT} for node in _rdf(parse(packet)).children)
 
 
-def edit(packet: bytes, wanted: Property, entries: Sequence[Entry], texts: Sequence[str | None]) -> bytes:
+def edit(packet: bytes, wanted: Property, entries: Sequence[MergedTag], texts: Sequence[str | None]) -> bytes:
     """Bring a property's list to ``entries``; ``texts`` are the XML of their items, ``None`` for those that
     stay as they stand.
 
@@ -177,7 +177,7 @@ def _list_items(container: Element) -> list[Element]:
 
 
 def _follow(
-    packet: bytes, container: Element, entries: Sequence[Entry], texts: Sequence[str | None]
+    packet: bytes, container: Element, entries: Sequence[MergedTag], texts: Sequence[str | None]
 ) -> bytes:
     standing = _list_items(container)
     opening, inside, closing = _opened(packet, container)
@@ -202,15 +202,15 @@ def _opened(packet: bytes, element: Element) -> tuple[str, str, str]:
     return tag + ">", "", f"</{_raw_name(tag)}>"
 
 
-def _layout(packet: bytes, inside: str, container: Element, standing: Sequence[Element]) -> Layout:
+def _layout(packet: bytes, inside: str, container: Element, standing: Sequence[Element]) -> ListLayout:
     if not standing:
-        return Layout(inside, [], [], "")
+        return ListLayout(inside, [], [], "")
     cuts = [container.inner]
     for element in standing:
         cuts += [element.start, element.end]
     cuts.append(container.inner_end)
     parts = [packet[a:b].decode() for a, b in pairwise(cuts)]
-    return Layout(parts[0], parts[1::2], parts[2:-1:2], parts[-1])
+    return ListLayout(parts[0], parts[1::2], parts[2:-1:2], parts[-1])
 
 
 def _raw_name(tag: str) -> str:

@@ -34,7 +34,7 @@ from tests.support.writing import (
 OURS = ("hatsune_miku", "aqua_hair", "aqua_eyes")
 
 
-class Desk:
+class WriterSetup:
     """A picture, a writer and the person who works with the same target."""
 
     def __init__(self, name: str, folder: Path) -> None:
@@ -63,106 +63,106 @@ class Desk:
 
 
 @pytest.fixture(params=WRITERS)
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
-    return Desk(request.param, tmp_path)
+def setup(request: pytest.FixtureRequest, tmp_path: Path) -> WriterSetup:
+    return WriterSetup(request.param, tmp_path)
 
 
 @pytest.fixture(params=SIDECARS)
-def sidecar(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
-    return Desk(request.param, tmp_path)
+def sidecar(request: pytest.FixtureRequest, tmp_path: Path) -> WriterSetup:
+    return WriterSetup(request.param, tmp_path)
 
 
-def test_new_target_holds_our_tags_in_their_order(desk: Desk) -> None:
-    written = desk.write(*OURS)
-    assert desk.standing() == desk.spelled(*OURS)
+def test_new_target_holds_our_tags_in_their_order(setup: WriterSetup) -> None:
+    written = setup.write(*OURS)
+    assert setup.standing() == setup.spelled(*OURS)
     assert written.changed
-    assert written.target == desk.target
-    assert set(desk.spelled(*OURS)) <= written.owned
+    assert written.target == setup.target
+    assert set(setup.spelled(*OURS)) <= written.owned
     assert not written.deleted
-    assert leftovers(desk.picture.parent) == []
+    assert leftovers(setup.picture.parent) == []
 
 
-def test_account_names_the_bytes_on_both_sides(desk: Desk) -> None:
-    before = desk.content()
-    written = desk.write(*OURS)
+def test_account_names_the_bytes_on_both_sides(setup: WriterSetup) -> None:
+    before = setup.content()
+    written = setup.write(*OURS)
     assert written.before == before
-    assert written.after_sha256 == hashlib.sha256(desk.content() or b"").hexdigest()
+    assert written.after_sha256 == hashlib.sha256(setup.content() or b"").hexdigest()
 
 
-def test_second_run_does_not_touch_the_file(desk: Desk) -> None:
-    first = desk.write(*OURS)
-    before = desk.target.stat()
+def test_second_run_does_not_touch_the_file(setup: WriterSetup) -> None:
+    first = setup.write(*OURS)
+    before = setup.target.stat()
     announced: list[Written] = []
-    second = desk.write(*OURS, after=first, announce=announced.append)
-    after = desk.target.stat()
+    second = setup.write(*OURS, after=first, announce=announced.append)
+    after = setup.target.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert not second.changed
     assert (second.owned, second.deleted) == (first.owned, first.deleted)
     assert announced == []
 
 
-def test_run_without_journal_does_not_touch_the_file(desk: Desk) -> None:
-    desk.write(*OURS)
-    before = desk.content()
-    again = desk.write(*OURS)
-    assert desk.content() == before
+def test_run_without_journal_does_not_touch_the_file(setup: WriterSetup) -> None:
+    setup.write(*OURS)
+    before = setup.content()
+    again = setup.write(*OURS)
+    assert setup.content() == before
     assert not again.changed
-    assert not set(desk.spelled(*OURS)) & again.owned
+    assert not set(setup.spelled(*OURS)) & again.owned
 
 
-def test_merges_into_a_persons_target(desk: Desk) -> None:
-    desk.person.start(desk.target, ["sunset", "aqua hair", "sky"])
-    foreign = desk.person.foreign(desk.target)
-    written = desk.write(*OURS)
-    standing = desk.standing()
+def test_merges_into_a_persons_target(setup: WriterSetup) -> None:
+    setup.person.start(setup.target, ["sunset", "aqua hair", "sky"])
+    foreign = setup.person.foreign(setup.target)
+    written = setup.write(*OURS)
+    standing = setup.standing()
     assert [tag for tag in standing if tag not in written.owned] == ["sunset", "aqua hair", "sky"]
-    assert set(standing) == {"sunset", "aqua hair", "sky", *desk.spelled("hatsune_miku", "aqua_eyes")}
-    assert desk.person.foreign(desk.target) == foreign
+    assert set(standing) == {"sunset", "aqua hair", "sky", *setup.spelled("hatsune_miku", "aqua_eyes")}
+    assert setup.person.foreign(setup.target) == foreign
 
 
-def test_new_tags_replace_ours_alone(desk: Desk) -> None:
-    desk.person.start(desk.target, ["sunset"])
-    first = desk.write("hatsune_miku", "blue_hair")
-    second = desk.write("hatsune_miku", "aqua_hair", "aqua_eyes", after=first)
-    assert desk.standing() == ["sunset", *desk.spelled("hatsune_miku", "aqua_hair", "aqua_eyes")]
+def test_new_tags_replace_ours_alone(setup: WriterSetup) -> None:
+    setup.person.start(setup.target, ["sunset"])
+    first = setup.write("hatsune_miku", "blue_hair")
+    second = setup.write("hatsune_miku", "aqua_hair", "aqua_eyes", after=first)
+    assert setup.standing() == ["sunset", *setup.spelled("hatsune_miku", "aqua_hair", "aqua_eyes")]
     assert not second.deleted
-    assert not set(desk.spelled("blue_hair")) & second.owned
+    assert not set(setup.spelled("blue_hair")) & second.owned
 
 
-def test_what_a_person_deleted_stays_deleted(desk: Desk) -> None:
-    first = desk.write(*OURS)
-    gone, *_ = desk.spelled("aqua_hair")
-    desk.edit(lambda standing: [tag for tag in standing if tag != gone])
-    second = desk.write(*OURS, after=first)
-    assert desk.standing() == desk.spelled("hatsune_miku", "aqua_eyes")
+def test_what_a_person_deleted_stays_deleted(setup: WriterSetup) -> None:
+    first = setup.write(*OURS)
+    gone, *_ = setup.spelled("aqua_hair")
+    setup.edit(lambda standing: [tag for tag in standing if tag != gone])
+    second = setup.write(*OURS, after=first)
+    assert setup.standing() == setup.spelled("hatsune_miku", "aqua_eyes")
     assert gone in second.deleted
-    third = desk.write("aqua_hair", "aqua_eyes", after=second)
-    assert desk.standing() == desk.spelled("aqua_eyes")
+    third = setup.write("aqua_hair", "aqua_eyes", after=second)
+    assert setup.standing() == setup.spelled("aqua_eyes")
     assert gone in third.deleted
 
 
-def test_what_a_person_respelled_is_theirs(desk: Desk) -> None:
-    first = desk.write(*OURS)
-    ours, *_ = desk.spelled("aqua_hair")
-    desk.edit(lambda standing: [tag.title() if tag == ours else tag for tag in standing])
-    second = desk.write(*OURS, after=first)
-    assert ours.title() in desk.standing()
-    assert ours not in desk.standing()
-    remove(desk.writer, desk.picture, second.owned)
-    assert desk.standing() == [ours.title()]
+def test_what_a_person_respelled_is_theirs(setup: WriterSetup) -> None:
+    first = setup.write(*OURS)
+    ours, *_ = setup.spelled("aqua_hair")
+    setup.edit(lambda standing: [tag.title() if tag == ours else tag for tag in standing])
+    second = setup.write(*OURS, after=first)
+    assert ours.title() in setup.standing()
+    assert ours not in setup.standing()
+    remove(setup.writer, setup.picture, second.owned)
+    assert setup.standing() == [ours.title()]
 
 
-def test_what_a_person_added_survives_all(desk: Desk) -> None:
-    first = desk.write(*OURS)
-    desk.edit(lambda standing: ["sunset", *standing, "sky"])
-    second = desk.write("hatsune_miku", after=first)
-    assert desk.standing() == ["sunset", *desk.spelled("hatsune_miku"), "sky"]
-    removed = remove(desk.writer, desk.picture, second.owned)
-    assert desk.standing() == ["sunset", "sky"]
+def test_what_a_person_added_survives_all(setup: WriterSetup) -> None:
+    first = setup.write(*OURS)
+    setup.edit(lambda standing: ["sunset", *standing, "sky"])
+    second = setup.write("hatsune_miku", after=first)
+    assert setup.standing() == ["sunset", *setup.spelled("hatsune_miku"), "sky"]
+    removed = remove(setup.writer, setup.picture, second.owned)
+    assert setup.standing() == ["sunset", "sky"]
     assert not removed.owned
 
 
-def test_removal_takes_a_new_sidecar_away(sidecar: Desk) -> None:
+def test_removal_takes_a_new_sidecar_away(sidecar: WriterSetup) -> None:
     written = sidecar.write(*OURS)
     removed = remove(sidecar.writer, sidecar.picture, written.owned)
     assert not sidecar.target.exists()
@@ -170,7 +170,7 @@ def test_removal_takes_a_new_sidecar_away(sidecar: Desk) -> None:
     assert removed.after_sha256 == ""
 
 
-def test_removal_gives_back_the_same_bytes(sidecar: Desk) -> None:
+def test_removal_gives_back_the_same_bytes(sidecar: WriterSetup) -> None:
     if sidecar.writer.name == "json":
         pytest.skip("a hand-edited file of ours is laid out anew; the bytes come back from 'before'")
     sidecar.person.start(sidecar.target, ["sunset", "aqua hair"])
@@ -182,36 +182,36 @@ def test_removal_gives_back_the_same_bytes(sidecar: Desk) -> None:
     assert sidecar.content() == before
 
 
-def test_removal_twice_changes_nothing_more(desk: Desk) -> None:
-    written = desk.write(*OURS)
-    remove(desk.writer, desk.picture, written.owned)
-    before = desk.content()
-    again = remove(desk.writer, desk.picture, written.owned)
+def test_removal_twice_changes_nothing_more(setup: WriterSetup) -> None:
+    written = setup.write(*OURS)
+    remove(setup.writer, setup.picture, written.owned)
+    before = setup.content()
+    again = remove(setup.writer, setup.picture, written.owned)
     assert not again.changed
-    assert desk.content() == before
+    assert setup.content() == before
 
 
-def test_removal_reports_what_a_person_had_deleted(desk: Desk) -> None:
-    written = desk.write(*OURS)
-    gone, *_ = desk.spelled("aqua_hair")
-    desk.edit(lambda standing: [tag for tag in standing if tag != gone])
-    assert gone in remove(desk.writer, desk.picture, written.owned).deleted
+def test_removal_reports_what_a_person_had_deleted(setup: WriterSetup) -> None:
+    written = setup.write(*OURS)
+    gone, *_ = setup.spelled("aqua_hair")
+    setup.edit(lambda standing: [tag for tag in standing if tag != gone])
+    assert gone in remove(setup.writer, setup.picture, written.owned).deleted
 
 
-def test_no_tags_write_no_sidecar_but_json(sidecar: Desk) -> None:
+def test_no_tags_write_no_sidecar_but_json(sidecar: WriterSetup) -> None:
     written = sidecar.write()
     assert sidecar.target.exists() == (sidecar.writer.name == "json")
     assert written.changed == sidecar.target.exists()
 
 
-def test_losing_all_tags_leaves_no_empty_sidecar(sidecar: Desk) -> None:
+def test_losing_all_tags_leaves_no_empty_sidecar(sidecar: WriterSetup) -> None:
     first = sidecar.write("aqua_hair")
     second = sidecar.write(after=first)
     assert sidecar.target.exists() == (sidecar.writer.name == "json")
     assert not set(sidecar.spelled("aqua_hair")) & second.owned
 
 
-def test_deleted_sidecar_is_written_anew(sidecar: Desk) -> None:
+def test_deleted_sidecar_is_written_anew(sidecar: WriterSetup) -> None:
     first = sidecar.write(*OURS)
     sidecar.target.unlink()
     sidecar.write(*OURS, after=first)
@@ -227,43 +227,43 @@ STANDING = [
 
 
 @pytest.mark.parametrize("standing", STANDING, ids=range(len(STANDING)))
-def test_first_is_first_and_last_is_last(desk: Desk, standing: list[str]) -> None:
+def test_first_is_first_and_last_is_last(setup: WriterSetup, standing: list[str]) -> None:
     if standing:
-        desk.person.start(desk.target, standing)
-    written = desk.write(*OURS, first="my_trigger", last="my_end")
-    tags = desk.standing()
+        setup.person.start(setup.target, standing)
+    written = setup.write(*OURS, first="my_trigger", last="my_end")
+    tags = setup.standing()
     assert (tags[0], tags[-1]) == ("my_trigger", "my_end")
-    assert sorted(tags) == sorted({*standing, *desk.spelled(*OURS), "my_trigger", "my_end"})
+    assert sorted(tags) == sorted({*standing, *setup.spelled(*OURS), "my_trigger", "my_end"})
     others = [tag for tag in standing if tag not in ("my_trigger", "my_end")]
     assert [tag for tag in tags if tag in others] == others
-    content = desk.content()
-    assert not desk.write(*OURS, first="my_trigger", last="my_end", after=written).changed
-    assert not desk.write(*OURS, first="my_trigger", last="my_end").changed
-    assert desk.content() == content
-    remove(desk.writer, desk.picture, written.owned)
-    assert sorted(desk.standing()) == sorted(standing)
+    content = setup.content()
+    assert not setup.write(*OURS, first="my_trigger", last="my_end", after=written).changed
+    assert not setup.write(*OURS, first="my_trigger", last="my_end").changed
+    assert setup.content() == content
+    remove(setup.writer, setup.picture, written.owned)
+    assert sorted(setup.standing()) == sorted(standing)
 
 
-def test_first_is_first_again_after_an_edit(desk: Desk) -> None:
-    written = desk.write("aqua_hair", first="my_trigger", last="my_end")
-    desk.edit(lambda standing: ["sky", *standing, "sunset"])
-    desk.write("aqua_hair", first="my_trigger", last="my_end", after=written)
-    ours, *_ = desk.spelled("aqua_hair")
-    assert desk.standing() == ["my_trigger", "sky", ours, "sunset", "my_end"]
+def test_first_is_first_again_after_an_edit(setup: WriterSetup) -> None:
+    written = setup.write("aqua_hair", first="my_trigger", last="my_end")
+    setup.edit(lambda standing: ["sky", *standing, "sunset"])
+    setup.write("aqua_hair", first="my_trigger", last="my_end", after=written)
+    ours, *_ = setup.spelled("aqua_hair")
+    assert setup.standing() == ["my_trigger", "sky", ours, "sunset", "my_end"]
 
 
-def test_another_first_takes_the_place_of_the_one_before(desk: Desk) -> None:
-    desk.person.start(desk.target, ["sunset"])
-    written = desk.write("aqua_hair", first="my_trigger")
-    desk.write("aqua_hair", first="your_trigger", after=written)
-    assert desk.standing() == ["your_trigger", "sunset", *desk.spelled("aqua_hair")]
+def test_another_first_takes_the_place_of_the_one_before(setup: WriterSetup) -> None:
+    setup.person.start(setup.target, ["sunset"])
+    written = setup.write("aqua_hair", first="my_trigger")
+    setup.write("aqua_hair", first="your_trigger", after=written)
+    assert setup.standing() == ["your_trigger", "sunset", *setup.spelled("aqua_hair")]
 
 
-def test_a_first_that_a_person_took_out_stays_out(desk: Desk) -> None:
-    written = desk.write("aqua_hair", first="my_trigger")
-    desk.edit(lambda standing: [tag for tag in standing if tag != "my_trigger"])
-    desk.write("aqua_hair", first="my_trigger", after=written)
-    assert "my_trigger" not in desk.standing()
+def test_a_first_that_a_person_took_out_stays_out(setup: WriterSetup) -> None:
+    written = setup.write("aqua_hair", first="my_trigger")
+    setup.edit(lambda standing: [tag for tag in standing if tag != "my_trigger"])
+    setup.write("aqua_hair", first="my_trigger", after=written)
+    assert "my_trigger" not in setup.standing()
 
 
 def _failing(error: int) -> Callable[..., Any]:
@@ -285,14 +285,14 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("started", [False, True], ids=["new", "existing"])
 def test_failure_leaves_all_as_it_was(
-    desk: Desk, fault: str, started: bool, monkeypatch: pytest.MonkeyPatch
+    setup: WriterSetup, fault: str, started: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if started:
-        desk.person.start(desk.target, ["sunset"])
-    before = desk.content()
+        setup.person.start(setup.target, ["sunset"])
+    before = setup.content()
     function, error, message = FAULTS[fault]
-    writing = job(desk.writer, desk.picture, *OURS)
-    read(desk.writer, desk.picture)  # loads what is loaded late
+    writing = job(setup.writer, setup.picture, *OURS)
+    read(setup.writer, setup.picture)  # loads what is loaded late
     with monkeypatch.context() as patch:
         if function == "open":
             real = os.open
@@ -304,13 +304,13 @@ def test_failure_leaves_all_as_it_was(
         else:
             patch.setattr(os, function, _failing(error))
         with pytest.raises(OutputError, match=message) as caught:
-            desk.writer.write(writing)
-    assert str(desk.target) in str(caught.value)
-    assert desk.content() == before
-    assert leftovers(desk.picture.parent) == []
+            setup.writer.write(writing)
+    assert str(setup.target) in str(caught.value)
+    assert setup.content() == before
+    assert leftovers(setup.picture.parent) == []
 
 
-def test_really_full_disk(sidecar: Desk) -> None:
+def test_really_full_disk(sidecar: WriterSetup) -> None:
     """The system's own refusal in the middle of a write, by way of a limit on file sizes."""
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
@@ -330,43 +330,43 @@ def test_really_full_disk(sidecar: Desk) -> None:
     assert leftovers(sidecar.picture.parent) == []
 
 
-def test_interruption_leaves_all_as_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.person.start(desk.target, ["sunset"])
-    before = desk.content()
+def test_interruption_leaves_all_as_it_was(setup: WriterSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup.person.start(setup.target, ["sunset"])
+    before = setup.content()
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        desk.write(*OURS)
-    assert desk.content() == before
-    assert leftovers(desk.picture.parent) == []
+        setup.write(*OURS)
+    assert setup.content() == before
+    assert leftovers(setup.picture.parent) == []
 
 
-def test_change_is_announced_before_it_happens(desk: Desk) -> None:
+def test_change_is_announced_before_it_happens(setup: WriterSetup) -> None:
     seen = []
-    before = desk.content()
-    written = desk.write(*OURS, announce=lambda account: seen.append((account, desk.content())))
+    before = setup.content()
+    written = setup.write(*OURS, announce=lambda account: seen.append((account, setup.content())))
     assert seen == [(written, before)]
 
 
-def test_refused_announcement_calls_the_write_off(desk: Desk) -> None:
-    before = desk.content()
+def test_refused_announcement_calls_the_write_off(setup: WriterSetup) -> None:
+    before = setup.content()
 
     def refuse(_: Written) -> None:
         raise RuntimeError("journal is gone")
 
     with pytest.raises(RuntimeError, match="journal is gone"):
-        desk.write(*OURS, announce=refuse)
-    assert desk.content() == before
-    assert leftovers(desk.picture.parent) == []
+        setup.write(*OURS, announce=refuse)
+    assert setup.content() == before
+    assert leftovers(setup.picture.parent) == []
 
 
-def test_edit_in_the_middle_of_a_write_is_merged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = desk.write("hatsune_miku")
+def test_edit_in_the_middle_of_a_write_is_merged(setup: WriterSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = setup.write("hatsune_miku")
     real = os.fsync
-    edits = [lambda: desk.edit(lambda standing: [*standing, "sunset"])]
+    edits = [lambda: setup.edit(lambda standing: [*standing, "sunset"])]
 
     def fsync(descriptor: int) -> None:
         if edits:
@@ -374,85 +374,85 @@ def test_edit_in_the_middle_of_a_write_is_merged(desk: Desk, monkeypatch: pytest
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    desk.write(*OURS, after=first)
-    assert set(desk.standing()) == {"sunset", *desk.spelled(*OURS)}
+    setup.write(*OURS, after=first)
+    assert set(setup.standing()) == {"sunset", *setup.spelled(*OURS)}
 
 
-def test_unicode_everywhere(desk: Desk) -> None:
-    picture = draw(desk.picture.with_name("初音ミク 🎉 'q\"\n.png"))
-    write(desk.writer, picture, "初音ミク", "café_(é)", "<&>'\"", "^_^")
+def test_unicode_everywhere(setup: WriterSetup) -> None:
+    picture = draw(setup.picture.with_name("初音ミク 🎉 'q\"\n.png"))
+    write(setup.writer, picture, "初音ミク", "café_(é)", "<&>'\"", "^_^")
     expected = ["初音ミク", "café_(é)", "<&>'\"", "^_^"]
-    if desk.writer.name == "hydrus":
+    if setup.writer.name == "hydrus":
         expected[1] = "café (é)"
-    assert list(read(desk.writer, picture)) == expected
+    assert list(read(setup.writer, picture)) == expected
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
-def test_name_that_is_no_unicode(desk: Desk) -> None:
-    picture = desk.picture.with_name(os.fsdecode(b"\xff\xfe.png"))
-    desk.picture.rename(picture)
-    written = write(desk.writer, picture, *OURS)
-    assert list(read(desk.writer, picture)) == desk.spelled(*OURS)
-    assert not write(desk.writer, picture, *OURS, after=written).changed
+def test_name_that_is_no_unicode(setup: WriterSetup) -> None:
+    picture = setup.picture.with_name(os.fsdecode(b"\xff\xfe.png"))
+    setup.picture.rename(picture)
+    written = write(setup.writer, picture, *OURS)
+    assert list(read(setup.writer, picture)) == setup.spelled(*OURS)
+    assert not write(setup.writer, picture, *OURS, after=written).changed
 
 
-def test_read_only_target_is_left_alone(desk: Desk) -> None:
-    desk.person.start(desk.target, ["sunset"])
-    before = desk.content()
-    desk.target.chmod(0o444)
+def test_read_only_target_is_left_alone(setup: WriterSetup) -> None:
+    setup.person.start(setup.target, ["sunset"])
+    before = setup.content()
+    setup.target.chmod(0o444)
     with pytest.raises(OutputError, match="read-only"):
-        desk.write(*OURS)
-    assert desk.content() == before
+        setup.write(*OURS)
+    assert setup.content() == before
 
 
-def test_permissions_stay(desk: Desk) -> None:
-    desk.person.start(desk.target, ["sunset"])
-    desk.target.chmod(0o640)
-    desk.write(*OURS)
-    assert stat.S_IMODE(desk.target.stat().st_mode) == 0o640
+def test_permissions_stay(setup: WriterSetup) -> None:
+    setup.person.start(setup.target, ["sunset"])
+    setup.target.chmod(0o640)
+    setup.write(*OURS)
+    assert stat.S_IMODE(setup.target.stat().st_mode) == 0o640
 
 
-def test_symbolic_link_is_followed(desk: Desk, tmp_path: Path) -> None:
-    desk.person.start(desk.target, ["sunset"])
+def test_symbolic_link_is_followed(setup: WriterSetup, tmp_path: Path) -> None:
+    setup.person.start(setup.target, ["sunset"])
     real = tmp_path / "elsewhere"
     real.mkdir()
-    moved = desk.target.rename(real / desk.target.name)
-    desk.target.symlink_to(moved)
-    desk.write(*OURS)
-    assert desk.target.is_symlink()
-    assert set(desk.standing()) == {"sunset", *desk.spelled(*OURS)}
+    moved = setup.target.rename(real / setup.target.name)
+    setup.target.symlink_to(moved)
+    setup.write(*OURS)
+    assert setup.target.is_symlink()
+    assert set(setup.standing()) == {"sunset", *setup.spelled(*OURS)}
     assert leftovers(tmp_path) == []
 
 
-def test_missing_folder(desk: Desk, tmp_path: Path) -> None:
+def test_missing_folder(setup: WriterSetup, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"does not exist|is gone"):
-        write(desk.writer, tmp_path / "gone" / "a.png", *OURS)
+        write(setup.writer, tmp_path / "gone" / "a.png", *OURS)
 
 
-def test_target_that_is_a_folder(sidecar: Desk) -> None:
+def test_target_that_is_a_folder(sidecar: WriterSetup) -> None:
     sidecar.target.mkdir()
     with pytest.raises(OutputError, match="is a folder"):
         sidecar.write(*OURS)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
-def test_target_that_is_a_pipe_does_not_hang(sidecar: Desk) -> None:
+def test_target_that_is_a_pipe_does_not_hang(sidecar: WriterSetup) -> None:
     os.mkfifo(sidecar.target)
     with pytest.raises(OutputError, match="not a regular file"):
         sidecar.write(*OURS)
 
 
-def test_damaged_target_is_left_alone(desk: Desk) -> None:
-    if desk.writer.name == "jsonl":
+def test_damaged_target_is_left_alone(setup: WriterSetup) -> None:
+    if setup.writer.name == "jsonl":
         pytest.skip("a line that cannot be read is somebody's, and the others are written")
-    desk.target.write_bytes(b"\xff\xfe\x00broken")
-    before = desk.content()
-    with pytest.raises(OutputError, match=str(desk.target)):
-        desk.write(*OURS)
-    assert desk.content() == before
+    setup.target.write_bytes(b"\xff\xfe\x00broken")
+    before = setup.content()
+    with pytest.raises(OutputError, match=str(setup.target)):
+        setup.write(*OURS)
+    assert setup.content() == before
 
 
-def test_name_that_is_too_long(sidecar: Desk) -> None:
+def test_name_that_is_too_long(sidecar: WriterSetup) -> None:
     if sidecar.writer.name == "jsonl":
         pytest.skip("its name does not grow with the picture's")
     picture = sidecar.picture.with_name("n" * 251 + ".png")
@@ -475,25 +475,25 @@ EVENTS = st.one_of(
 def test_any_sequence_of_events(
     name: str, started: bool, events: list[tuple[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    desk = Desk(name, tmp_path_factory.mktemp("any"))
-    desk.person.start(desk.target, ["mine"] if started else ["mine", "sky"])
-    by_hand = desk.standing()
-    last = Written(desk.target, False, frozenset(), frozenset(), None, "")
+    setup = WriterSetup(name, tmp_path_factory.mktemp("any"))
+    setup.person.start(setup.target, ["mine"] if started else ["mine", "sky"])
+    by_hand = setup.standing()
+    last = Written(setup.target, False, frozenset(), frozenset(), None, "")
     dropped: set[str] = set()
     for kind, value in events:
         if kind == "tag":
-            last = desk.write(*value, after=last)
-            assert set(desk.standing()) == set(by_hand) | (set(desk.spelled(*value)) - dropped)
+            last = setup.write(*value, after=last)
+            assert set(setup.standing()) == set(by_hand) | (set(setup.spelled(*value)) - dropped)
         elif kind == "untag":
-            removed = remove(desk.writer, desk.picture, last.owned)
-            last = Written(desk.target, True, removed.owned, last.deleted | removed.deleted, None, "")
-            assert desk.standing() == by_hand
+            removed = remove(setup.writer, setup.picture, last.owned)
+            last = Written(setup.target, True, removed.owned, last.deleted | removed.deleted, None, "")
+            assert setup.standing() == by_hand
         elif kind == "add" and value not in by_hand:
-            desk.edit(lambda standing, new=value: [*standing, new])  # type: ignore[misc]
+            setup.edit(lambda standing, new=value: [*standing, new])  # type: ignore[misc]
             by_hand.append(value)
         elif kind == "drop":
-            gone, *_ = desk.spelled(value)
-            dropped |= {gone} & set(desk.standing()) - set(by_hand)
-            desk.edit(lambda standing, old=gone: [tag for tag in standing if tag != old])  # type: ignore[misc]
+            gone, *_ = setup.spelled(value)
+            dropped |= {gone} & set(setup.standing()) - set(by_hand)
+            setup.edit(lambda standing, old=gone: [tag for tag in standing if tag != old])  # type: ignore[misc]
             by_hand = [tag for tag in by_hand if tag != gone]
-        assert [tag for tag in desk.standing() if tag in by_hand] == by_hand
+        assert [tag for tag in setup.standing() if tag in by_hand] == by_hand

@@ -19,7 +19,7 @@ need("torch", "torchvision", "onnxscript", "sklearn", "skl2onnx")
 
 
 from booru_export.cli.compare import compare
-from booru_export.comparison.comparing import ALL, USUAL, Answer, Contest, Entry, compare_methods
+from booru_export.comparison.comparing import ALL, USUAL, Contest, MethodResult, Prediction, compare_methods
 from booru_export.comparison.page import title
 from booru_export.data.splits import divide
 from booru_export.data.tables import FaceItem, add_faces, read_faces
@@ -119,8 +119,8 @@ def test_weights_must_name_their_network(data: Path) -> None:
 
 def test_the_figures_are_those_of_the_answers() -> None:
     items = [FaceItem(Path(str(number)), label, "s", "g") for number, label in enumerate("aaaabb")]
-    answers = [Answer(item, tag, 0.75) for item, tag in zip(items, "aaabab", strict=True)]
-    entry = Entry("x", tuple(answers))
+    answers = [Prediction(item, tag, 0.75) for item, tag in zip(items, "aaabab", strict=True)]
+    entry = MethodResult("x", tuple(answers))
     assert entry.accuracy == pytest.approx(4 / 6)
     assert entry.macro_accuracy == pytest.approx((3 / 4 + 1 / 2) / 2)
     assert entry.calibration_error == pytest.approx(0.75 - 4 / 6)

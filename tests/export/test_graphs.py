@@ -15,7 +15,7 @@ from booru_export.bundles.calibrate import calibrate
 from booru_export.bundles.to_onnx import Calibration, RecogniserGraph
 from booru_export.recogniser.loss import teaching_loss
 from booru_export.recogniser.samples import Faces
-from booru_export.training.nets import ColourHead, FaceNet, Outputs
+from booru_export.training.nets import ColorHead, FaceNet, Outputs
 from torch import nn
 
 CHARACTERS, DIMENSIONS = 3, 8
@@ -79,7 +79,7 @@ def test_a_pupil_that_agrees_with_its_teacher_has_nothing_to_learn(net: FaceNet,
 
 
 def test_a_colour_is_read_where_the_head_looks() -> None:
-    head = ColourHead((4,), hair=2, eyes=2)
+    head = ColorHead((4,), hair=2, eyes=2)
     here, elsewhere = torch.zeros(1, 4, 4, 4), torch.zeros(1, 4, 4, 4)
     here[0, :, 0, 0] = torch.tensor([9.0, 1, 0, 0])  # the first channel draws the eye there
     elsewhere[0, :, 0, 0] = torch.tensor([0.0, 1, 0, 0])

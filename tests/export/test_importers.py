@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from booru_export.cli.dataset import PRESETS, dataset
 from booru_export.data.danbooru import characters
-from booru_export.data.layouts import FaceColours, Layout, guess_layout, read_colours, read_moeimouto
+from booru_export.data.layouts import DataLayout, FaceColors, guess_layout, read_colours, read_moeimouto
 from booru_export.data.tables import read_faces
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -83,8 +83,8 @@ def test_colours_are_read_by_header_and_short_rows_give_less(tmp_path: Path) -> 
         "utf-8",
     )
     assert read_colours(table) == {
-        tmp_path / "a.png": FaceColours((1, 2, 3), (250, 240, 230)),
-        tmp_path / "b.png": FaceColours((1, 2, 3), None),
+        tmp_path / "a.png": FaceColors((1, 2, 3), (250, 240, 230)),
+        tmp_path / "b.png": FaceColors((1, 2, 3), None),
     }
     table.write_text("name,r\na,1\n", "utf-8")
     assert read_colours(table) == {}
@@ -274,11 +274,11 @@ def test_without_a_detector_illustrations_cannot_be_cut(
 
 
 def test_layouts_are_told_apart(moeimouto: Path, posts: Path, tmp_path: Path) -> None:
-    assert guess_layout(moeimouto) is Layout.MOEIMOUTO
-    assert guess_layout(make_folders(tmp_path / "in", count=1)) is Layout.FOLDERS
-    assert guess_layout(posts / "posts.jsonl") is Layout.DANBOORU
+    assert guess_layout(moeimouto) is DataLayout.MOEIMOUTO
+    assert guess_layout(make_folders(tmp_path / "in", count=1)) is DataLayout.FOLDERS
+    assert guess_layout(posts / "posts.jsonl") is DataLayout.DANBOORU
     (tmp_path / "in" / "faces.csv").write_text("path,label\n", "utf-8")
-    assert guess_layout(tmp_path / "in") is Layout.CSV
+    assert guess_layout(tmp_path / "in") is DataLayout.CSV
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no layout that is known"):
         guess_layout(tmp_path / "empty")

@@ -21,7 +21,7 @@ from tests.support.command import Home
 
 
 @dataclass(frozen=True)
-class Run:
+class CommandRun:
     """How a command ended: its exit code (-9: killed), how long it ran in seconds, and what it printed."""
 
     code: int
@@ -37,7 +37,7 @@ class Forks:
         self._process = process
         self._home = home
 
-    def run(self, *args: str | Path, kill_after: float | None = None) -> Run:
+    def run(self, *args: str | Path, kill_after: float | None = None) -> CommandRun:
         """Run to the end, or kill it with SIGKILL after so many seconds if it still runs then."""
         assert self._process.stdin is not None and self._process.stdout is not None
         out, err = self._home.folder / "out", self._home.folder / "err"
@@ -45,7 +45,7 @@ class Forks:
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return Run(answer["code"], answer["seconds"], out.read_bytes(), err.read_text())
+        return CommandRun(answer["code"], answer["seconds"], out.read_bytes(), err.read_text())
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import SerialExecutor
-from booru_tagger.review.face_cache import Album
-from booru_tagger.review.verdicts import Band, Reviewer
+from booru_tagger.review.face_cache import FaceCache
+from booru_tagger.review.verdicts import Band, JournalReviewer
 from booru_tagger.runner import Output, run
-from booru_tagger.server.review import Session, Tools
+from booru_tagger.server.review import ReviewSession, ReviewTools
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
@@ -30,13 +30,13 @@ def unsure(x: int, side: int = 80, shade: int = 0) -> Painted:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReviewSetup:
     """All that a review works with."""
 
     folder: Path
     journal: Journal
-    tools: Tools
-    album: Album
+    tools: ReviewTools
+    face_cache: FaceCache
 
     def tag(self, force: bool = False, **thresholds: float) -> None:
         """What `booru-tagger tag --batch` does, perhaps with other thresholds."""
@@ -61,8 +61,8 @@ class Desk:
         )
         assert not report.failures and report.stopped is None
 
-    def session(self) -> Session:
-        session = Session(self.tools)
+    def session(self) -> ReviewSession:
+        session = ReviewSession(self.tools)
         session.add(self.journal.reviews.tagged(self.folder))
         return session
 
@@ -78,8 +78,8 @@ def open_desk(
     writers: Sequence[str] = ("txt", "json"),
     policy: Policy | None = None,
     model: Path | None = None,
-) -> Iterator[Desk]:
-    """A desk over ``folder / "pictures"``; faces that score from 0.3 to 0.99 wait for a person.
+) -> Iterator[ReviewSetup]:
+    """A setup over ``folder / "pictures"``; faces that score from 0.3 to 0.99 wait for a person.
 
     ``bundle`` is the faces' model, ``model`` a tagger of whole pictures beside it.
     """
@@ -88,16 +88,16 @@ def open_desk(
     options = TaggerOptions(model or bundle, face_model=bundle, gallery=None)
     policy, tagger = policy or Policy(), Tagger(options)
     with Journal.open(folder / "journal.sqlite3") as journal:
-        album = Album(folder / "album.sqlite3", tagger)
-        reviewer = Reviewer(journal, tagger.retell, Band(0.3, 0.99))
+        face_cache = FaceCache(folder / "faces.sqlite3", tagger)
+        reviewer = JournalReviewer(journal, tagger.retell, Band(0.3, 0.99))
         made = [make_writer(name) for name in writers]
-        tools = Tools(
+        tools = ReviewTools(
             journal, tagger, policy, reviewer, WriterOptions(), made, folder / "data" / "gallery.json"
         )
         try:
-            yield Desk(pictures, journal, tools, album)
+            yield ReviewSetup(pictures, journal, tools, face_cache)
         finally:
-            album.close()
+            face_cache.close()
 
 
 def paint_all(folder: Path, pictures: dict[str, list[Painted]], size: tuple[int, int] = (320, 160)) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.types import PictureError, TagResult
-from booru_tagger.watch import Names, Watch
+from booru_tagger.watch import Watch, WatchedNames
 from booru_tagger.watch.inbox import Inbox
-from booru_tagger.watch.observer import LimitError, Listener
+from booru_tagger.watch.observer import ChangeListener, LimitError
 
 DEALT_WITH = "-"
 
@@ -36,7 +36,7 @@ class FakeObserver:
     at: dict[Path, FakeObserver]
     limited: bool
 
-    def __init__(self, folder: str, listener: Listener, *, recursive: bool) -> None:
+    def __init__(self, folder: str, listener: ChangeListener, *, recursive: bool) -> None:
         self.listener, self.closed = listener, False
         self.check_limit()
         FakeObserver.at[Path(folder)] = self
@@ -52,7 +52,7 @@ class FakeObserver:
         self.closed = True
 
 
-class Scene:
+class FolderWatch:
     """A watch over one folder."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
@@ -60,7 +60,7 @@ class Scene:
         self.watch = Watch(
             [folder],
             walk,
-            Names(is_picture, Ignored(("skip*",))),
+            WatchedNames(is_picture, Ignored(("skip*",))),
             inbox=self.time,
             clock=self.time.clock,
             **options,
@@ -84,7 +84,7 @@ class Scene:
         return [name for name in self.run(seconds) if name != DEALT_WITH]
 
     @property
-    def system(self) -> Listener:
+    def system(self) -> ChangeListener:
         return FakeObserver.at[self.folder].listener
 
     def write(self, name: str, *, writing: bool = False, data: bytes = b"x", told: bool = True) -> Path:

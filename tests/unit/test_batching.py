@@ -29,7 +29,7 @@ from tests.support.here import Here
 FREE = {"x": ("batch", 2)}
 
 
-class Device(CombiningSession):
+class DoublingDevice(CombiningSession):
     """A device that doubles what it is given, slowly enough for others to come meanwhile."""
 
     def __init__(self, shapes: Mapping[str, tuple[Any, ...]] = FREE) -> None:
@@ -44,7 +44,7 @@ class Device(CombiningSession):
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(self: Device, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    def run(self: DoublingDevice, feeds: Mapping[str, Array]) -> dict[str, Array]:
         self.runs.append(len(feeds["x"]))
         time.sleep(0.02)
         if (feeds["x"] < 0).any():
@@ -54,7 +54,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Session, "run", run)
 
 
-def at_once(device: Device, inputs: list[np.ndarray]) -> list[Any]:
+def at_once(device: DoublingDevice, inputs: list[np.ndarray]) -> list[Any]:
     gate = threading.Barrier(len(inputs))
 
     def one(value: np.ndarray) -> Any:
@@ -70,7 +70,7 @@ def at_once(device: Device, inputs: list[np.ndarray]) -> list[Any]:
 
 @pytest.mark.usefixtures("slow")
 def test_each_gets_its_own_rows_back() -> None:
-    device = Device()
+    device = DoublingDevice()
     inputs = [np.full((1 + number % 3, 2), number, np.float32) for number in range(12)]
     for value, answer in zip(inputs, at_once(device, inputs), strict=True):
         assert np.array_equal(answer, value * 2)
@@ -82,8 +82,8 @@ def test_each_gets_its_own_rows_back() -> None:
 def test_what_has_another_shape_goes_by_itself_and_no_batch_is_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Device, "batch", 3)
-    device = Device()
+    monkeypatch.setattr(DoublingDevice, "batch", 3)
+    device = DoublingDevice()
     inputs = [np.full((1, 2 + number % 2), number, np.float32) for number in range(10)]
     for value, answer in zip(inputs, at_once(device, inputs), strict=True):
         assert np.array_equal(answer, value * 2)
@@ -92,14 +92,14 @@ def test_what_has_another_shape_goes_by_itself_and_no_batch_is_too_large(
 
 @pytest.mark.usefixtures("slow")
 def test_a_network_for_one_picture_gets_one() -> None:
-    device = Device({"x": (1, 2)})
+    device = DoublingDevice({"x": (1, 2)})
     at_once(device, [np.ones((1, 2), np.float32)] * 6)
     assert device.runs == [1] * 6
 
 
 @pytest.mark.usefixtures("slow")
 def test_an_error_reaches_everyone_whose_batch_failed_and_the_next_goes_on() -> None:
-    device = Device()
+    device = DoublingDevice()
     answers = at_once(device, [np.full((1, 2), -1, np.float32)] * 4)
     assert answers == ["negative"] * 4
     assert np.array_equal(device.run({"x": np.ones((1, 2), np.float32)})["y"], np.full((1, 2), 2))

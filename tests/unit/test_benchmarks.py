@@ -17,11 +17,11 @@ from click.testing import CliRunner
 from benchmarks import __main__ as benchmarks
 from benchmarks import command, pictures, rivals, stages
 from benchmarks.experiment import FOLDER, experiments
-from benchmarks.report import Report, Sizes
+from benchmarks.report import FigureTable, Workload
 from booru_tagger.models.session import Session
 from tests.support.bundles import Painted, paint
 
-TINY = Sizes(pictures=10, repeats=1, counts=(4, 8), rival_pictures=2)
+TINY = Workload(pictures=10, repeats=1, counts=(4, 8), rival_pictures=2)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_program_that_fails_is_no_measurement() -> None:
 
 
 def test_a_figure_is_found_by_its_name() -> None:
-    report = Report({})
+    report = FigureTable({})
     report.add("speed", 1.5, "pictures/s", wanted=">= 1")
     assert report.value("speed") == 1.5
     assert report.value("weight") is None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from booru_tagger.boorus.http import TRIES, LargeError, LostError, Pace, Server, StatusError, multipart
+from booru_tagger.boorus.http import TRIES, LargeError, LostError, RateLimit, Server, StatusError, multipart
 from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus, Service
 from booru_tagger.boorus.szurubooru import Post, Szurubooru, api_address, login
 from booru_tagger.boorus.to_hydrus import HydrusSink, picture_of
-from booru_tagger.boorus.to_szurubooru import SzurubooruSink, Uploading, plan, post_of
+from booru_tagger.boorus.to_szurubooru import SzurubooruSink, UploadOptions, plan, post_of
 from booru_tagger.boorus.to_szurubooru import picture_of as post_picture
 from booru_tagger.errors import ConfigError, RemoteError
 from booru_tagger.journal import Journal, Pushed
@@ -123,7 +123,7 @@ def test_requests_keep_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "booru_tagger.boorus.http.time.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds)
     )
-    pace = Pace(4)
+    pace = RateLimit(4)
     for _ in range(9):
         pace.wait()
     assert now[0] == pytest.approx(102.0)
@@ -421,7 +421,9 @@ def test_what_looks_like_a_post_waits_for_a_decision(
     assert "looks like post 1 (distance 0.12)" in str(kept.failures[0])
     assert (list(site.posts), kept.fatal) == ([number], None)
 
-    SzurubooruSink(szurubooru(site), uploading=Uploading("sketchy", similar=True)).keep(picture, result(HAIR))
+    SzurubooruSink(szurubooru(site), uploading=UploadOptions("sketchy", similar=True)).keep(
+        picture, result(HAIR)
+    )
     made = site.posts[number + 1]
     assert (made.relations, made.safety) == ([number], "sketchy")
 

@@ -8,9 +8,9 @@ from booru_tagger.colors import (
     COLOURS,
     CONFUSABLE,
     MIXED,
-    Colour,
+    Color,
+    ColorDecision,
     Part,
-    Verdict,
     colour_of,
     confusable,
     reconcile,
@@ -52,11 +52,11 @@ def test_labels_become_tags(part: Part, label: str, tag: str | None) -> None:
 @pytest.mark.parametrize(
     ("tag", "colour"),
     [
-        ("aqua_hair", Colour(Part.HAIR, "aqua")),
-        ("light_blue_hair", Colour(Part.HAIR, "blue")),
-        ("silver_hair", Colour(Part.HAIR, "grey")),
-        ("dark_green_eyes", Colour(Part.EYES, "green")),
-        ("amber_eyes", Colour(Part.EYES, "yellow")),
+        ("aqua_hair", Color(Part.HAIR, "aqua")),
+        ("light_blue_hair", Color(Part.HAIR, "blue")),
+        ("silver_hair", Color(Part.HAIR, "grey")),
+        ("dark_green_eyes", Color(Part.EYES, "green")),
+        ("amber_eyes", Color(Part.EYES, "yellow")),
         ("long_hair", None),
         ("multicolored_hair", None),
         ("heterochromia", None),
@@ -66,7 +66,7 @@ def test_labels_become_tags(part: Part, label: str, tag: str | None) -> None:
         ("blue_dress", None),
     ],
 )
-def test_tags_tell_their_colour(tag: str, colour: Colour | None) -> None:
+def test_tags_tell_their_colour(tag: str, colour: Color | None) -> None:
     assert colour_of(tag) == colour
 
 
@@ -114,44 +114,44 @@ def seen(tag: str, score: float = 0.9) -> ScoredTag:
 
 
 def test_nothing_measured_refutes_nothing() -> None:
-    assert reconcile(Part.HAIR, None, ["aqua_hair"], sure=SURE) == Verdict(None)
+    assert reconcile(Part.HAIR, None, ["aqua_hair"], sure=SURE) == ColorDecision(None)
 
 
 def test_without_a_canon_the_measurement_stands() -> None:
     canon = ["twintails", "red_eyes", "long_hair"]
-    assert reconcile(Part.HAIR, seen("pink_hair"), canon, sure=SURE) == Verdict(seen("pink_hair"))
+    assert reconcile(Part.HAIR, seen("pink_hair"), canon, sure=SURE) == ColorDecision(seen("pink_hair"))
 
 
 def test_agreement() -> None:
     canon = ["green_hair", "aqua_hair"]
-    assert reconcile(Part.HAIR, seen("aqua_hair"), canon, sure=SURE) == Verdict(seen("aqua_hair"))
+    assert reconcile(Part.HAIR, seen("aqua_hair"), canon, sure=SURE) == ColorDecision(seen("aqua_hair"))
 
 
 def test_a_mistakable_colour_yields_to_the_canon() -> None:
     verdict = reconcile(Part.HAIR, seen("blue_hair", 0.95), ["aqua_hair"], sure=SURE)
-    assert verdict == Verdict(seen("aqua_hair", 0.95))
+    assert verdict == ColorDecision(seen("aqua_hair", 0.95))
 
 
 def test_the_canons_shade_of_the_same_colour_comes_before_a_neighbour() -> None:
     verdict = reconcile(Part.HAIR, seen("blue_hair"), ["aqua_hair", "light_blue_hair"], sure=SURE)
-    assert verdict == Verdict(seen("light_blue_hair"))
+    assert verdict == ColorDecision(seen("light_blue_hair"))
 
 
 def test_a_sure_measurement_refutes_the_canon() -> None:
     verdict = reconcile(Part.EYES, seen("red_eyes", SURE), ["aqua_eyes", "aqua_hair"], sure=SURE)
-    assert verdict == Verdict(seen("red_eyes", SURE), ("aqua_eyes",))
+    assert verdict == ColorDecision(seen("red_eyes", SURE), ("aqua_eyes",))
 
 
 def test_an_unsure_measurement_yields_to_the_canon() -> None:
     verdict = reconcile(Part.EYES, seen("red_eyes", 0.79), ["aqua_eyes"], sure=SURE)
-    assert verdict == Verdict(seen("aqua_eyes", 0.79))
+    assert verdict == ColorDecision(seen("aqua_eyes", 0.79))
 
 
 def test_several_colours_agree_with_each() -> None:
     mixed = seen("multicolored_hair")
-    assert reconcile(Part.HAIR, mixed, ["aqua_hair"], sure=SURE) == Verdict(mixed)
+    assert reconcile(Part.HAIR, mixed, ["aqua_hair"], sure=SURE) == ColorDecision(mixed)
     red = seen("red_hair")
-    assert reconcile(Part.HAIR, red, ["streaked_hair", "black_hair"], sure=SURE) == Verdict(red)
+    assert reconcile(Part.HAIR, red, ["streaked_hair", "black_hair"], sure=SURE) == ColorDecision(red)
     # that the hair has several colours says nothing of the eyes
     verdict = reconcile(Part.EYES, seen("red_eyes"), ["streaked_hair", "green_eyes"], sure=SURE)
     assert verdict.refuted == ("green_eyes",)
@@ -159,4 +159,4 @@ def test_several_colours_agree_with_each() -> None:
 
 def test_closed_eyes_show_no_colour() -> None:
     closed = seen("closed_eyes", 0.6)
-    assert reconcile(Part.EYES, closed, ["blue_eyes"], sure=SURE) == Verdict(closed, ("blue_eyes",))
+    assert reconcile(Part.EYES, closed, ["blue_eyes"], sure=SURE) == ColorDecision(closed, ("blue_eyes",))

@@ -16,12 +16,12 @@ from booru_tagger.config.setting_types import (
     File,
     FileOrSwitch,
     Flag,
-    Names,
     Secret,
     Shares,
     Span,
     Text,
     Texts,
+    TextTable,
     Words,
 )
 from booru_tagger.config.toml import literal, show, template
@@ -74,7 +74,7 @@ TEXTS = {
     File: "a/b",
     FileOrSwitch: "a/b",
     Texts: "x",
-    Names: "a=b",
+    TextTable: "a=b",
     Span: "0.1-0.2",
 }
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from booru_tagger.errors import ImageError
 from booru_tagger.review import face_cache as module
-from booru_tagger.review.face_cache import SIDE, Album
+from booru_tagger.review.face_cache import SIDE, FaceCache
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult
@@ -25,10 +25,10 @@ def tagger(tiny_bundle: Path) -> Tagger:
 
 
 @pytest.fixture
-def album(tagger: Tagger, tmp_path: Path) -> Iterator[Album]:
-    album = Album(tmp_path / "cache" / "faces.sqlite3", tagger)
-    yield album
-    album.close()
+def face_cache(tagger: Tagger, tmp_path: Path) -> Iterator[FaceCache]:
+    face_cache = FaceCache(tmp_path / "cache" / "faces.sqlite3", tagger)
+    yield face_cache
+    face_cache.close()
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def boxes(result: TagResult) -> list[Box]:
     return [face.box for face in result.faces]
 
 
-def test_makes_what_it_then_finds(album: Album, result: TagResult, tagger: Tagger) -> None:
+def test_makes_what_it_then_finds(face_cache: FaceCache, result: TagResult, tagger: Tagger) -> None:
     picture = Path(result.path)
-    assert album.find(picture, boxes(result)) is None
-    made = album.make(picture, result, result.faces)
-    found = album.find(picture, boxes(result))
+    assert face_cache.find(picture, boxes(result)) is None
+    made = face_cache.make(picture, result, result.faces)
+    found = face_cache.find(picture, boxes(result))
     assert found is not None and [one.jpeg for one in found] == [one.jpeg for one in made]
     for one, other, box in zip(made, found, boxes(result), strict=True):
         assert one.embedding is not None and other.embedding is not None
@@ -59,23 +59,23 @@ def test_makes_what_it_then_finds(album: Album, result: TagResult, tagger: Tagge
         assert np.abs(centre.astype(int) - there).max() < 30
 
 
-def test_another_picture_of_the_same_name_is_cut_anew(album: Album, result: TagResult) -> None:
+def test_another_picture_of_the_same_name_is_cut_anew(face_cache: FaceCache, result: TagResult) -> None:
     picture = Path(result.path)
-    album.make(picture, result, result.faces)
+    face_cache.make(picture, result, result.faces)
     paint([Painted(30, 30, 90)]).save(picture)
-    assert album.find(picture, boxes(result)) is None
+    assert face_cache.find(picture, boxes(result)) is None
     picture.unlink()
-    assert album.find(picture, boxes(result)) is None
+    assert face_cache.find(picture, boxes(result)) is None
     with pytest.raises(ImageError):
-        album.make(picture, result, result.faces)
+        face_cache.make(picture, result, result.faces)
 
 
 def test_is_kept_from_one_use_to_the_next(tagger: Tagger, result: TagResult, tmp_path: Path) -> None:
     path = tmp_path / "faces.sqlite3"
-    first = Album(path, tagger)
+    first = FaceCache(path, tagger)
     first.make(Path(result.path), result, result.faces)
     first.close()
-    again = Album(path, tagger)
+    again = FaceCache(path, tagger)
     assert again.find(Path(result.path), boxes(result)) is not None
     again.close()
 
@@ -83,39 +83,39 @@ def test_is_kept_from_one_use_to_the_next(tagger: Tagger, result: TagResult, tmp
 def test_a_damaged_file_is_begun_anew(tagger: Tagger, result: TagResult, tmp_path: Path) -> None:
     path = tmp_path / "faces.sqlite3"
     path.write_bytes(b"noise " * 2_000)
-    album = Album(path, tagger)
-    assert len(album.make(Path(result.path), result, result.faces)) == 2
-    assert album.find(Path(result.path), boxes(result)) is not None
-    album.close()
+    face_cache = FaceCache(path, tagger)
+    assert len(face_cache.make(Path(result.path), result, result.faces)) == 2
+    assert face_cache.find(Path(result.path), boxes(result)) is not None
+    face_cache.close()
 
 
 def test_does_without_a_file_where_none_can_be(tagger: Tagger, result: TagResult, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    album = Album(tmp_path / "file" / "faces.sqlite3", tagger)
-    album.make(Path(result.path), result, result.faces)
-    assert album.find(Path(result.path), boxes(result)) is not None
-    album.close()
+    face_cache = FaceCache(tmp_path / "file" / "faces.sqlite3", tagger)
+    face_cache.make(Path(result.path), result, result.faces)
+    assert face_cache.find(Path(result.path), boxes(result)) is not None
+    face_cache.close()
 
 
 def test_makes_room(
     tagger: Tagger, result: TagResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "faces.sqlite3"
-    album = Album(path, tagger)
-    album.make(Path(result.path), result, result.faces)
-    album.close()
+    face_cache = FaceCache(path, tagger)
+    face_cache.make(Path(result.path), result, result.faces)
+    face_cache.close()
     monkeypatch.setattr(module, "MOST_BYTES", 0)
-    album = Album(path, tagger)
-    assert album.find(Path(result.path), boxes(result)) is None, "half of the two is gone"
-    album.close()
+    face_cache = FaceCache(path, tagger)
+    assert face_cache.find(Path(result.path), boxes(result)) is None, "half of the two is gone"
+    face_cache.close()
 
 
 def test_crops_are_compared_as_they_are_tagged(tiny_bundle: Path, tmp_path: Path) -> None:
     tagger = Tagger(TaggerOptions(tiny_bundle, crops=True, gallery=None))
     paint([Painted(0, 0, 100)], size=(100, 100)).save(tmp_path / "a.png")
-    album = Album(tmp_path / "faces.sqlite3", tagger)
-    (made,) = album.make(tmp_path / "a.png", (result := tagger.tag(tmp_path / "a.png")), result.faces)
+    face_cache = FaceCache(tmp_path / "faces.sqlite3", tagger)
+    (made,) = face_cache.make(tmp_path / "a.png", (result := tagger.tag(tmp_path / "a.png")), result.faces)
     (answer,) = tagger.networks.look_at_faces((tmp_path / "a.png").read_bytes(), "a.png").answers
     assert made.embedding is not None and answer.embedding is not None
     assert float(made.embedding @ answer.embedding) > 0.999
-    album.close()
+    face_cache.close()

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
-from booru_tagger.models.identity import Compared, Identity, People, alike_to_others, pack, unit, unpack
+from booru_tagger.models.identity import (
+    ComparedCharacters,
+    Identity,
+    KnownCharacters,
+    alike_to_others,
+    pack,
+    unit,
+    unpack,
+)
 from booru_tagger.models.manifest import IdentitySpec, Weights
 
 WEIGHTS = Weights(level=-6.0, learned=3.0, mean=5.0, nearest=4.0, rival=-4.0, faces=0.1)
@@ -30,12 +38,12 @@ def person(count: int, seed: int) -> Floats:
     return unit(vectors(1, 1000 + seed) + 0.5 * vectors(count, seed))
 
 
-def some_people(characters: int = 5, learned: int = 3) -> People:
-    people = People.of_faces([person(2 + number, number) for number in range(characters)])
+def some_people(characters: int = 5, learned: int = 3) -> KnownCharacters:
+    people = KnownCharacters.of_faces([person(2 + number, number) for number in range(characters)])
     return dataclasses.replace(people, learned=people.means[:learned])
 
 
-def identity(people: People) -> Identity:
+def identity(people: KnownCharacters) -> Identity:
     return Identity(SPEC, lambda: pack(people), "characters.npz", len(people))
 
 
@@ -59,7 +67,7 @@ def test_eight_bits_keep_directions() -> None:
 
 def test_an_enrolled_character_beside_trained_ones_is_judged_on_their_scale() -> None:
     judge, mine = identity(some_people()), person(3, 99)
-    gallery = People.of_faces([mine, person(4, 77)])
+    gallery = KnownCharacters.of_faces([mine, person(4, 77)])
     scores = judge.score(mine[0], gallery)
     assert scores.enrolled[0] > 0.9
     assert scores.enrolled[1] < 0.2
@@ -73,7 +81,7 @@ def test_a_rival_makes_doubtful_and_the_same_character_is_no_rival() -> None:
     people = some_people()
     judge, face = identity(people), people.of(0)[0]
     alone = judge.score(face).trained[0]
-    twin = People.of_faces([people.of(0)])
+    twin = KnownCharacters.of_faces([people.of(0)])
     rivalled = judge.score(face, twin)
     same = judge.score(face, twin, same={0: 0})
     assert rivalled.trained[0] < alone
@@ -84,8 +92,10 @@ def test_a_rival_makes_doubtful_and_the_same_character_is_no_rival() -> None:
 @given(st.integers(0, 2**31), st.integers(1, 40), st.integers(0, 30))
 def test_chances_never_exceed_the_whole(seed: int, characters: int, enrolled: int) -> None:
     rng = np.random.default_rng(seed)
-    people = People.of_faces([vectors(int(rng.integers(1, 4)), seed + n, 4) for n in range(characters)])
-    gallery = People.of_faces([vectors(2, seed + 100 + n, 4) for n in range(enrolled)])
+    people = KnownCharacters.of_faces(
+        [vectors(int(rng.integers(1, 4)), seed + n, 4) for n in range(characters)]
+    )
+    gallery = KnownCharacters.of_faces([vectors(2, seed + 100 + n, 4) for n in range(enrolled)])
     scores = identity(people).score(vectors(1, seed, 4)[0], gallery)
     both = np.concatenate([scores.trained, scores.enrolled])
     assert both.shape == (characters + enrolled,)
@@ -101,7 +111,7 @@ def test_the_rival_of_each_candidate_is_the_most_alike_other_character() -> None
 
 def test_the_best_candidate_comes_first() -> None:
     people = some_people(30, 10)
-    compared = Compared(people, people.of(20)[0])
+    compared = ComparedCharacters(people, people.of(20)[0])
     assert compared.chosen[0] == 20
     assert (np.diff(compared.alike) <= 0).all()
 
@@ -111,7 +121,7 @@ def test_a_face_of_another_length_is_refused() -> None:
         identity(some_people()).score(vectors(1, 1, 8)[0])
 
 
-def spoiled(people: People, **changes: Any) -> bytes:
+def spoiled(people: KnownCharacters, **changes: Any) -> bytes:
     with np.load(io.BytesIO(pack(people))) as arrays:
         values = {**arrays, **changes}
     buffer = io.BytesIO()

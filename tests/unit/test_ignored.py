@@ -12,7 +12,7 @@ from booru_tagger.config import load
 from booru_tagger.files.ignored import NEVER_MEANT, Ignored
 from booru_tagger.sources.listed import Walk, from_pattern
 from booru_tagger.sources.storage import pictures
-from booru_tagger.watch.names import Names
+from booru_tagger.watch.names import WatchedNames
 
 
 def grow(folder: Path, *names: str) -> Path:
@@ -43,7 +43,7 @@ def grow(folder: Path, *names: str) -> Path:
 def test_what_is_left_out(patterns: tuple[str, ...], path: str, hidden: bool) -> None:
     ignored = Ignored(patterns)
     assert ignored.hides(PurePath(path)) is hidden
-    assert Names(lambda name: True, ignored).wants(PurePath(path)) is not hidden
+    assert WatchedNames(lambda name: True, ignored).wants(PurePath(path)) is not hidden
     assert ignored.names(PurePath(path)) is (hidden and bool(patterns))
 
 
@@ -54,7 +54,7 @@ def test_a_walk_a_pattern_and_a_watch_agree(tmp_path: Path) -> None:
     wanted = [tmp_path / "a.png", tmp_path / "b" / "a.png"]
     assert list(Walk(ignored=ignored).pictures(tmp_path)) == wanted
     assert list(from_pattern(f"{tmp_path}/**/*.*", None, ignored)) == wanted
-    names = Names(lambda name: True, ignored)
+    names = WatchedNames(lambda name: True, ignored)
     every = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert [path for path in every if names.wants(path.relative_to(tmp_path))] == wanted
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from booru_tagger.journal import Journal, Raw
+from booru_tagger.journal import Journal, RawResult
 from booru_tagger.journal.schema import VERSION
 from booru_tagger.runner.undo import untag
 from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, ScoredTag, Tag, TagResult, Verdict
@@ -102,9 +102,9 @@ def test_a_new_run_makes_it_complete(tmp_path: Path, picture: Path) -> None:
     general = Tag("1girl", "general", 0.9, "tagger")
     raw = replace(written(MIKU), tags=(name, general), readings=(reading,), whole_picture=(general,))
     with Journal.open(path) as journal:
-        journal.record(picture, "f", written(MIKU), [], Raw(raw, "tagger"))
+        journal.record(picture, "f", written(MIKU), [], RawResult(raw, "tagger"))
         entry = journal.entry(picture)
-        assert entry is not None and (entry.result, entry.raw) == (written(MIKU), Raw(raw, "tagger"))
+        assert entry is not None and (entry.result, entry.raw) == (written(MIKU), RawResult(raw, "tagger"))
         assert journal.raw(picture, "tagger") == raw and journal.raw(picture, "other tagger") is None
         picture.write_bytes(b"another picture")
         assert journal.raw(picture, "tagger") is None

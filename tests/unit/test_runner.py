@@ -22,7 +22,7 @@ from booru_tagger.errors import (
 )
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor
-from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, Report, run
+from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, RunReport, run
 from booru_tagger.runner.report import MOST_FAILURES
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.policy import Policy
@@ -79,7 +79,7 @@ def disk_full(path: Path) -> OutputError:
 
 def go(
     items: Any, output: Output | None = None, executor: Executor | None = None, **options: Any
-) -> tuple[Report, list[Outcome]]:
+) -> tuple[RunReport, list[Outcome]]:
     outcomes: list[Outcome] = []
     options = {"tag": tag, "policy": Policy(), "listener": outcomes.append, **options}
     report = run(items, executor=executor or SerialExecutor(), output=output, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from booru_tagger.imaging import Floats
-from booru_tagger.review.similarity import ALIKE, Shelf, groups, like
+from booru_tagger.review.similarity import ALIKE, EmbeddingIndex, groups, like
 from tests.support.comparing import about
 
 
@@ -53,13 +53,13 @@ def test_look_alikes_come_nearest_first() -> None:
     assert similarities == sorted(similarities, reverse=True) and min(similarities) >= ALIKE
 
 
-def test_a_shelf_compares_whatever_came_in() -> None:
+def test_an_index_compares_whatever_came_in() -> None:
     faces, owners = people(60, 10, seed=3)
-    shelf = Shelf()
-    assert shelf.like(faces[0]) == []
+    index = EmbeddingIndex()
+    assert index.like(faces[0]) == []
     for number, face in enumerate(faces):
-        shelf.put(1_000 + number, face)
-        shelf.put(1_000 + number, faces[7])  # would be found below: a number keeps its first face
-    found = shelf.like(faces[7])
+        index.put(1_000 + number, face)
+        index.put(1_000 + number, faces[7])  # would be found below: a number keeps its first face
+    found = index.like(faces[7])
     assert found == [(1_000 + row, near) for row, near in like(faces[7], faces)]
     assert {owners[number - 1_000] for number, _ in found} == {owners[7]}

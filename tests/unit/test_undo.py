@@ -10,7 +10,7 @@ import pytest
 
 from booru_tagger.errors import OutputError
 from booru_tagger.journal import Journal
-from booru_tagger.runner.undo import Undoing, untag, written_for
+from booru_tagger.runner.undo import PictureUndo, untag, written_for
 from booru_tagger.sources.listed import Walk
 from booru_tagger.writers.naming import Naming, WriterOptions
 from tests.support.journaling import KilledError, write_tags
@@ -30,7 +30,7 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def fates(undoing: Undoing) -> dict[str, str]:
+def fates(undoing: PictureUndo) -> dict[str, str]:
     return {undone.target.name: undone.fate for undone in undoing.targets}
 
 
@@ -56,7 +56,7 @@ class TestUntag:
         untag(picture, journal)
         assert not journal.is_done(picture, "f")
         assert journal.entry(picture) is None
-        assert untag(picture, journal) == Undoing(picture, ())
+        assert untag(picture, journal) == PictureUndo(picture, ())
 
     def test_an_edited_file_loses_our_tags_alone(self, journal: Journal, picture: Path) -> None:
         write_tags(journal, picture, ["blue_hair", "long_hair"])
@@ -113,7 +113,12 @@ class TestUntag:
         assert metadata.read_bytes() == before
 
     @pytest.mark.parametrize(
-        "naming", [Naming("stem"), Naming("full", Path("out")), Naming("stem", Path("out"), (Path("art"),))]
+        "naming",
+        [
+            Naming("stem"),
+            Naming("full", Path("out")),
+            Naming("stem", Path("out"), (Path("art"),)),
+        ],
     )
     def test_finds_what_was_named_otherwise(
         self, journal: Journal, picture: Path, naming: Naming, monkeypatch: pytest.MonkeyPatch
@@ -132,7 +137,13 @@ class TestUntag:
 
     def test_a_dry_run_says_so_and_changes_nothing(self, journal: Journal, picture: Path) -> None:
         write_tags(
-            journal, picture, ["blue_hair"], "txt", "json", "hydrus", options=WriterOptions(Naming("stem"))
+            journal,
+            picture,
+            ["blue_hair"],
+            "txt",
+            "json",
+            "hydrus",
+            options=WriterOptions(Naming("stem")),
         )
         write_tags(journal, picture, ["blue_hair", "long_hair"], "txt")
         picture.with_name("a.png.txt").write_text("blue_hair, by hand\n")

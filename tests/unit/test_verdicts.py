@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from booru_tagger.journal import Journal, Raw
-from booru_tagger.review.verdicts import Band, Reviewer, all_faces, matching, overlay
+from booru_tagger.journal import Journal, RawResult
+from booru_tagger.review.verdicts import Band, JournalReviewer, all_faces, matching, overlay
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.rules import picture_result
 from booru_tagger.tagging.tagger import Tagger
@@ -39,7 +39,7 @@ def result(tagger: Tagger, tmp_path: Path) -> TagResult:
     paint([MIKU, STRANGER]).save(tmp_path / "a.png")
     with Journal.open(tmp_path / "first.sqlite3") as journal:
         found = tagger.tag(tmp_path / "a.png")
-        journal.record(tmp_path / "a.png", "f", found, [], Raw(found, "r"))
+        journal.record(tmp_path / "a.png", "f", found, [], RawResult(found, "r"))
         entry = journal.entry(tmp_path / "a.png")
     assert entry is not None and entry.raw is not None
     return entry.raw.result
@@ -193,7 +193,7 @@ class TestReviewer:
     def test_keeps_the_queue(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        reviewer = Reviewer(journal, tagger.retell, Band(0.0, 0.9))
+        reviewer = JournalReviewer(journal, tagger.retell, Band(0.0, 0.9))
         picture = tmp_path / "a.png"
         assert reviewer.note(picture, result) == 1
         assert journal.reviews.waiting() == [picture]
@@ -207,7 +207,7 @@ class TestReviewer:
     def test_remembers_what_the_program_says_now(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        reviewer = Reviewer(journal, tagger.retell, None)
+        reviewer = JournalReviewer(journal, tagger.retell, None)
         picture = tmp_path / "a.png"
         old = replace(say(result, RIGHT, "named", "cirno"), face=FaceResult(RIGHT, 0.1))
         journal.reviews.decide(picture, [old])
@@ -219,7 +219,7 @@ class TestReviewer:
     def test_without_a_band_nobody_waits(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        assert Reviewer(journal, tagger.retell, None).note(tmp_path / "a.png", result) == 0
+        assert JournalReviewer(journal, tagger.retell, None).note(tmp_path / "a.png", result) == 0
 
 
 class TestJournal:
@@ -230,7 +230,7 @@ class TestJournal:
         with Journal.open(tmp_path / "journal.sqlite3") as journal:
             journal.is_done(old, "f")
             report = write(tmp_path / "a.png.txt", b"x", {"x"})
-            journal.record(old, "f", result, [("txt", report)], Raw(result, "r"))
+            journal.record(old, "f", result, [("txt", report)], RawResult(result, "r"))
             verdict = say(result, RIGHT, "named", "cirno")
             journal.reviews.refresh(old, [verdict])
             new.parent.mkdir()

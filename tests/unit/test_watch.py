@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.watch import Retries
-from tests.support.watching import DEALT_WITH, FakeObserver, Scene
+from tests.support.watching import DEALT_WITH, FakeObserver, FolderWatch
 
 LONG_AGO = 1_000_000_000
 
@@ -32,20 +32,20 @@ def test_old_pictures_are_given_at_once_and_recent_ones_when_they_have_settled(
 ) -> None:
     for name in ("a.png", "b.png", "b.txt", ".c.png", "skip.png"):
         (folder / name).write_bytes(b"x")
-    assert Scene(folder).given(0.4) == []
-    assert Scene(folder).given(0.6) == ["a.png", "b.png"]
+    assert FolderWatch(folder).given(0.4) == []
+    assert FolderWatch(folder).given(0.6) == ["a.png", "b.png"]
     monkeypatch.setattr("booru_tagger.watch.listing.OLD_SECONDS", 0.0)
-    assert Scene(folder).given(0.1) == ["a.png", "b.png"]
+    assert FolderWatch(folder).given(0.1) == ["a.png", "b.png"]
 
 
 def test_a_file_whose_clock_was_set_back_still_has_to_settle(folder: Path) -> None:
     (folder / "a.png").write_bytes(b"x")
     os.utime(folder / "a.png", (LONG_AGO, LONG_AGO))
-    assert Scene(folder).given(0.4) == []
+    assert FolderWatch(folder).given(0.4) == []
 
 
 def test_a_new_picture_is_given_once_when_it_has_stopped_changing(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     assert scene.run(5) == []
     scene.write("a.png")
     assert scene.given(0.4) == []
@@ -56,7 +56,7 @@ def test_a_new_picture_is_given_once_when_it_has_stopped_changing(folder: Path) 
 
 
 def test_a_picture_is_not_given_before_its_writer_closes_it(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     for _ in range(5):
         scene.write("a.png", writing=True)
@@ -66,7 +66,7 @@ def test_a_picture_is_not_given_before_its_writer_closes_it(folder: Path) -> Non
 
 
 def test_a_writer_that_never_closes_is_not_waited_for_forever(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     scene.write("a.png", writing=True)
     assert scene.given(29) == []
@@ -74,7 +74,7 @@ def test_a_writer_that_never_closes_is_not_waited_for_forever(folder: Path) -> N
 
 
 def test_an_empty_file_is_taken_for_a_beginning(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     scene.write("a.png", data=b"")
     assert scene.given(20) == []
@@ -83,7 +83,7 @@ def test_an_empty_file_is_taken_for_a_beginning(folder: Path) -> None:
 
 
 def test_a_picture_that_goes_away_again_is_not_given(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     scene.write("a.png").unlink()
     scene.system.file(str(folder / "never.png"), writing=False)
@@ -94,7 +94,7 @@ def test_what_changes_while_it_is_worked_on_is_given_after_that(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("booru_tagger.watch.listing.OLD_SECONDS", 0.0)
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     path = scene.write("a.png")
     scene.run(0.1)
@@ -104,7 +104,7 @@ def test_what_changes_while_it_is_worked_on_is_given_after_that(
 
 
 def test_ten_thousand_events_are_one_picture(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     path = scene.write("a.png")
     for _ in range(10_000):
@@ -114,7 +114,7 @@ def test_ten_thousand_events_are_one_picture(folder: Path) -> None:
 
 
 def test_our_own_sidecars_and_what_is_ignored_wake_nobody(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     for name in ("a.png.txt", ".booru-tagger-0123.tmp", ".hidden/a.png", "skipped/a.png", "a.png.part"):
         scene.write(name)
@@ -125,7 +125,7 @@ def test_our_own_sidecars_and_what_is_ignored_wake_nobody(folder: Path) -> None:
 
 
 def test_a_folder_that_is_moved_in_brings_its_pictures(folder: Path) -> None:
-    scene = Scene(folder)
+    scene = FolderWatch(folder)
     scene.run(1)
     for name in ("new/a.png", "new/deep/b.png"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ def test_a_folder_that_is_moved_in_brings_its_pictures(folder: Path) -> None:
 
 
 def test_a_flat_watch_does_not_look_into_new_folders(folder: Path) -> None:
-    scene = Scene(folder, recursive=False)
+    scene = FolderWatch(folder, recursive=False)
     scene.run(1)
     scene.write("new/a.png", told=False)
     scene.system.folder(str(folder / "new"))
@@ -148,7 +148,7 @@ class TestFailures:
         self, folder: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.INFO)
-        scene = Scene(folder, retries=Retries((2.0, 10.0)))
+        scene = FolderWatch(folder, retries=Retries((2.0, 10.0)))
         scene.run(1)
         path = scene.write("a.png")
         for wait in (1, 3, 11):
@@ -164,7 +164,7 @@ class TestFailures:
         assert scene.given(3) == ["a.png"]
 
     def test_a_picture_that_is_made_readable_is_tried_again(self, folder: Path) -> None:
-        scene = Scene(folder, retries=Retries(()))
+        scene = FolderWatch(folder, retries=Retries(()))
         scene.run(1)
         path = scene.write("a.png")
         scene.run(1)
@@ -176,14 +176,14 @@ class TestFailures:
     def test_a_picture_that_went_away_while_it_was_read_is_no_failure(
         self, folder: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
-        scene = Scene(folder)
+        scene = FolderWatch(folder)
         scene.watch.failed(str(folder / "gone.png"), "no such file")
         assert scene.run(100) == []
         assert caplog.messages == []
 
     def test_a_folder_that_cannot_be_read_is_told_of_once(self, folder: Path) -> None:
         (folder / "closed").mkdir()
-        scene = Scene(folder)
+        scene = FolderWatch(folder)
         assert scene.given(1) == ["failed closed"]
         scene.watch.begin_again()
         assert scene.given(10) == []
@@ -196,7 +196,7 @@ class TestFailures:
         closed.mkdir()
         (closed / "a.png").write_bytes(b"x")
         monkeypatch.setattr("booru_tagger.watch.stream._is_open", lambda path: opened.is_dir())
-        scene = Scene(folder)
+        scene = FolderWatch(folder)
         assert scene.given(10) == ["failed closed"]
         before = FakeObserver.at[folder]
         closed.rename(opened)
@@ -206,7 +206,7 @@ class TestFailures:
 
     def test_links_are_left_out_where_that_is_asked_for(self, folder: Path) -> None:
         (folder / "a.png").symlink_to("elsewhere")
-        scene = Scene(folder, file_links=False)
+        scene = FolderWatch(folder, file_links=False)
         scene.run(1)
         (folder / "b.png").symlink_to("elsewhere")
         scene.system.file(str(folder / "b.png"), writing=False)
@@ -217,7 +217,7 @@ class TestFailures:
         self, folder: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         (folder / "a.png").symlink_to("nowhere")
-        scene = Scene(folder)
+        scene = FolderWatch(folder)
         assert scene.given(1) == ["a.png"]
         scene.watch.failed(str(folder / "a.png"), "no such file")
         assert scene.given(100) == []

@@ -15,9 +15,9 @@ import click
 import pytest
 
 from booru_tagger.app import watching
-from booru_tagger.cli.watch_log import LOGGER, Stats, log_outcome, log_to_stderr
+from booru_tagger.cli.watch_log import LOGGER, WatchStats, log_outcome, log_to_stderr
 from booru_tagger.errors import OutputError
-from booru_tagger.runner import Outcome, Report
+from booru_tagger.runner import Outcome, RunReport
 from booru_tagger.types import PictureError, Tag, TagResult
 from tests.support.here import Here
 
@@ -86,7 +86,7 @@ def test_the_log_is_left_as_it_was(log_format: str) -> None:
 
 def test_counts_are_logged_time_and_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    stats = Stats()
+    stats = WatchStats()
     for outcome in (TAGGED, FAILED, FAILED, SKIPPED):
         stats.count(outcome)
     with stats.logged_every(0.01):
@@ -103,11 +103,11 @@ def test_counts_are_logged_time_and_again(caplog: pytest.LogCaptureFixture) -> N
 class Runs:
     """Stands for the runner: gives the reports it was told to, after drawing what there is."""
 
-    def __init__(self, *reports: Report) -> None:
+    def __init__(self, *reports: RunReport) -> None:
         self.reports = list(reports)
         self.drawn: list[list[Any]] = []
 
-    def __call__(self, items: Iterator[Any], *_: Any, **__: Any) -> Report:
+    def __call__(self, items: Iterator[Any], *_: Any, **__: Any) -> RunReport:
         drawn = []
         for item in items:
             drawn.append(item)
@@ -137,8 +137,8 @@ def command(
 
 
 def test_after_a_full_disk_everything_is_tried_again(command: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    full = Report(failed=1, stopped=OutputError("a.png.txt: no space left on the disk"))
-    runs = Runs(full, full, Report(tagged=1, signal=signal.SIGTERM))
+    full = RunReport(failed=1, stopped=OutputError("a.png.txt: no space left on the disk"))
+    runs = Runs(full, full, RunReport(tagged=1, signal=signal.SIGTERM))
     monkeypatch.setattr("booru_tagger.app.run.run", runs)
     ended = command.run("watch", "fanart")
     assert ended.code == 0
@@ -148,7 +148,7 @@ def test_after_a_full_disk_everything_is_tried_again(command: Here, monkeypatch:
 
 def test_once_ends_with_a_full_disk(command: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped = OutputError("a.png.txt: no space left on the disk")
-    monkeypatch.setattr("booru_tagger.app.run.run", Runs(Report(failed=1, stopped=stopped)))
+    monkeypatch.setattr("booru_tagger.app.run.run", Runs(RunReport(failed=1, stopped=stopped)))
     ended = command.run("watch", "fanart", "--once")
     assert ended.code == stopped.exit_code
     assert "no space left on the disk" in ended.err

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booru_tagger.writers.layout import Layout
-from booru_tagger.writers.merge import Ends, Entry, meaning, merge, take_out
+from booru_tagger.writers.layout import ListLayout
+from booru_tagger.writers.merge import MergedTag, PinnedTags, meaning, merge, take_out
 
 TAGS = st.lists(st.sampled_from("abcdefgh"), unique=True)
 
@@ -32,7 +32,7 @@ def test_merging_again_changes_nothing(
 ) -> None:
     first = merge(existing, ours, owned, deleted)
     second = merge(first.tags, ours, first.owned, first.deleted)
-    assert second.entries == tuple(Entry(index, tag) for index, tag in enumerate(first.tags))
+    assert second.entries == tuple(MergedTag(index, tag) for index, tag in enumerate(first.tags))
     assert (second.owned, second.deleted) == (first.owned, first.deleted)
 
 
@@ -52,19 +52,19 @@ def test_nothing_that_stays_is_moved(existing: list[str], ours: list[str], owned
 def test_ends_stand_at_the_ends(
     existing: list[str], ours: list[str], owned: list[str], deleted: list[str], ends: list[str], cut: int
 ) -> None:
-    wanted = Ends(tuple(ends[:cut]), tuple(ends[cut:]))
+    wanted = PinnedTags(tuple(ends[:cut]), tuple(ends[cut:]))
     merged = merge(existing, [*ours, *ends], owned, deleted, ends=wanted)
     first, last = ([tag for tag in end if tag not in merged.deleted] for end in (wanted.first, wanted.last))
     assert list(merged.tags[: len(first)]) == first
     assert list(merged.tags[len(merged.tags) - len(last) :]) == last
     assert set(merged.tags) - merged.owned == set(existing) - set(owned)
     again = merge(merged.tags, [*ours, *ends], merged.owned, merged.deleted, ends=wanted)
-    assert again.entries == tuple(Entry(index, tag) for index, tag in enumerate(merged.tags))
+    assert again.entries == tuple(MergedTag(index, tag) for index, tag in enumerate(merged.tags))
     assert (again.owned, again.deleted) == (merged.owned, merged.deleted)
 
 
 def test_an_end_is_literal() -> None:
-    merged = merge(["my trigger", "x"], ["My_Trigger", "my_trigger"], ends=Ends(("my_trigger",)))
+    merged = merge(["my trigger", "x"], ["My_Trigger", "my_trigger"], ends=PinnedTags(("my_trigger",)))
     assert merged.tags == ("my_trigger", "my trigger", "x")
 
 
@@ -103,14 +103,14 @@ GAPS = st.sampled_from([", ", ",", "\n", " ,\t"])
 
 
 @st.composite
-def layouts(draw: st.DrawFn) -> Layout:
+def layouts(draw: st.DrawFn) -> ListLayout:
     items = draw(TAGS)
     gaps = [draw(GAPS) for _ in items[1:]]
-    return Layout(draw(GAPS), items, gaps, draw(GAPS))
+    return ListLayout(draw(GAPS), items, gaps, draw(GAPS))
 
 
 @given(layout=layouts(), first=TAGS, second=TAGS)
-def test_lists_are_given_back_to_the_byte(layout: Layout, first: list[str], second: list[str]) -> None:
+def test_lists_are_given_back_to_the_byte(layout: ListLayout, first: list[str], second: list[str]) -> None:
     """Whatever we write into a person's list, once or twice, taking it out restores every gap."""
     before = str(layout)
     owned: frozenset[str] = frozenset()
@@ -125,8 +125,8 @@ def test_lists_are_given_back_to_the_byte(layout: Layout, first: list[str], seco
 
 
 @given(layout=layouts(), order=st.randoms())
-def test_items_can_change_places(layout: Layout, order: Random) -> None:
-    entries = [Entry(place, item) for place, item in enumerate(layout.items)]
+def test_items_can_change_places(layout: ListLayout, order: Random) -> None:
+    entries = [MergedTag(place, item) for place, item in enumerate(layout.items)]
     order.shuffle(entries)
     ends = layout.before, layout.behind
     layout.follow(entries, "; ", [entry.text for entry in entries])
@@ -136,5 +136,5 @@ def test_items_can_change_places(layout: Layout, order: Random) -> None:
 
 
 def test_most_common_gap() -> None:
-    assert Layout("", ["a", "b", "c"], [",", ","], "").gap(", ") == ","
-    assert Layout("", ["a"], [], "").gap(", ") == ", "
+    assert ListLayout("", ["a", "b", "c"], [",", ","], "").gap(", ") == ","
+    assert ListLayout("", ["a"], [], "").gap(", ") == ", "

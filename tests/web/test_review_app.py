@@ -24,7 +24,7 @@ from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted
 from tests.support.old_journal import age
-from tests.support.sessions import Desk, open_desk, paint_all, unsure
+from tests.support.sessions import ReviewSetup, open_desk, paint_all, unsure
 from tests.support.taggers import ROWS, make_wd
 
 PORT, KEY = 8000, "the-key-of-this-session"
@@ -32,24 +32,24 @@ BASE = f"http://127.0.0.1:{PORT}"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, tiny_bundle: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path, tiny_bundle) as desk:
+def setup(tmp_path: Path, tiny_bundle: Path) -> Iterator[ReviewSetup]:
+    with open_desk(tmp_path, tiny_bundle) as setup:
         paint_all(
-            desk.folder,
+            setup.folder,
             {
                 "a.png": [Painted(20, 40, 80), unsure(180)],
                 "b.png": [unsure(60)],
                 "below/c.png": [unsure(20, shade=4), Painted(200, 40, 80, "stranger", "red", "red")],
             },
         )
-        (desk.folder / "a.png.txt").write_text("mine, my own")
-        desk.tag()
-        yield desk
+        (setup.folder / "a.png.txt").write_text("mine, my own")
+        setup.tag()
+        yield setup
 
 
 @pytest.fixture
-def client(desk: Desk) -> Iterator[TestClient]:
-    app = make_app(desk.session(), desk.album, port=PORT, key=KEY)
+def client(setup: ReviewSetup) -> Iterator[TestClient]:
+    app = make_app(setup.session(), setup.face_cache, port=PORT, key=KEY)
     with TestClient(app, base_url=BASE) as client:
         assert client.get(f"/?key={KEY}").status_code == 200
         yield client
@@ -134,60 +134,60 @@ class TestOverview:
     def test_knows_only_what_is_in_the_session(self, client: TestClient, path: str) -> None:
         assert client.get(path).status_code == 404
 
-    def test_a_picture_that_is_gone_is_said_to_be(self, client: TestClient, desk: Desk) -> None:
+    def test_a_picture_that_is_gone_is_said_to_be(self, client: TestClient, setup: ReviewSetup) -> None:
         number = waiting(client)[1]
-        (desk.folder / "b.png").write_bytes(b"no picture any more")
+        (setup.folder / "b.png").write_bytes(b"no picture any more")
         answer = client.get(f"/large/{number}.jpg")
         assert answer.status_code == 409 and "b.png" in answer.json()["error"]
 
 
 class TestVerdicts:
-    def test_a_name_reaches_every_file_and_the_journal(self, client: TestClient, desk: Desk) -> None:
+    def test_a_name_reaches_every_file_and_the_journal(self, client: TestClient, setup: ReviewSetup) -> None:
         changes = judge(client, [waiting(client)[0]], "named", "Kagamine Rin")
-        assert {"kagamine_rin", "hair_bow", "mine", "my own"} <= set(desk.caption("a.png"))
-        assert "cirno" not in desk.caption("a.png") and "ice_wings" not in desk.caption("a.png")
-        assert '"kagamine_rin"' in (desk.folder / "a.png.json").read_text()
-        entry = desk.journal.entry(desk.folder / "a.png")
+        assert {"kagamine_rin", "hair_bow", "mine", "my own"} <= set(setup.caption("a.png"))
+        assert "cirno" not in setup.caption("a.png") and "ice_wings" not in setup.caption("a.png")
+        assert '"kagamine_rin"' in (setup.folder / "a.png.json").read_text()
+        entry = setup.journal.entry(setup.folder / "a.png")
         assert entry is not None and entry.result is not None
         assert "kagamine_rin" in {tag.tag for tag in entry.result.tags}
         assert changes["undo"] == 1
 
-    def test_later_runs_heed_it(self, client: TestClient, desk: Desk) -> None:
+    def test_later_runs_heed_it(self, client: TestClient, setup: ReviewSetup) -> None:
         judge(client, [waiting(client)[0]], "named", "kagamine_rin")
-        desk.tag()
-        assert "kagamine_rin" in desk.caption("a.png")
-        desk.tag(character=0.5)  # with other settings, so that all is tagged again
-        assert "kagamine_rin" in desk.caption("a.png") and "cirno" not in desk.caption("a.png")
+        setup.tag()
+        assert "kagamine_rin" in setup.caption("a.png")
+        setup.tag(character=0.5)  # with other settings, so that all is tagged again
+        assert "kagamine_rin" in setup.caption("a.png") and "cirno" not in setup.caption("a.png")
 
-    def test_the_picture_stays_done(self, client: TestClient, desk: Desk) -> None:
+    def test_the_picture_stays_done(self, client: TestClient, setup: ReviewSetup) -> None:
         judge(client, [waiting(client)[0]], "unknown")
-        assert desk.journal.is_done(desk.folder / "a.png", desk.tools.tagger.fingerprint)
+        assert setup.journal.is_done(setup.folder / "a.png", setup.tools.tagger.fingerprint)
 
-    def test_no_face_takes_its_tags_along(self, client: TestClient, desk: Desk) -> None:
+    def test_no_face_takes_its_tags_along(self, client: TestClient, setup: ReviewSetup) -> None:
         judge(client, [waiting(client)[1]], "not_a_face")
-        assert not (desk.folder / "b.png.txt").exists()
+        assert not (setup.folder / "b.png.txt").exists()
         assert [face["v"] for face in faces(client)].count("not_a_face") == 1
 
-    def test_many_at_once_are_one_step(self, client: TestClient, desk: Desk) -> None:
-        before = {path: path.read_bytes() for path in desk.folder.rglob("*.txt")}
+    def test_many_at_once_are_one_step(self, client: TestClient, setup: ReviewSetup) -> None:
+        before = {path: path.read_bytes() for path in setup.folder.rglob("*.txt")}
         numbers = waiting(client)
         changes = judge(client, numbers, "named", "kagamine_rin")
         assert changes["undo"] == 1 and waiting(client) == []
         assert all("kagamine_rin" in path.read_text() for path in before)
         undone = client.post("/api/undo", json={}).json()
         assert undone["undo"] == 0 and sorted(waiting(client)) == sorted(numbers)
-        assert {path: path.read_bytes() for path in desk.folder.rglob("*.txt")} == before
+        assert {path: path.read_bytes() for path in setup.folder.rglob("*.txt")} == before
         assert client.post("/api/undo", json={}).json()["faces"] == []
 
-    def test_a_change_of_mind(self, client: TestClient, desk: Desk) -> None:
+    def test_a_change_of_mind(self, client: TestClient, setup: ReviewSetup) -> None:
         number = waiting(client)[1]
         judge(client, [number], "not_a_face")
         judge(client, [number], "named", "hatsune_miku")
-        assert desk.caption("b.png")[0] == "hatsune_miku"
-        assert "cirno" not in desk.caption("b.png")
+        assert setup.caption("b.png")[0] == "hatsune_miku"
+        assert "cirno" not in setup.caption("b.png")
         cleared = client.post("/api/clear", json={"faces": [number]}).json()
-        assert cleared["faces"][0]["w"] and desk.journal.reviews.verdicts(desk.folder / "b.png") == ()
-        assert desk.caption("b.png")[0] == "cirno"
+        assert cleared["faces"][0]["w"] and setup.journal.reviews.verdicts(setup.folder / "b.png") == ()
+        assert setup.caption("b.png")[0] == "cirno"
 
     def test_a_new_name_becomes_a_candidate_for_look_alikes(self, client: TestClient) -> None:
         one, other, _ = waiting(client)
@@ -196,18 +196,18 @@ class TestVerdicts:
         first = client.get(f"/api/face/{other}").json()["candidates"][0]
         assert (first["tag"], first["source"], first["samples"]) == ("my_oc", "review", [one])
 
-    def test_another_session_knows_what_was_said(self, client: TestClient, desk: Desk) -> None:
+    def test_another_session_knows_what_was_said(self, client: TestClient, setup: ReviewSetup) -> None:
         judge(client, [waiting(client)[0]], "named", "my_oc")
         judge(client, [waiting(client)[1]], "not_a_face")
-        again = desk.session()
+        again = setup.session()
         assert [head.verdict.kind for head in again.heads.values() if head.verdict] == ["named", "not_a_face"]
         assert sum(head.waits for head in again.heads.values()) == 1
 
-    def test_what_a_person_took_out_stays_out(self, client: TestClient, desk: Desk) -> None:
-        caption = desk.folder / "b.png.txt"
+    def test_what_a_person_took_out_stays_out(self, client: TestClient, setup: ReviewSetup) -> None:
+        caption = setup.folder / "b.png.txt"
         caption.write_text(caption.read_text().replace("ice_wings, ", "").replace(", ice_wings", ""))
         judge(client, [waiting(client)[1]], "named", "cirno")
-        assert "cirno" in desk.caption("b.png") and "ice_wings" not in desk.caption("b.png")
+        assert "cirno" in setup.caption("b.png") and "ice_wings" not in setup.caption("b.png")
 
 
 class TestPolicy:
@@ -222,45 +222,45 @@ class TestPolicy:
     )
 
     @pytest.fixture
-    def desk(self, tmp_path: Path, tiny_bundle: Path) -> Iterator[Desk]:
-        with self.open(tmp_path, tiny_bundle) as desk:
-            paint_all(desk.folder, {"a.png": [Painted(20, 40, 80), unsure(180)]})
-            desk.tag()
-            yield desk
+    def setup(self, tmp_path: Path, tiny_bundle: Path) -> Iterator[ReviewSetup]:
+        with self.open(tmp_path, tiny_bundle) as setup:
+            paint_all(setup.folder, {"a.png": [Painted(20, 40, 80), unsure(180)]})
+            setup.tag()
+            yield setup
 
-    def open(self, folder: Path, bundle: Path) -> AbstractContextManager[Desk]:
+    def open(self, folder: Path, bundle: Path) -> AbstractContextManager[ReviewSetup]:
         scores = [0.9 if name in ("1girl", "long_hair", "aqua_hair") else 0.0 for name, _ in ROWS]
         wd = make_wd(folder / "wd", scores)
         return open_desk(folder, bundle, policy=self.POLICY, model=wd)
 
-    def files(self, desk: Desk) -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in desk.folder.glob("a.png.*")}
+    def files(self, setup: ReviewSetup) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in setup.folder.glob("a.png.*")}
 
     def test_a_verdict_on_one_face_leaves_the_names_of_the_others(
-        self, client: TestClient, desk: Desk
+        self, client: TestClient, setup: ReviewSetup
     ) -> None:
-        before = self.files(desk)
-        assert {"miku", "long_hair", "locks"} <= set(desk.caption("a.png"))
+        before = self.files(setup)
+        assert {"miku", "long_hair", "locks"} <= set(setup.caption("a.png"))
         judge(client, waiting(client), "named", "my_oc")
-        caption = desk.caption("a.png")
+        caption = setup.caption("a.png")
         assert {"miku", "my_oc", "vocaloid", "long_hair", "locks"} <= set(caption)
         assert "singer" not in caption and (caption[0], caption[-1]) == ("first", "last")
         client.post("/api/undo", json={})
-        assert self.files(desk) == before
+        assert self.files(setup) == before
 
-    def test_the_page_and_a_run_write_the_same(self, client: TestClient, desk: Desk) -> None:
+    def test_the_page_and_a_run_write_the_same(self, client: TestClient, setup: ReviewSetup) -> None:
         judge(client, waiting(client), "named", "kagamine_rin")
-        said = self.files(desk)
-        desk.tag(force=True)
-        assert self.files(desk) == said
+        said = self.files(setup)
+        setup.tag(force=True)
+        assert self.files(setup) == said
 
     def test_a_journal_of_before_holds_no_more_than_what_was_written(
-        self, tmp_path: Path, tiny_bundle: Path, desk: Desk
+        self, tmp_path: Path, tiny_bundle: Path, setup: ReviewSetup
     ) -> None:
         """So what was found is found once more, rather than guessed."""
-        before = self.files(desk)
-        desk.journal.close()
-        age(desk.journal.path)
+        before = self.files(setup)
+        setup.journal.close()
+        age(setup.journal.path)
         with self.open(tmp_path, tiny_bundle) as again:
             session = again.session()
             numbers = [head.id for head in session.heads.values() if head.waits]
@@ -274,18 +274,18 @@ class TestPolicy:
 
 
 class TestDrawing:
-    def test_a_face_that_was_missed_is_added_and_named(self, client: TestClient, desk: Desk) -> None:
+    def test_a_face_that_was_missed_is_added_and_named(self, client: TestClient, setup: ReviewSetup) -> None:
         session = client.get("/api/session").json()
         number, known = session["pictures"][1][0], {face["id"] for face in session["faces"]}
         changes = client.post("/api/box", json={"picture": number, "box": [200, 20, 260, 80]}).json()
         (drawn,) = [face for face in changes["faces"] if face["id"] not in known]
         assert drawn["d"] and drawn["v"] == "unknown"
         judge(client, [drawn["id"]], "named", "hatsune_miku")
-        assert "hatsune_miku" in desk.caption("b.png")
-        desk.tag(character=0.55)
-        assert "hatsune_miku" in desk.caption("b.png")
+        assert "hatsune_miku" in setup.caption("b.png")
+        setup.tag(character=0.55)
+        assert "hatsune_miku" in setup.caption("b.png")
         gone = judge(client, [drawn["id"]], "not_a_face")
-        assert gone["gone"] == [drawn["id"]] and "hatsune_miku" not in desk.caption("b.png")
+        assert gone["gone"] == [drawn["id"]] and "hatsune_miku" not in setup.caption("b.png")
 
     @pytest.mark.parametrize(
         ("box", "reason"),
@@ -306,22 +306,22 @@ class TestDrawing:
 
 class TestTrouble:
     def test_a_file_that_cannot_be_written_is_told_and_not_remembered(
-        self, client: TestClient, desk: Desk
+        self, client: TestClient, setup: ReviewSetup
     ) -> None:
-        (desk.folder / "b.png.txt").unlink()
-        (desk.folder / "b.png.txt").mkdir()
+        (setup.folder / "b.png.txt").unlink()
+        (setup.folder / "b.png.txt").mkdir()
         answer = client.post("/api/verdict", json={"faces": waiting(client), "kind": "unknown", "tag": ""})
         (failure,) = answer.json()["failures"]
         assert "b.png.txt" in failure
-        assert desk.journal.reviews.verdicts(desk.folder / "b.png") == ()
+        assert setup.journal.reviews.verdicts(setup.folder / "b.png") == ()
         assert len(waiting(client)) == 1
 
-    def test_a_picture_that_changed_is_left_alone(self, client: TestClient, desk: Desk) -> None:
-        paint_all(desk.folder, {"b.png": [Painted(30, 30, 90)]})
-        before = (desk.folder / "b.png.txt").read_bytes()
+    def test_a_picture_that_changed_is_left_alone(self, client: TestClient, setup: ReviewSetup) -> None:
+        paint_all(setup.folder, {"b.png": [Painted(30, 30, 90)]})
+        before = (setup.folder / "b.png.txt").read_bytes()
         answer = client.post("/api/verdict", json={"faces": waiting(client)[1:2], "kind": "unknown"}).json()
         assert "tag it again" in answer["failures"][0]
-        assert (desk.folder / "b.png.txt").read_bytes() == before
+        assert (setup.folder / "b.png.txt").read_bytes() == before
 
     @pytest.mark.parametrize(
         "body",
@@ -343,29 +343,31 @@ class TestTrouble:
 
 
 class TestTeaching:
-    def test_new_names_go_into_the_gallery(self, client: TestClient, desk: Desk) -> None:
+    def test_new_names_go_into_the_gallery(self, client: TestClient, setup: ReviewSetup) -> None:
         assert client.post("/api/teach", json={}).status_code == 409, "nothing to learn yet"
         numbers = waiting(client)
         judge(client, numbers[:2], "named", "my_oc")
         changes = judge(client, numbers[2:], "named", "hatsune_miku")
         assert changes["teachable"] == {"my_oc": 2}
         assert client.post("/api/teach", json={}).json()["characters"] == {"my_oc": 2}
-        path = desk.tools.gallery
+        path = setup.tools.gallery
         assert path is not None
         assert client.post("/api/teach", json={}).json()["characters"] == {"my_oc": 2}, "each face once"
         enrolled = load(path).find("my_oc")
         assert enrolled is not None and "blue_hair" in enrolled.label.implied
-        paint_all(desk.folder, {"new.png": [unsure(100, shade=2)]})
-        found = Tagger(TaggerOptions(desk.tools.tagger.bundle.folder, gallery=path)).tag(
-            desk.folder / "new.png"
+        paint_all(setup.folder, {"new.png": [unsure(100, shade=2)]})
+        found = Tagger(TaggerOptions(setup.tools.tagger.bundle.folder, gallery=path)).tag(
+            setup.folder / "new.png"
         )
         assert [face.character.tag for face in found.faces if face.character] == ["my_oc"]
 
 
 class TestGuard:
     @pytest.fixture
-    def stranger(self, desk: Desk) -> Iterator[TestClient]:
-        with TestClient(make_app(desk.session(), desk.album, port=PORT, key=KEY), base_url=BASE) as client:
+    def stranger(self, setup: ReviewSetup) -> Iterator[TestClient]:
+        with TestClient(
+            make_app(setup.session(), setup.face_cache, port=PORT, key=KEY), base_url=BASE
+        ) as client:
             yield client
 
     @pytest.mark.parametrize("path", ["/", "/?key=guess", "/?key=", "/api/session", "/page/main.js"])
@@ -412,8 +414,8 @@ class TestGuard:
         assert client.get("/api/undo").status_code == 405
 
 
-def test_verdicts_are_known_after_the_journal_is_opened_again(desk: Desk, tmp_path: Path) -> None:
-    session = desk.session()
+def test_verdicts_are_known_after_the_journal_is_opened_again(setup: ReviewSetup, tmp_path: Path) -> None:
+    session = setup.session()
     number = next(head.id for head in session.heads.values() if head.waits)
     session.decide([number], "named", "my_oc")
     with Journal.open(tmp_path / "journal.sqlite3") as journal:

@@ -14,7 +14,7 @@ pytest.importorskip("starlette", reason="the extra [web] is not installed")
 from booru_tagger.server.review import make_app
 from tests.support.bundles import Painted
 from tests.support.chromium import chromium, served, until
-from tests.support.sessions import Desk, open_desk, paint_all, unsure
+from tests.support.sessions import ReviewSetup, open_desk, paint_all, unsure
 
 KEY = "the-key-of-this-session"
 SEVEN = "kagamine_rin"
@@ -66,35 +66,35 @@ class Page:
 
 
 @contextmanager
-def review(desk: Desk, folder: Path, **shape: Any) -> Iterator[Page]:
-    session = desk.session()
+def review(setup: ReviewSetup, folder: Path, **shape: Any) -> Iterator[Page]:
+    session = setup.session()
     with (
         chromium(folder, **shape) as window,
-        served(lambda port: make_app(session, desk.album, port=port, key=KEY)) as address,
+        served(lambda port: make_app(session, setup.face_cache, port=port, key=KEY)) as address,
     ):
         window.get(f"{address}/?key={KEY}")
         yield Page(window)
 
 
-def paint_faces(desk: Desk, count: int) -> None:
+def paint_faces(setup: ReviewSetup, count: int) -> None:
     """Pictures of two faces each, the second of which is unsure."""
     paint_all(
-        desk.folder,
+        setup.folder,
         {
             f"{number % 7}/{number:03}.png": [Painted(20, 40, 80), unsure(180, shade=number % 9)]
             for number in range(count)
         },
     )
-    desk.tag()
+    setup.tag()
 
 
-def drive(desk: Desk, folder: Path, count: int) -> None:
+def drive(setup: ReviewSetup, folder: Path, count: int) -> None:
     """Judge every face by keys, in six different ways, and compare files and journal with what was said."""
     from selenium.webdriver import Keys
 
-    paint_faces(desk, count)
+    paint_faces(setup, count)
     said: dict[str, tuple[str, str]] = {}
-    with review(desk, folder) as page:
+    with review(setup, folder) as page:
         shown = page.wait()
         for step in range(count):
             path = page.text("place").split("·")[0].strip()
@@ -125,47 +125,47 @@ def drive(desk: Desk, folder: Path, count: int) -> None:
         assert page.text("left") == "done"
         assert page.errors() == []
     assert len(said) == count
-    check(desk, said)
+    check(setup, said)
 
 
-def check(desk: Desk, said: dict[str, tuple[str, str]]) -> None:
-    kept = {path.name: verdicts for path, verdicts in desk.journal.reviews.decided()}
+def check(setup: ReviewSetup, said: dict[str, tuple[str, str]]) -> None:
+    kept = {path.name: verdicts for path, verdicts in setup.journal.reviews.decided()}
     for name, (kind, spoken) in said.items():
         (verdict,) = kept[name]
         tag = spoken.replace(" ", "_")
         assert (verdict.kind, verdict.tag) == (kind, tag)
-        (picture,) = desk.folder.rglob(name)
-        caption = set(desk.caption(str(picture.relative_to(desk.folder))))
+        (picture,) = setup.folder.rglob(name)
+        caption = set(setup.caption(str(picture.relative_to(setup.folder))))
         named = {"hatsune_miku", *({tag} if tag else ())}
         assert caption & {"hatsune_miku", "kagamine_rin", "cirno"} == named
-        entry = desk.journal.entry(picture)
+        entry = setup.journal.entry(picture)
         assert entry is not None and entry.result is not None
         assert {one.tag for one in entry.result.tags} == caption
-        assert desk.journal.is_done(picture, desk.tools.tagger.fingerprint)
-    assert desk.journal.reviews.waiting() == []
+        assert setup.journal.is_done(picture, setup.tools.tagger.fingerprint)
+    assert setup.journal.reviews.waiting() == []
 
 
 @pytest.fixture
-def desk(tmp_path: Path, tiny_bundle: Path) -> Iterator[Desk]:
-    with open_desk(tmp_path, tiny_bundle) as desk:
-        yield desk
+def setup(tmp_path: Path, tiny_bundle: Path) -> Iterator[ReviewSetup]:
+    with open_desk(tmp_path, tiny_bundle) as setup:
+        yield setup
 
 
-def test_thirty_faces_by_keys_alone(desk: Desk, tmp_path: Path) -> None:
-    drive(desk, tmp_path, 30)
+def test_thirty_faces_by_keys_alone(setup: ReviewSetup, tmp_path: Path) -> None:
+    drive(setup, tmp_path, 30)
 
 
 @pytest.mark.slow
-def test_five_hundred_faces_by_keys_alone(desk: Desk, tmp_path: Path) -> None:
-    drive(desk, tmp_path, 500)
+def test_five_hundred_faces_by_keys_alone(setup: ReviewSetup, tmp_path: Path) -> None:
+    drive(setup, tmp_path, 500)
 
 
-def test_look_alikes_undo_and_a_face_that_was_missed(desk: Desk, tmp_path: Path) -> None:
+def test_look_alikes_undo_and_a_face_that_was_missed(setup: ReviewSetup, tmp_path: Path) -> None:
     from selenium.webdriver import Keys
 
-    paint_faces(desk, 8)
-    before = {path: path.read_bytes() for path in desk.folder.rglob("*.txt")}
-    with review(desk, tmp_path) as page:
+    paint_faces(setup, 8)
+    before = {path: path.read_bytes() for path in setup.folder.rglob("*.txt")}
+    with review(setup, tmp_path) as page:
         page.wait()
         until(
             lambda: page.window.execute_script("return document.getElementById('cutting').hidden"), "cutting"
@@ -179,12 +179,12 @@ def test_look_alikes_undo_and_a_face_that_was_missed(desk: Desk, tmp_path: Path)
         page.settle()
         captions = [path.read_text() for path in before]
         assert all("cirno" in caption for caption in captions)
-        assert len(desk.journal.reviews.decided()) == 8
+        assert len(setup.journal.reviews.decided()) == 8
 
         page.press("z")
         shown = page.go_on_from("done")
         until(lambda: "8 left" in page.text("left"), "the undo")
-        assert {path: path.read_bytes() for path in desk.folder.rglob("*.txt")} == before
+        assert {path: path.read_bytes() for path in setup.folder.rglob("*.txt")} == before
 
         name = page.text("place").split("·")[0].strip()
         page.press("b")
@@ -195,18 +195,18 @@ def test_look_alikes_undo_and_a_face_that_was_missed(desk: Desk, tmp_path: Path)
         page.press("/", "My OC (original)", Keys.ENTER)
         page.go_on_from(shown)
         page.settle()
-        (picture,) = desk.folder.rglob(name)
-        assert "my_oc_(original)" in desk.caption(str(picture.relative_to(desk.folder)))
-        (drawn,) = desk.journal.reviews.verdicts(picture)
+        (picture,) = setup.folder.rglob(name)
+        assert "my_oc_(original)" in setup.caption(str(picture.relative_to(setup.folder)))
+        (drawn,) = setup.journal.reviews.verdicts(picture)
         assert drawn.drawn and drawn.tag == "my_oc_(original)"
         assert "Learn 1 new character" in page.text("teach")
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-def test_nothing_sticks_out_at_any_width(desk: Desk, tmp_path: Path, phone: bool) -> None:
-    paint_faces(desk, 4)
+def test_nothing_sticks_out_at_any_width(setup: ReviewSetup, tmp_path: Path, phone: bool) -> None:
+    paint_faces(setup, 4)
     shape = {"width": 390, "height": 844, "phone": True} if phone else {"width": 1100, "height": 760}
-    with review(desk, tmp_path, **shape) as page:
+    with review(setup, tmp_path, **shape) as page:
         page.wait()
         widths = page.window.execute_script(
             "return [document.documentElement.scrollWidth, window.innerWidth]"
@@ -222,34 +222,34 @@ def test_nothing_sticks_out_at_any_width(desk: Desk, tmp_path: Path, phone: bool
         assert page.errors() == []
 
 
-def test_what_was_said_earlier_is_taken_back(desk: Desk, tmp_path: Path) -> None:
-    paint_faces(desk, 2)
-    session = desk.session()
+def test_what_was_said_earlier_is_taken_back(setup: ReviewSetup, tmp_path: Path) -> None:
+    paint_faces(setup, 2)
+    session = setup.session()
     session.decide([next(head.id for head in session.heads.values() if head.waits)], "not_a_face")
-    (picture, _), *_ = desk.journal.reviews.decided()
-    name = str(picture.relative_to(desk.folder))
-    assert "cirno" not in desk.caption(name)
-    with review(desk, tmp_path) as page:
+    (picture, _), *_ = setup.journal.reviews.decided()
+    name = str(picture.relative_to(setup.folder))
+    assert "cirno" not in setup.caption(name)
+    with review(setup, tmp_path) as page:
         page.wait()
         page.window.execute_script("document.querySelector('[data-show=said]').click()")
         until(lambda: picture.name in page.text("place") and page.ready, "the face that was judged")
         page.press("c")
         until(lambda: "2 left" in page.text("left"), "the answer")
         page.settle()
-        assert "cirno" in desk.caption(name) and desk.journal.reviews.decided() == []
+        assert "cirno" in setup.caption(name) and setup.journal.reviews.decided() == []
 
 
-def test_ten_thousand_faces_make_few_elements(desk: Desk, tmp_path: Path) -> None:
+def test_ten_thousand_faces_make_few_elements(setup: ReviewSetup, tmp_path: Path) -> None:
     """The list holds what is in sight, however long it is."""
-    paint_faces(desk, 2)
-    session = desk.session()
+    paint_faces(setup, 2)
+    session = setup.session()
     (some, *_) = [head for head in session.heads.values() if head.waits]
     for number in range(10_000, 20_000):
-        twin = type(some)(number, some.shot, some.face, waits=True)
+        twin = type(some)(number, some.picture, some.face, waits=True)
         session.heads[number] = twin
     with (
         chromium(tmp_path) as window,
-        served(lambda port: make_app(session, desk.album, port=port, key=KEY)) as address,
+        served(lambda port: make_app(session, setup.face_cache, port=port, key=KEY)) as address,
     ):
         window.get(f"{address}/?key={KEY}")
         page = Page(window)

@@ -14,11 +14,11 @@ pytest.importorskip("httpx", reason="Starlette's test client needs httpx")
 
 from starlette.testclient import TestClient
 
-from booru_tagger.server.tagging import Bounds, make_app
+from booru_tagger.server.tagging import RequestLimits, make_app
 from booru_tagger.types import TagResult
 from tests.support.serving import MODEL, Stub, picture
 
-BOUNDS = Bounds(body=100_000, files=3, jobs=1, waiting=2, seconds=5)
+BOUNDS = RequestLimits(body=100_000, files=3, jobs=1, waiting=2, seconds=5)
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_only_so_many_pictures_wait(client: TestClient, stub: Stub) -> None:
 
 def test_an_answer_that_takes_too_long_is_given_up(stub: Stub) -> None:
     stub.gate.clear()
-    with TestClient(make_app(stub.tag, Bounds(seconds=0.2), model=MODEL)) as client:
+    with TestClient(make_app(stub.tag, RequestLimits(seconds=0.2), model=MODEL)) as client:
         late = send(client, format="json")
         assert late.status_code == 503 and late.json()["error"] == "late"
         stub.gate.set()

@@ -13,7 +13,7 @@ pytest.importorskip("httpx", reason="Starlette's test client needs httpx")
 
 from starlette.testclient import TestClient
 
-from booru_tagger.server.tagging import Bounds, make_app
+from booru_tagger.server.tagging import RequestLimits, make_app
 from booru_tagger.server.tagging.answers import scores
 from booru_tagger.types import Box, CharacterMatch, FaceResult, ScoredTag, Tag, TagResult
 from tests.support.serving import MODEL, Stub, picture
@@ -23,7 +23,7 @@ RATINGS = ["general", "sensitive", "questionable", "explicit"]
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with TestClient(make_app(Stub().tag, Bounds(), model=MODEL)) as client:
+    with TestClient(make_app(Stub().tag, RequestLimits(), model=MODEL)) as client:
         yield client
 
 
@@ -76,7 +76,7 @@ def test_shimmie2_is_given_no_rating_where_none_is_known() -> None:
     def unrated(data: bytes, name: str) -> TagResult:
         return TagResult(name, 64, 48, model=MODEL)
 
-    with TestClient(make_app(unrated, Bounds(), model=MODEL)) as client:
+    with TestClient(make_app(unrated, RequestLimits(), model=MODEL)) as client:
         body = {"image": base64.b64encode(picture()).decode()}
         caption = client.post("/tagger/v1/interrogate", json=body).json()["caption"]
         assert caption == {"rating": {}, "tag": {}}

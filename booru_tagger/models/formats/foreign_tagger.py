@@ -13,7 +13,7 @@ import numpy as np
 from booru_tagger.errors import ModelError
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Floats, Pixels
-from booru_tagger.models.formats import Answer, Found, find_format
+from booru_tagger.models.formats import FoundFormat, ScoreOutput, find_format
 from booru_tagger.models.formats.extras import refined
 from booru_tagger.models.formats.labels import read_labels
 from booru_tagger.models.formats.prepare import prepare
@@ -41,12 +41,12 @@ class ForeignTagger:
             raise ModelError(f"{folder}: no files of any tagger that is known; docs/models.md lists them")
         self.folder = folder
         self.record: ModelRecord | None = read_record(folder)
-        self.found: Found = found
+        self.found: FoundFormat = found
         self.format = refined(found.format, folder, folder / found.labels)
         self.columns = Columns(read_labels(folder / found.labels, self.format, folder))
         path = folder / found.model
         self.session = Session(path, name=str(path), threads=threads, provider=provider)
-        self._answer: Answer | None = None
+        self._answer: ScoreOutput | None = None
         self._side = self.format.preparation.side
         self._single = True
 
@@ -112,7 +112,7 @@ class ForeignTagger:
             answers += list(self._run(np.stack(part)))
         return answers
 
-    def _choose(self, outputs: Sequence[str]) -> Answer:
+    def _choose(self, outputs: Sequence[str]) -> ScoreOutput:
         for answer in self.format.answers:
             if answer.name in outputs or (not answer.name and answer.place < len(outputs)):
                 return answer
@@ -149,7 +149,7 @@ class ForeignTagger:
         raise ModelError(f"{self.session.name}: {expected}; found {found}")
 
 
-def found_in(folder: Path) -> Found | None:
+def found_in(folder: Path) -> FoundFormat | None:
     """The layout of the files in a folder. Raises :class:`ModelError` where it cannot be listed."""
     try:
         names = [path.name for path in folder.iterdir() if path.is_file() and path.name != FILE_RECORD]

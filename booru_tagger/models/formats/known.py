@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from booru_tagger.models.formats.records import Answer, Format, Preparation
+from booru_tagger.models.formats.records import Format, Preparation, ScoreOutput
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -29,7 +29,7 @@ PIXAI = Format(
     preparation=Preparation(
         "stretch", "bilinear", "nchw", "rgb", 1 / 255, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
     ),
-    answers=(Answer("output"), Answer("prediction"), Answer("logits", logits=True)),
+    answers=(ScoreOutput("output"), ScoreOutput("prediction"), ScoreOutput("logits", logits=True)),
     thresholds=_each(0.30, 0.85),
 )
 
@@ -40,7 +40,7 @@ WD = Format(
     labels=("selected_tags.csv",),
     reader="csv",
     preparation=Preparation("pad", "bicubic", "nhwc", "bgr", 1.0),
-    answers=(Answer(),),
+    answers=(ScoreOutput(),),
     thresholds=_each(0.35, 0.85),
 )
 
@@ -51,7 +51,7 @@ CL = Format(
     labels=("tag_mapping.json",),
     reader="mapping",
     preparation=Preparation("pad", "bicubic", "nchw", "bgr", 1 / 127.5, mean=(1.0, 1.0, 1.0)),
-    answers=(Answer(logits=True),),
+    answers=(ScoreOutput(logits=True),),
     thresholds=_each(0.55, 0.60),
     categories={"quality": "", "model": ""},
 )
@@ -63,7 +63,7 @@ JOYTAG = Format(
     labels=("top_tags.txt",),
     reader="lines",
     preparation=Preparation("pad", "bicubic", "nchw", "rgb", 1 / 255, mean=_CLIP_MEAN, std=_CLIP_STD),
-    answers=(Answer(logits=True),),
+    answers=(ScoreOutput(logits=True),),
     thresholds=_each(0.4, 0.4),
 )
 
@@ -75,7 +75,7 @@ DEEPDANBOORU = Format(
     reader="lines",
     takes=("tags-character.txt", "project.json"),
     preparation=Preparation("shrink-edge", "bilinear", "nhwc", "rgb", 1 / 255, side=512),
-    answers=(Answer(),),
+    answers=(ScoreOutput(),),
     thresholds=_each(0.5, 0.5),
 )
 
@@ -97,7 +97,7 @@ CAMIE = Format(
         side=512,
     ),
     # The second output is refined; the small export has one output only.
-    answers=(Answer(place=1, logits=True), Answer(place=0, logits=True)),
+    answers=(ScoreOutput(place=1, logits=True), ScoreOutput(place=0, logits=True)),
     thresholds=_each(0.492, 0.492),
     categories={"year": ""},
 )
@@ -107,7 +107,7 @@ FORMATS = (PIXAI, WD, CL, JOYTAG, DEEPDANBOORU, CAMIE)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFormat:
     """A layout and which files have its parts."""
 
     format: Format
@@ -120,7 +120,7 @@ class Found:
         return self.model, self.labels, *self.extras
 
 
-def find_format(names: Iterable[str]) -> Found | None:
+def find_format(names: Iterable[str]) -> FoundFormat | None:
     """The layout that files of these names have, all in one folder; ``None`` where no known one fits."""
     names = sorted(names)
     for layout in FORMATS:
@@ -129,7 +129,7 @@ def find_format(names: Iterable[str]) -> Found | None:
             extras = [name for name in names if name in layout.takes]
             # Weights of more than 2 GB stand in a file of their own beside the model.
             extras += [name for name in names if name in (f"{model}.data", f"{model}_data")]
-            return Found(layout, model, labels, tuple(extras))
+            return FoundFormat(layout, model, labels, tuple(extras))
     return None
 
 

@@ -40,7 +40,7 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScoreOutput:
     """One way in which a model gives its scores: an output by name or, without one, by place.
 
     ``logits`` says that a sigmoid makes probabilities of them.
@@ -76,7 +76,7 @@ class Format:
     labels: tuple[str, ...]
     reader: Literal["csv", "mapping", "lines", "metadata"]
     preparation: Preparation
-    answers: tuple[Answer, ...]
+    answers: tuple[ScoreOutput, ...]
     thresholds: Mapping[str, float]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()

@@ -32,7 +32,7 @@ def mcut(scores: Floats) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ThresholdChoice:
     """``thresholds`` by category; a category without one is left out. Those in ``cut`` are cut by MCut."""
 
     thresholds: Mapping[str, float]
@@ -66,7 +66,7 @@ class Columns:
         """The score of a tag that the tagger knows."""
         return float(scores[self._column[tag]])
 
-    def tags(self, scores: Floats, choice: Choice) -> tuple[Tag, ...]:
+    def tags(self, scores: Floats, choice: ThresholdChoice) -> tuple[Tag, ...]:
         """The tags that pass, each once with its best score, and the rating: the likeliest one, always."""
         found: dict[str, Tag] = {}
         for category, places in self._places.items():

@@ -13,7 +13,7 @@ import numpy as np
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
 from booru_tagger.models.gallery.matching import Matching, leave_one_out, prototype
-from booru_tagger.models.identity import People
+from booru_tagger.models.identity import KnownCharacters
 from booru_tagger.models.manifest import Label
 
 
@@ -82,9 +82,9 @@ class Gallery:
         return frozenset(enrolled.label.tag for enrolled in self)
 
     @cached_property
-    def people(self) -> People:
+    def people(self) -> KnownCharacters:
         """What is known of the characters, in their order."""
-        return People.of_faces([enrolled.faces for enrolled in self])
+        return KnownCharacters.of_faces([enrolled.faces for enrolled in self])
 
     @cached_property
     def fingerprint(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from booru_tagger.errors import ModelError
 from booru_tagger.models.bundle import MANIFEST, MAX_MANIFEST_BYTES, Bundle
-from booru_tagger.models.formats import Found, find_format
+from booru_tagger.models.formats import FoundFormat, find_format
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.manifest import FileRecord
 from booru_tagger.models.model_record import ModelRecord, digest, read_record, write_record
@@ -99,7 +99,7 @@ def _unpack_tagger(opened: zipfile.ZipFile, archive: Path, partial: Path) -> Non
     ForeignTagger(partial)
 
 
-def _tagger_in(opened: zipfile.ZipFile) -> tuple[PurePosixPath, Found] | None:
+def _tagger_in(opened: zipfile.ZipFile) -> tuple[PurePosixPath, FoundFormat] | None:
     """A folder at the top of the archive, or one level below it, with the files of a known layout."""
     folders: dict[PurePosixPath, list[str]] = {}
     for path in map(PurePosixPath, opened.namelist()):

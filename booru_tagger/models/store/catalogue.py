@@ -10,7 +10,7 @@ from booru_tagger.models.store.model_folders import HubId
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """``licence`` is what its makers state, as far as it is known; empty: read it on the hub."""
 
     name: str
@@ -19,8 +19,10 @@ class Entry:
     about: str
 
 
-def _wd(name: str, network: str) -> Entry:
-    return Entry(name, HubId(f"SmilingWolf/{name}"), "apache-2.0", f"tags, characters and rating; {network}")
+def _wd(name: str, network: str) -> CatalogueEntry:
+    return CatalogueEntry(
+        name, HubId(f"SmilingWolf/{name}"), "apache-2.0", f"tags, characters and rating; {network}"
+    )
 
 
 _ENTRIES = (
@@ -30,20 +32,22 @@ _ENTRIES = (
     _wd("wd-vit-large-tagger-v3", "ViT, large"),
     _wd("wd-eva02-large-tagger-v3", "EVA-02, large"),
     _wd("wd-v1-4-moat-tagger-v2", "MOAT, older tags"),
-    Entry("joytag", HubId("fancyfeast/joytag"), "apache-2.0", "tags without categories"),
-    Entry(
+    CatalogueEntry("joytag", HubId("fancyfeast/joytag"), "apache-2.0", "tags without categories"),
+    CatalogueEntry(
         "cl_tagger_1_02",
         HubId("cella110n/cl_tagger", "cl_tagger_1_02"),
         "",
         "tags, characters, copyrights, artists, rating",
     ),
-    Entry(
+    CatalogueEntry(
         "camie-tagger-v2",
         HubId("Camais03/camie-tagger-v2"),
         "gpl-3.0",
         "tags, characters, copyrights, artists, rating",
     ),
-    Entry("pixai-tagger-v0.9", HubId("deepghs/pixai-tagger-v0.9-onnx"), "apache-2.0", "tags and characters"),
+    CatalogueEntry(
+        "pixai-tagger-v0.9", HubId("deepghs/pixai-tagger-v0.9-onnx"), "apache-2.0", "tags and characters"
+    ),
 )
 
-CATALOGUE: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

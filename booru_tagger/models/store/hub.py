@@ -45,7 +45,7 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class HubListing:
     """What a hub says of a revision: ``commit`` is what it stands for now; files are those of the folder."""
 
     hub: HubId
@@ -55,7 +55,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PulledModel:
     """``fresh`` is false where the very same was there already."""
 
     folder: Path
@@ -88,7 +88,7 @@ class Hub:
         self._package: Any = huggingface_hub
         self._endpoint = endpoint
 
-    def pull(self, hub: HubId, listener: Listener = lambda *_: None) -> Pulled:
+    def pull(self, hub: HubId, listener: Listener = lambda *_: None) -> PulledModel:
         """Get a model, or see that it is here already. Raises :class:`ModelError`."""
         listing = self.listing(hub)
         source = f"{HubId(hub.repository, hub.folder, listing.commit)}"
@@ -97,7 +97,7 @@ class Hub:
         except ModelError:
             before = None  # what is damaged is replaced
         if before is not None and before.source == source and _is_whole(hub.path, before):
-            return Pulled(hub.path, before, fresh=False)
+            return PulledModel(hub.path, before, fresh=False)
         partial = hub.path.with_name(f".pulling-{hub.path.name.partition('@')[0]}@{listing.commit}")
         with _told(str(hub)), _alone(hub, partial):
             partial.mkdir(parents=True, exist_ok=True)
@@ -107,9 +107,9 @@ class Hub:
             write_record(partial, record)
             _check(partial, record)
             _swap_in(partial, hub.path)
-        return Pulled(hub.path, record, fresh=True)
+        return PulledModel(hub.path, record, fresh=True)
 
-    def listing(self, hub: HubId) -> Listing:
+    def listing(self, hub: HubId) -> HubListing:
         """What the hub says of the model's files. Raises :class:`ModelError`."""
         api = self._package.HfApi(endpoint=self._endpoint)
         with _told(str(hub)):
@@ -117,7 +117,7 @@ class Hub:
             files = tuple(self._files(info.siblings or (), hub.folder))
             card = info.card_data
             licence = str((card.get("license") if card is not None else None) or "")
-            return Listing(hub, str(info.sha), licence, files)
+            return HubListing(hub, str(info.sha), licence, files)
 
     def _files(self, siblings: Sequence[Any], folder: str) -> Iterator[RemoteFile]:
         for item in siblings:
@@ -126,7 +126,7 @@ class Hub:
                 sha256 = item.lfs.sha256 if item.lfs is not None else None
                 yield RemoteFile(name, int(item.size), sha256, None if sha256 else item.blob_id)
 
-    def _fetch_all(self, listing: Listing, partial: Path, listener: Listener) -> dict[str, FileRecord]:
+    def _fetch_all(self, listing: HubListing, partial: Path, listener: Listener) -> dict[str, FileRecord]:
         known = {file.name: file for file in listing.files}
         if MANIFEST in known:
             self._fetch(listing, known[MANIFEST], partial, listener)
@@ -151,7 +151,7 @@ class Hub:
             records[name] = FileRecord(sha256, known[name].bytes)
         return records
 
-    def _fetch(self, listing: Listing, file: RemoteFile, partial: Path, listener: Listener) -> str:
+    def _fetch(self, listing: HubListing, file: RemoteFile, partial: Path, listener: Listener) -> str:
         """Have the file in ``partial``, as the hub describes it, and return its SHA-256."""
         target, begun = partial / file.name, partial / f"{file.name}{_PARTIAL}"
         if not target.is_file():
@@ -168,7 +168,7 @@ class Hub:
         listener(file.name, file.bytes, file.bytes)
         return digest(target)
 
-    def _download(self, listing: Listing, file: RemoteFile, begun: Path, listener: Listener) -> None:
+    def _download(self, listing: HubListing, file: RemoteFile, begun: Path, listener: Listener) -> None:
         place = f"{listing.hub.folder}/{file.name}" if listing.hub.folder else file.name
         url = self._package.hf_hub_url(
             listing.hub.repository, place, revision=listing.commit, endpoint=self._endpoint
@@ -283,4 +283,4 @@ def _told(model: str) -> Iterator[None]:
         ) from error
 
 
-__all__ = ["FILE_RECORD", "Hub", "Listener", "Listing", "Pulled", "RemoteFile", "hub_id"]
+__all__ = ["FILE_RECORD", "Hub", "HubListing", "Listener", "PulledModel", "RemoteFile", "hub_id"]

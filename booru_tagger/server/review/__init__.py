@@ -1,6 +1,6 @@
 """The review page: uncertain faces for a person to judge, one keystroke each."""
 
 from booru_tagger.server.review.app import make_app
-from booru_tagger.server.review.session import Session, Tools
+from booru_tagger.server.review.session import ReviewSession, ReviewTools
 
-__all__ = ["Session", "Tools", "make_app"]
+__all__ = ["ReviewSession", "ReviewTools", "make_app"]

@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from booru_tagger.errors import BooruTaggerError, DataError
-from booru_tagger.review.face_cache import Album
+from booru_tagger.review.face_cache import FaceCache
 from booru_tagger.server.review.details import details
 from booru_tagger.server.review.guard import Guard
-from booru_tagger.server.review.images import Images, Warming
-from booru_tagger.server.review.session import Session
+from booru_tagger.server.review.images import CacheWarmer, FaceImages
+from booru_tagger.server.review.session import ReviewSession
 from booru_tagger.server.review.teaching import teach, teachable
 from booru_tagger.types import Box
 
@@ -46,11 +46,16 @@ _FOREVER = "private, max-age=31536000, immutable"
 
 
 def make_app(
-    session: Session, album: Album, *, port: int, key: str, more: Callable[[], None] = lambda: None
+    session: ReviewSession,
+    face_cache: FaceCache,
+    *,
+    port: int,
+    key: str,
+    more: Callable[[], None] = lambda: None,
 ) -> Starlette:
-    """The application. ``more`` runs in the background once all faces are cut out (see :class:`Warming`)."""
-    images = Images(session, album)
-    handlers = _Handlers(session, images, Warming(session, images, more), version=key[:8])
+    """The application. ``more`` runs in the background once :class:`CacheWarmer` is done."""
+    images = FaceImages(session, face_cache)
+    handlers = _Handlers(session, images, CacheWarmer(session, images, more), version=key[:8])
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -72,7 +77,9 @@ def make_app(
 
 
 class _Handlers:
-    def __init__(self, session: Session, images: Images, warming: Warming, version: str) -> None:
+    def __init__(
+        self, session: ReviewSession, images: FaceImages, warming: CacheWarmer, version: str
+    ) -> None:
         self.session = session
         self.images = images
         self.warming = warming
@@ -112,12 +119,14 @@ class _Handlers:
     def overview(self, request: Request) -> Response:
         session = self.session
         with session.lock:
-            shots = [shot for shot in session.shots.values() if shot.listed]
+            pictures = [picture for picture in session.pictures.values() if picture.listed]
             faces = [head.to_json() for head in session.heads.values() if head.listed]
         return JSONResponse(
             {
                 "version": self.version,
-                "pictures": [[shot.id, str(shot.path.parent), shot.path.name] for shot in shots],
+                "pictures": [
+                    [picture.id, str(picture.path.parent), picture.path.name] for picture in pictures
+                ],
                 "faces": faces,
                 "names": session.names(),
                 **self._state(),
@@ -139,7 +148,7 @@ class _Handlers:
         head = self.session.head(number)
         if head.embedding is None:
             with contextlib.suppress(BooruTaggerError):  # without the picture, the rest is still known
-                self.images.cut(head.shot)
+                self.images.cut(head.picture)
         return JSONResponse(details(self.session, number))
 
     def thumbnail(self, request: Request) -> Response:

@@ -8,8 +8,8 @@ from typing import Any
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.runner.provenance import provenance
-from booru_tagger.server.review.session import Session
-from booru_tagger.server.review.values import Head, Shot
+from booru_tagger.server.review.session import ReviewSession
+from booru_tagger.server.review.values import ReviewFace, ReviewPicture
 from booru_tagger.tagging.rules import CANDIDATES
 from booru_tagger.types import ScoredTag
 
@@ -19,16 +19,16 @@ MOST_ALIKE = 200
 """Look-alikes shown of a face."""
 
 
-def details(session: Session, number: int) -> dict[str, Any]:
+def details(session: ReviewSession, number: int) -> dict[str, Any]:
     """Raises KeyError and :class:`OutputError`."""
     with session.lock:
         head = session.head(number)
         alike = _alike(session, head)
-        shot, candidates = head.shot, _candidates(head, alike)
+        picture, candidates = head.picture, _candidates(head, alike)
         samples = _samples(session, [candidate["tag"] for candidate in candidates], head)
         return {
             "id": head.id,
-            "picture": _picture(session, shot),
+            "picture": _picture(session, picture),
             "box": list(head.box.rounded()),
             "found": round(head.face.score, 3),
             "candidates": [{**candidate, "samples": samples[candidate["tag"]]} for candidate in candidates],
@@ -39,18 +39,18 @@ def details(session: Session, number: int) -> dict[str, Any]:
                 for other, near in alike
                 if other.waits and other.listed
             ][:MOST_ALIKE],
-            "tags": _tags(session, shot),
+            "tags": _tags(session, picture),
         }
 
 
-def _picture(session: Session, shot: Shot) -> dict[str, Any]:
-    heads = [session.heads[number] for number in shot.faces]
+def _picture(session: ReviewSession, picture: ReviewPicture) -> dict[str, Any]:
+    heads = [session.heads[number] for number in picture.faces]
     return {
-        "id": shot.id,
-        "name": shot.path.name,
-        "folder": str(shot.path.parent),
-        "width": shot.found.width,
-        "height": shot.found.height,
+        "id": picture.id,
+        "name": picture.path.name,
+        "folder": str(picture.path.parent),
+        "width": picture.found.width,
+        "height": picture.found.height,
         "faces": [
             {
                 "id": head.id,
@@ -68,15 +68,15 @@ def _colour(colour: ScoredTag | None) -> dict[str, Any] | None:
     return None if colour is None else colour.to_json()
 
 
-def _alike(session: Session, head: Head) -> list[tuple[Head, float]]:
+def _alike(session: ReviewSession, head: ReviewFace) -> list[tuple[ReviewFace, float]]:
     """Other faces that look like this one, the most alike first, as far as they are cut out already."""
     if head.embedding is None:
         return []
-    found = ((session.heads.get(number), near) for number, near in session.shelf.like(head.embedding))
+    found = ((session.heads.get(number), near) for number, near in session.embeddings.like(head.embedding))
     return [(other, near) for other, near in found if other is not None and other is not head]
 
 
-def _candidates(head: Head, alike: Iterable[tuple[Head, float]]) -> list[dict[str, Any]]:
+def _candidates(head: ReviewFace, alike: Iterable[tuple[ReviewFace, float]]) -> list[dict[str, Any]]:
     """What people called faces that look like this one, and the program's own guesses."""
     best: dict[str, dict[str, Any]] = {}
     for other, near in alike:
@@ -91,9 +91,9 @@ def _candidates(head: Head, alike: Iterable[tuple[Head, float]]) -> list[dict[st
     return list(best.values())[:CANDIDATES]
 
 
-def _samples(session: Session, tags: Iterable[str], head: Head) -> dict[str, list[int]]:
+def _samples(session: ReviewSession, tags: Iterable[str], head: ReviewFace) -> dict[str, list[int]]:
     """Faces of these names: those that a person named first, then those the program is surest of."""
-    named: dict[str, list[Head]] = {tag: [] for tag in tags}
+    named: dict[str, list[ReviewFace]] = {tag: [] for tag in tags}
     for other in session.heads.values():
         # A face that waits shows nothing: its name is only a guess.
         if (other.verdict is not None or not other.waits) and other is not head and other.name in named:
@@ -103,11 +103,11 @@ def _samples(session: Session, tags: Iterable[str], head: Head) -> dict[str, lis
     return {tag: [other.id for other in others[:SAMPLES]] for tag, others in named.items()}
 
 
-def _tags(session: Session, shot: Shot) -> list[dict[str, Any]]:
+def _tags(session: ReviewSession, picture: ReviewPicture) -> list[dict[str, Any]]:
     """The tags in the picture's files and whose they are."""
     tools = session.tools
     try:
-        known = provenance(shot.path, tools.journal, tools.writers, tools.options)
+        known = provenance(picture.path, tools.journal, tools.writers, tools.options)
     except BooruTaggerError as error:
         return [{"tag": str(error), "source": "unreadable"}]
     return [origin.to_json() for origin in known.tags]

@@ -11,9 +11,9 @@ from PIL import Image
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import read_picture
-from booru_tagger.review.face_cache import EXPAND, Album, Cutout, jpeg_of
-from booru_tagger.server.review.session import Session
-from booru_tagger.server.review.values import Head, Shot
+from booru_tagger.review.face_cache import EXPAND, Cutout, FaceCache, jpeg_of
+from booru_tagger.server.review.session import ReviewSession
+from booru_tagger.server.review.values import ReviewFace, ReviewPicture
 
 LARGE = 512
 """Side of the enlarged face in pixels."""
@@ -27,12 +27,12 @@ _BREATH_SECONDS = 0.001
 """Rest between two pictures in the background, so that whoever waits for an answer comes first."""
 
 
-class Images:
+class FaceImages:
     """Makes and keeps what the page shows. May be used from any thread."""
 
-    def __init__(self, session: Session, album: Album) -> None:
+    def __init__(self, session: ReviewSession, face_cache: FaceCache) -> None:
         self._session = session
-        self._album = album
+        self._face_cache = face_cache
         self._limits = session.tools.tagger.options.limits
         self._turns = [threading.Lock() for _ in range(64)]
         self._recent: OrderedDict[tuple[str, int], bytes] = OrderedDict()
@@ -41,17 +41,17 @@ class Images:
     def thumbnail(self, number: int) -> bytes:
         """Raises KeyError and a subclass of :class:`ImageError`."""
         head = self._session.head(number)
-        return self.cut(head.shot)[head.id].jpeg
+        return self.cut(head.picture)[head.id].jpeg
 
-    def cut(self, shot: Shot) -> dict[int, Cutout]:
+    def cut(self, picture: ReviewPicture) -> dict[int, Cutout]:
         """The cut-outs of all faces of a picture, by their numbers; the faces get their embeddings."""
         with self._turns[
-            shot.id % len(self._turns)
+            picture.id % len(self._turns)
         ]:  # the page asks for several faces of one picture at once
-            heads = [self._session.head(number) for number in list(shot.faces)]
-            found = self._album.find(shot.path, [head.box for head in heads])
+            heads = [self._session.head(number) for number in list(picture.faces)]
+            found = self._face_cache.find(picture.path, [head.box for head in heads])
             if found is None:
-                found = self._album.make(shot.path, shot.found, [head.face for head in heads])
+                found = self._face_cache.make(picture.path, picture.found, [head.face for head in heads])
         for head, cutout in zip(heads, found, strict=True):
             self._session.embed(head, cutout.embedding)
         return {head.id: cutout for head, cutout in zip(heads, found, strict=True)}
@@ -60,17 +60,17 @@ class Images:
         """The face, enlarged. Raises as :meth:`thumbnail` does."""
         return self._kept("face", number, lambda: self._large(self._session.head(number)))
 
-    def _large(self, head: Head) -> bytes:
-        longest = longest_needed(head.shot.found, [head.face], LARGE, EXPAND)
-        decoded = read_picture(head.shot.path, longest=longest, limits=self._limits)
+    def _large(self, head: ReviewFace) -> bytes:
+        longest = longest_needed(head.picture.found, [head.face], LARGE, EXPAND)
+        decoded = read_picture(head.picture.path, longest=longest, limits=self._limits)
         return jpeg_of(Image.fromarray(cut_face(decoded, head.box, LARGE, EXPAND)), quality=88)
 
     def whole(self, number: int) -> bytes:
         """The whole picture, upright, no larger than a screen. Raises as :meth:`thumbnail` does."""
-        return self._kept("picture", number, lambda: self._whole(self._session.shots[number]))
+        return self._kept("picture", number, lambda: self._whole(self._session.pictures[number]))
 
-    def _whole(self, shot: Shot) -> bytes:
-        decoded = read_picture(shot.path, longest=SCREEN, limits=self._limits)
+    def _whole(self, picture: ReviewPicture) -> bytes:
+        decoded = read_picture(picture.path, longest=SCREEN, limits=self._limits)
         image = Image.fromarray(decoded.pixels)
         image.thumbnail((SCREEN, SCREEN), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return jpeg_of(image, quality=86)
@@ -89,10 +89,10 @@ class Images:
         return data
 
 
-class Warming:
+class CacheWarmer:
     """Cuts out the faces of a session in the background, those that wait first."""
 
-    def __init__(self, session: Session, images: Images, more: Callable[[], None]) -> None:
+    def __init__(self, session: ReviewSession, images: FaceImages, more: Callable[[], None]) -> None:
         self._session = session
         self._images = images
         self._more = more
@@ -111,17 +111,17 @@ class Warming:
 
     def _run(self) -> None:
         with self._session.lock:
-            shots = [shot for shot in self._session.shots.values() if shot.listed]
-            waiting = {head.shot.id for head in self._session.heads.values() if head.waits}
-        shots.sort(key=lambda shot: shot.id not in waiting)
-        self.total = len(shots)
-        for shot in shots:
+            pictures = [picture for picture in self._session.pictures.values() if picture.listed]
+            waiting = {head.picture.id for head in self._session.heads.values() if head.waits}
+        pictures.sort(key=lambda picture: picture.id not in waiting)
+        self.total = len(pictures)
+        for picture in pictures:
             if self._stop.wait(_BREATH_SECONDS):
                 return
             try:
-                self._images.cut(shot)
+                self._images.cut(picture)
             except (BooruTaggerError, KeyError) as error:  # KeyError: a face that was taken back meanwhile
-                self.failures[shot.id] = str(error)
+                self.failures[picture.id] = str(error)
             self.done += 1
         if not self._stop.is_set():
             self._more()

@@ -12,12 +12,12 @@ from typing import Any
 
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.imaging import Floats, read_picture
-from booru_tagger.journal import Entry, Journal, Raw
-from booru_tagger.journal.reviews import Tagged
-from booru_tagger.review.similarity import Shelf
-from booru_tagger.review.verdicts import SAME_FACE, Reviewer, all_faces, matching, overlay
+from booru_tagger.journal import Journal, JournalEntry, RawResult
+from booru_tagger.journal.reviews import TaggedPicture
+from booru_tagger.review.similarity import EmbeddingIndex
+from booru_tagger.review.verdicts import SAME_FACE, JournalReviewer, all_faces, matching, overlay
 from booru_tagger.runner import rewrite
-from booru_tagger.server.review.values import Head, Shot
+from booru_tagger.server.review.values import ReviewFace, ReviewPicture
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult, Verdict, VerdictKind
@@ -31,13 +31,13 @@ LEAST_BOX = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class ReviewTools:
     """What a session works with. ``writers`` serve pictures for which nothing was written yet."""
 
     journal: Journal
     tagger: Tagger
     policy: Policy
-    reviewer: Reviewer
+    reviewer: JournalReviewer
     options: WriterOptions
     writers: Sequence[Writer] = ()
     gallery: Path | None = None
@@ -47,15 +47,15 @@ class Tools:
 class _Before:
     """How a picture was before a step."""
 
-    shot: Shot
+    picture: ReviewPicture
     verdicts: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class ReviewChanges:
     """What a step changed: faces as they are now, faces that are gone, and what went wrong."""
 
-    heads: tuple[Head, ...] = ()
+    heads: tuple[ReviewFace, ...] = ()
     gone: tuple[int, ...] = ()
     failures: tuple[str, ...] = ()
 
@@ -67,59 +67,59 @@ class Changes:
         }
 
 
-class Session:
+class ReviewSession:
     """The faces of some pictures, and what a person does with them. May be used from any thread."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: ReviewTools) -> None:
         self.tools = tools
-        self.heads: dict[int, Head] = {}
-        self.shots: dict[int, Shot] = {}
+        self.heads: dict[int, ReviewFace] = {}
+        self.pictures: dict[int, ReviewPicture] = {}
         self.lock = threading.RLock()
-        self.shelf = Shelf()
-        self._by_path: dict[Path, Shot] = {}
+        self.embeddings = EmbeddingIndex()
+        self._by_path: dict[Path, ReviewPicture] = {}
         self._steps: list[list[_Before]] = []
         self._next = 1
 
-    def add(self, tagged: Iterable[Tagged], *, listed: bool = True) -> None:
+    def add(self, tagged: Iterable[TaggedPicture], *, listed: bool = True) -> None:
         """Take in pictures that were tagged; those known already are passed over."""
         for one in tagged:
             with self.lock:
                 if one.picture not in self._by_path and (one.found.faces or one.verdicts):
-                    shot = Shot(self._id(), one.picture, one.found, one.verdicts, listed)
-                    self.shots[shot.id] = self._by_path[one.picture] = shot
-                    self._seat(shot)
+                    picture = ReviewPicture(self._id(), one.picture, one.found, one.verdicts, listed)
+                    self.pictures[picture.id] = self._by_path[one.picture] = picture
+                    self._seat(picture)
 
     def _id(self) -> int:
         self._next += 1
         return self._next - 1
 
-    def _seat(self, shot: Shot) -> tuple[list[Head], list[int]]:
+    def _seat(self, picture: ReviewPicture) -> tuple[list[ReviewFace], list[int]]:
         """Bring the heads of a picture up to date: those there now, and the ids of those gone."""
-        old = [self.heads.pop(number) for number in shot.faces]
-        shot.faces = []
-        drawn = [verdict.face for verdict in shot.verdicts if verdict.drawn]
-        for face in all_faces(shot.found, shot.verdicts):
+        old = [self.heads.pop(number) for number in picture.faces]
+        picture.faces = []
+        drawn = [verdict.face for verdict in picture.verdicts if verdict.drawn]
+        for face in all_faces(picture.found, picture.verdicts):
             same = next((head for head in old if head.box.iou(face.box) >= SAME_FACE), None)
-            head = same or Head(self._id(), shot, face)
+            head = same or ReviewFace(self._id(), picture, face)
             if same is not None:
                 old.remove(same)
             head.face, head.drawn = face, face in drawn
-            head.verdict = matching(face.box, shot.verdicts)
-            head.waits = self.tools.reviewer.is_open(face, shot.verdicts)
+            head.verdict = matching(face.box, picture.verdicts)
+            head.waits = self.tools.reviewer.is_open(face, picture.verdicts)
             self.heads[head.id] = head
-            shot.faces.append(head.id)
-        return [self.heads[number] for number in shot.faces], [head.id for head in old]
+            picture.faces.append(head.id)
+        return [self.heads[number] for number in picture.faces], [head.id for head in old]
 
-    def head(self, number: int) -> Head:
+    def head(self, number: int) -> ReviewFace:
         """Raises KeyError."""
         return self.heads[number]
 
-    def embed(self, head: Head, embedding: Floats | None) -> None:
+    def embed(self, head: ReviewFace, embedding: Floats | None) -> None:
         """Note what a face looks like."""
         if embedding is not None and head.embedding is None:
             with self.lock:
                 head.embedding = embedding
-                self.shelf.put(head.id, embedding)
+                self.embeddings.put(head.id, embedding)
 
     @property
     def steps(self) -> int:
@@ -133,112 +133,118 @@ class Session:
             said = {head.name for head in self.heads.values() if head.name}
         return sorted(known | said)
 
-    def decide(self, numbers: Sequence[int], kind: VerdictKind, tag: str = "") -> Changes:
+    def decide(self, numbers: Sequence[int], kind: VerdictKind, tag: str = "") -> ReviewChanges:
         """Say the same of these faces. What cannot be written is among the failures, and not remembered.
 
         Raises KeyError for a face that is not there, and :class:`DataError` for a name that is none.
         """
         tag = _checked(tag) if kind == "named" else ""
         with self.lock:
-            by_shot: dict[int, list[Head]] = {}
+            by_picture: dict[int, list[ReviewFace]] = {}
             for head in [self.heads[number] for number in dict.fromkeys(numbers)]:
-                by_shot.setdefault(head.shot.id, []).append(head)
+                by_picture.setdefault(head.picture.id, []).append(head)
             return self._step(
-                (self.shots[number], partial(_judged, heads=heads, kind=kind, tag=tag))
-                for number, heads in by_shot.items()
+                (self.pictures[number], partial(_judged, heads=heads, kind=kind, tag=tag))
+                for number, heads in by_picture.items()
             )
 
-    def clear(self, number: int) -> Changes:
+    def clear(self, number: int) -> ReviewChanges:
         """Take back what was said of a face, however long ago; a drawn one is gone then."""
         with self.lock:
             head = self.heads[number]
-            return self._step([(head.shot, lambda old: [one for one in old if one != head.verdict])])
+            return self._step([(head.picture, lambda old: [one for one in old if one != head.verdict])])
 
-    def draw(self, number: int, box: Box) -> Changes:
+    def draw(self, number: int, box: Box) -> ReviewChanges:
         """Add a face that the program did not find, as one that nobody knows yet.
 
         ``box`` is in pixels of the upright picture. Raises KeyError, :class:`DataError` for a box that is
         none, and a subclass of :class:`ImageError`.
         """
-        shot = self.shots[number]
-        box = _inside(box, shot.found)
-        if any(self.heads[other].box.iou(box) >= SAME_FACE for other in shot.faces):
+        picture = self.pictures[number]
+        box = _inside(box, picture.found)
+        if any(self.heads[other].box.iou(box) >= SAME_FACE for other in picture.faces):
             raise DataError("there is a face in this place already")
-        decoded = read_picture(shot.path, limits=self.tools.tagger.options.limits)
+        decoded = read_picture(picture.path, limits=self.tools.tagger.options.limits)
         face = self.tools.tagger.read_face(decoded, box).face
-        verdict = Verdict("unknown", "", replace(face, character=None), *_size(shot.found), True, time.time())
+        verdict = Verdict(
+            "unknown", "", replace(face, character=None), *_size(picture.found), True, time.time()
+        )
         with self.lock:
-            return self._step([(shot, lambda old: [*old, verdict])])
+            return self._step([(picture, lambda old: [*old, verdict])])
 
-    def _step(self, work: Iterable[tuple[Shot, Callable[[tuple[Verdict, ...]], list[Verdict]]]]) -> Changes:
+    def _step(
+        self, work: Iterable[tuple[ReviewPicture, Callable[[tuple[Verdict, ...]], list[Verdict]]]]
+    ) -> ReviewChanges:
         before: list[_Before] = []
-        heads: list[Head] = []
+        heads: list[ReviewFace] = []
         gone: list[int] = []
         failures: list[str] = []
-        for shot, judge in work:
-            was = _Before(shot, shot.verdicts)
+        for picture, judge in work:
+            was = _Before(picture, picture.verdicts)
             try:
-                self._write(shot, tuple(judge(shot.verdicts)))
+                self._write(picture, tuple(judge(picture.verdicts)))
             except BooruTaggerError as error:
                 failures.append(str(error))
                 continue
             before.append(was)
-            there, left = self._seat(shot)
+            there, left = self._seat(picture)
             heads += there
             gone += left
         if before:
             self._steps = [*self._steps, before][-MOST_UNDO:]
-        return Changes(tuple(heads), tuple(gone), tuple(failures))
+        return ReviewChanges(tuple(heads), tuple(gone), tuple(failures))
 
-    def _write(self, shot: Shot, verdicts: tuple[Verdict, ...]) -> None:
+    def _write(self, picture: ReviewPicture, verdicts: tuple[Verdict, ...]) -> None:
         """Remember the verdicts and write the picture's files anew. Raises BooruTaggerError, and then
         nothing is remembered."""
         journal = self.tools.journal
-        entry = journal.entry(shot.path) if journal.is_unchanged(shot.path) else None
+        entry = journal.entry(picture.path) if journal.is_unchanged(picture.path) else None
         if entry is None or entry.result is None:
-            raise DataError(f"{shot.path}: is not as it was when it was tagged; tag it again first")
-        old = journal.reviews.verdicts(shot.path)
-        raw = self._raw(shot.path, entry)
+            raise DataError(f"{picture.path}: is not as it was when it was tagged; tag it again first")
+        old = journal.reviews.verdicts(picture.path)
+        raw = self._raw(picture.path, entry)
         overlaid = overlay(raw.result, verdicts, self.tools.tagger.retell)
         result = self.tools.policy.applied(overlaid.result)
-        journal.reviews.decide(shot.path, overlaid.verdicts)
-        kept = rewrite(entry, shot.path, result, raw, journal, self.tools.options, self.tools.writers)
+        journal.reviews.decide(picture.path, overlaid.verdicts)
+        kept = rewrite(entry, picture.path, result, raw, journal, self.tools.options, self.tools.writers)
         if kept.failures:
-            journal.reviews.decide(shot.path, old)
+            journal.reviews.decide(picture.path, old)
             raise kept.failures[0]
-        self.tools.reviewer.note(shot.path, raw.result)
-        shot.found, shot.verdicts = raw.result, overlaid.verdicts
+        self.tools.reviewer.note(picture.path, raw.result)
+        picture.found, picture.verdicts = raw.result, overlaid.verdicts
 
-    def _raw(self, picture: Path, entry: Entry) -> Raw:
+    def _raw(self, picture: Path, entry: JournalEntry) -> RawResult:
         """What the tagger gave. Where an earlier version kept only what it wrote, it is found once more."""
         if entry.raw is not None:
             return replace(entry.raw, result=replace(entry.raw.result, path=str(picture)))
-        return Raw(self.tools.tagger.tag(picture), self.tools.tagger.fingerprint)
+        return RawResult(self.tools.tagger.tag(picture), self.tools.tagger.fingerprint)
 
-    def undo(self) -> Changes:
+    def undo(self) -> ReviewChanges:
         """Take back the last step as a whole; nothing where there is none."""
         with self.lock:
             step = self._steps.pop() if self._steps else []
-            heads: list[Head] = []
+            heads: list[ReviewFace] = []
             gone: list[int] = []
             failures: list[str] = []
             for before in step:
                 try:
-                    self._write(before.shot, before.verdicts)
+                    self._write(before.picture, before.verdicts)
                 except BooruTaggerError as error:
                     failures.append(str(error))
                     continue
-                there, left = self._seat(before.shot)
+                there, left = self._seat(before.picture)
                 heads += there
                 gone += left
-            return Changes(tuple(heads), tuple(gone), tuple(failures))
+            return ReviewChanges(tuple(heads), tuple(gone), tuple(failures))
 
 
-def _judged(old: Sequence[Verdict], heads: Sequence[Head], kind: VerdictKind, tag: str) -> list[Verdict]:
+def _judged(
+    old: Sequence[Verdict], heads: Sequence[ReviewFace], kind: VerdictKind, tag: str
+) -> list[Verdict]:
     kept = [verdict for verdict in old if all(verdict != head.verdict for head in heads)]
     now = time.time()
     said = [
-        Verdict(kind, tag, head.face, *_size(head.shot.found), head.drawn, now)
+        Verdict(kind, tag, head.face, *_size(head.picture.found), head.drawn, now)
         for head in heads
         if not (head.drawn and kind == "not_a_face")  # a box that a person drew is simply gone
     ]

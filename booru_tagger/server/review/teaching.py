@@ -6,18 +6,18 @@ import os
 from collections import defaultdict
 from typing import Any
 
-from booru_tagger.enrol import Seen, edit, learning
+from booru_tagger.enrol import NamedFace, edit, learning
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.models.gallery import Gallery
-from booru_tagger.server.review.images import Images
-from booru_tagger.server.review.session import Session
-from booru_tagger.server.review.values import Head
+from booru_tagger.server.review.images import FaceImages
+from booru_tagger.server.review.session import ReviewSession
+from booru_tagger.server.review.values import ReviewFace
 
 
-def teachable(session: Session) -> dict[str, list[Head]]:
+def teachable(session: ReviewSession) -> dict[str, list[ReviewFace]]:
     """Named faces of characters that the model was not trained on, by name."""
     trained = {label.tag for label in session.tools.tagger.bundle.labels}
-    found: defaultdict[str, list[Head]] = defaultdict(list)
+    found: defaultdict[str, list[ReviewFace]] = defaultdict(list)
     with session.lock:
         for head in session.heads.values():
             named = head.verdict is not None and head.verdict.kind == "named"
@@ -26,7 +26,7 @@ def teachable(session: Session) -> dict[str, list[Head]]:
     return dict(found)
 
 
-def teach(session: Session, images: Images) -> dict[str, Any]:
+def teach(session: ReviewSession, images: FaceImages) -> dict[str, Any]:
     """Enrol those characters; says how many faces of each were learned.
 
     Raises :class:`DataError` where there is nothing to learn or no gallery to learn it to, and what
@@ -48,14 +48,14 @@ def teach(session: Session, images: Images) -> dict[str, Any]:
     }
 
 
-def _seen(heads: list[Head], images: Images) -> list[Seen]:
+def _seen(heads: list[ReviewFace], images: FaceImages) -> list[NamedFace]:
     seen = []
     for head in heads:
         if head.embedding is None:
             try:
-                images.cut(head.shot)
+                images.cut(head.picture)
             except (BooruTaggerError, KeyError):  # gone or unreadable meanwhile: learn from the others
                 continue
         if head.embedding is not None:
-            seen.append(Seen(head.embedding, head.face, os.fspath(head.shot.path)))
+            seen.append(NamedFace(head.embedding, head.face, os.fspath(head.picture.path)))
     return seen

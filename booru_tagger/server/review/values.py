@@ -11,7 +11,7 @@ from booru_tagger.types import Box, FaceResult, TagResult, Verdict
 
 
 @dataclass(slots=True, eq=False)
-class Shot:
+class ReviewPicture:
     """A picture under review. ``found`` is what the program found in it; ``faces`` are the faces' ids."""
 
     id: int
@@ -23,7 +23,7 @@ class Shot:
 
 
 @dataclass(slots=True, eq=False)
-class Head:
+class ReviewFace:
     """A face under review, as the program sees it, and what a person said of it.
 
     ``waits``: somebody should look. ``embedding`` is there once the face was cut out. Faces that are not
@@ -31,7 +31,7 @@ class Head:
     """
 
     id: int
-    shot: Shot
+    picture: ReviewPicture
     face: FaceResult
     verdict: Verdict | None = None
     waits: bool = False
@@ -40,7 +40,7 @@ class Head:
 
     @property
     def listed(self) -> bool:
-        return self.shot.listed
+        return self.picture.listed
 
     @property
     def box(self) -> Box:
@@ -71,7 +71,7 @@ class Head:
         """What the page's list needs; short keys, for there may be ten thousand."""
         return {
             "id": self.id,
-            "p": self.shot.id,
+            "p": self.picture.id,
             "s": round(self.score, 3),
             "g": self.guess,
             "n": self.name,

@@ -2,6 +2,6 @@
 
 from booru_tagger.server.tagging.answers import chosen
 from booru_tagger.server.tagging.app import make_app
-from booru_tagger.server.tagging.pool import Bounds
+from booru_tagger.server.tagging.pool import RequestLimits
 
-__all__ = ["Bounds", "chosen", "make_app"]
+__all__ = ["RequestLimits", "chosen", "make_app"]

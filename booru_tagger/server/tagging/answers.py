@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from booru_tagger.server.tagging.forms import Wishes
+from booru_tagger.server.tagging.forms import AnswerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import FaceResult, ScoredTag, TagResult
 from booru_tagger.vocab import RATING
@@ -59,7 +59,7 @@ def _name(tag: str, category: str) -> str:
     return f"rating:{_LETTER.get(tag, tag)}" if category == RATING else tag
 
 
-def evaluation(result: TagResult, wishes: Wishes) -> dict[str, Any]:
+def evaluation(result: TagResult, wishes: AnswerOptions) -> dict[str, Any]:
     """An item of an answer of danbooru/autotagger."""
     chosen = [item for item in scores(result).items() if item[1] >= wishes.threshold]
     return {

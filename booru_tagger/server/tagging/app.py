@@ -23,7 +23,7 @@ from booru_tagger.server.tagging.forms import Upload, read_encoded, read_form, r
 from booru_tagger.server.tagging.gate import Gate
 from booru_tagger.server.tagging.metrics import CONTENT_TYPE, Metrics
 from booru_tagger.server.tagging.openapi import document
-from booru_tagger.server.tagging.pool import Bounds, BusyError, LateError, Pool
+from booru_tagger.server.tagging.pool import BusyError, LateError, Pool, RequestLimits
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.types import PictureError, TagResult
 
@@ -31,7 +31,7 @@ RETRY_SECONDS = 2
 TagBytes = Callable[[bytes, str], TagResult]
 
 
-def make_app(tag: TagBytes, bounds: Bounds, *, model: str, token: str | None = None) -> Starlette:
+def make_app(tag: TagBytes, bounds: RequestLimits, *, model: str, token: str | None = None) -> Starlette:
     """The application. ``tag`` takes an encoded picture and its name, and may be called from threads.
 
     ``model`` is the name that clients see; with ``token`` every request but that for health must carry it.
@@ -92,7 +92,7 @@ def _broken(request: Request, error: Exception) -> Response:
 @dataclass(frozen=True, slots=True)
 class _Handlers:
     tag: TagBytes
-    bounds: Bounds
+    bounds: RequestLimits
     pool: Pool
     metrics: Metrics
     model: str

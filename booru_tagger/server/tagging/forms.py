@@ -16,7 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from booru_tagger.server.tagging.pool import Bounds
+from booru_tagger.server.tagging.pool import RequestLimits
 
 THRESHOLD, LIMIT = 0.1, 50
 """What danbooru/autotagger does unless it is told otherwise."""
@@ -32,7 +32,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class AnswerOptions:
     """Which tags to tell of each picture, and in which form."""
 
     uploads: tuple[Upload, ...]
@@ -41,7 +41,7 @@ class Wishes:
     form: str = "html"
 
 
-async def read_form(request: Request, bounds: Bounds, form: str = "html") -> Wishes:
+async def read_form(request: Request, bounds: RequestLimits, form: str = "html") -> AnswerOptions:
     """A multipart form with ``file`` (repeatable), ``threshold``, ``limit`` and ``format``.
 
     Raises HTTPException 400 that says what is wrong, 413 for too many files.
@@ -55,7 +55,7 @@ async def read_form(request: Request, bounds: Bounds, form: str = "html") -> Wis
 
 
 @asynccontextmanager
-async def _form(request: Request, bounds: Bounds) -> AsyncIterator[FormData]:
+async def _form(request: Request, bounds: RequestLimits) -> AsyncIterator[FormData]:
     try:
         fields = await request.form(max_files=bounds.files, max_fields=100)
     except HTTPException as error:  # what Starlette makes of all that its parser refuses
@@ -73,13 +73,15 @@ async def _uploads(fields: FormData) -> tuple[Upload, ...]:
     return tuple([Upload(_bare(item.filename or ""), await item.read()) for item in found if item.filename])
 
 
-def _wishes(fields: FormData, uploads: tuple[Upload, ...], form: str) -> Wishes:
+def _wishes(fields: FormData, uploads: tuple[Upload, ...], form: str) -> AnswerOptions:
     texts: Mapping[str, str] = {name: value for name, value in fields.items() if isinstance(value, str)}
     chosen = texts.get("format", form) or form
     if chosen not in ("json", "html"):
         raise HTTPException(400, "format: must be json or html")
     threshold = _number(texts.get("threshold") or THRESHOLD, "threshold", 0, 1)
-    return Wishes(uploads, threshold, int(_number(texts.get("limit") or LIMIT, "limit", 0, 10_000)), chosen)
+    return AnswerOptions(
+        uploads, threshold, int(_number(texts.get("limit") or LIMIT, "limit", 0, 10_000)), chosen
+    )
 
 
 async def read_json(request: Request) -> Mapping[str, Any]:
@@ -93,7 +95,7 @@ async def read_json(request: Request) -> Mapping[str, Any]:
     return body
 
 
-def read_encoded(body: Mapping[str, Any]) -> Wishes:
+def read_encoded(body: Mapping[str, Any]) -> AnswerOptions:
     """``image`` in base64 and ``threshold``; a data URL will do, as will the alphabet of URLs and an end
     without padding. Raises HTTPException 400."""
     text = body.get("image")
@@ -109,7 +111,7 @@ def read_encoded(body: Mapping[str, Any]) -> Wishes:
     threshold = body.get("threshold", 0.0)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise HTTPException(400, "threshold: must be a number from 0 to 1")
-    return Wishes((Upload("image", data),), _number(threshold, "threshold", 0, 1))
+    return AnswerOptions((Upload("image", data),), _number(threshold, "threshold", 0, 1))
 
 
 def _number(value: str | float, name: str, low: float, high: float) -> float:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booru_tagger.server.tagging.metrics import Metrics
-from booru_tagger.server.tagging.pool import Bounds
+from booru_tagger.server.tagging.pool import RequestLimits
 
 OPEN = frozenset({"/healthz"})
 """Addresses that need no token: whoever watches over the server need not know it."""
@@ -34,7 +34,7 @@ class Gate:
     """ASGI middleware. Without ``token`` everybody who reaches the server may use it."""
 
     def __init__(
-        self, app: ASGIApp, bounds: Bounds, metrics: Metrics, token: str | None, places: frozenset[str]
+        self, app: ASGIApp, bounds: RequestLimits, metrics: Metrics, token: str | None, places: frozenset[str]
     ) -> None:
         self._app, self._bounds, self._metrics = app, bounds, metrics
         self._token = token

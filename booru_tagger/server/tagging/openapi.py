@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from booru_tagger.server.tagging.pool import Bounds
+from booru_tagger.server.tagging.pool import RequestLimits
 
 _ERROR = {
     "type": "object",
@@ -68,7 +68,7 @@ _REFUSALS = {
 }
 
 
-def document(bounds: Bounds, model: str) -> dict[str, Any]:
+def document(bounds: RequestLimits, model: str) -> dict[str, Any]:
     """The document for a server of these bounds and this model."""
     form, encoded = ("multipart/form-data", _FORM), ("application/json", _ENCODED)
     return {

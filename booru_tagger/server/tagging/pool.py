@@ -12,7 +12,7 @@ from booru_tagger.errors import BooruTaggerError
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RequestLimits:
     """``body``: bytes of one request. ``files``: pictures in it. ``jobs``: pictures tagged at once.
     ``waiting``: pictures that may wait for that; with more, the server says that it is busy. ``seconds``: for
     a request to arrive, and for its answer to be found.
@@ -47,7 +47,7 @@ class Pool:
     share the loaded networks.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: RequestLimits) -> None:
         self._bounds = bounds
         self._threads = ThreadPoolExecutor(bounds.jobs, thread_name_prefix="booru-tagger-serve")
         self.held = 0

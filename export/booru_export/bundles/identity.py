@@ -20,12 +20,19 @@ from sklearn.linear_model import LogisticRegression
 from booru_export.bundle_folder import put_file, read_manifest, write_manifest
 from booru_export.data.splits import split_faces
 from booru_export.data.tables import read_data_faces
-from booru_export.evaluation.embedding import Seen, embeddings, look, numbered
+from booru_export.evaluation.embedding import EmbeddedFace, embeddings, look, numbered
 from booru_export.progress import progress
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.identity import Compared, Identity, People, alike_to_others, pack, unit
+from booru_tagger.models.identity import (
+    ComparedCharacters,
+    Identity,
+    KnownCharacters,
+    alike_to_others,
+    pack,
+    unit,
+)
 from booru_tagger.models.manifest import Weights
 
 FILE = "characters.npz"
@@ -55,7 +62,7 @@ class _Examples:
     right: list[bool]
     counts: list[float]
 
-    def add(self, compared: Compared, rivals: Floats, who: int, count: float) -> None:
+    def add(self, compared: ComparedCharacters, rivals: Floats, who: int, count: float) -> None:
         """The likeliest candidates of a face of character ``who`` (-1: none of them)."""
         for place, index in enumerate(compared.chosen[:CANDIDATES].tolist()):
             self.rows.append([*compared.row(place), float(rivals[place])])
@@ -77,7 +84,7 @@ def unfitted(prototypes: Floats) -> tuple[bytes, dict[str, Any]]:
     """A file and a section ``identity`` for a net of which nothing but its prototypes ``(C, D)`` is known."""
     learned = unit(prototypes)
     ones = np.ones(len(learned), dtype=np.int64)
-    people = People(learned, learned, learned, np.arange(len(learned) + 1), ones)
+    people = KnownCharacters(learned, learned, learned, np.arange(len(learned) + 1), ones)
     return pack(people), _section(UNFITTED, UNFITTED, 0.3, 0.7)
 
 
@@ -123,7 +130,7 @@ def fit_identity(folder: Path, data: Path) -> Bundle:
     return write_manifest(folder, manifest)
 
 
-def people_of(learned: Floats, faces: Floats, labels: npt.NDArray[np.int64]) -> People:
+def people_of(learned: Floats, faces: Floats, labels: npt.NDArray[np.int64]) -> KnownCharacters:
     """What is kept of characters with faces ``(N, D)``: their means, and :data:`FACES_KEPT` of them each.
 
     A character without a single face is known by its learned direction alone.
@@ -136,7 +143,9 @@ def people_of(learned: Floats, faces: Floats, labels: npt.NDArray[np.int64]) -> 
         kept.append((unit(own.mean(axis=0, keepdims=True))[0], _some(own)))
     starts = np.concatenate([[0], np.cumsum([len(some) for _, some in kept])])
     means = np.stack([mean for mean, _ in kept])
-    return People(learned, means, np.concatenate([some for _, some in kept]), starts, np.asarray(counts))
+    return KnownCharacters(
+        learned, means, np.concatenate([some for _, some in kept]), starts, np.asarray(counts)
+    )
 
 
 def _some(faces: Floats) -> Floats:
@@ -146,7 +155,10 @@ def _some(faces: Floats) -> Floats:
 
 
 def fit_trained(
-    people: People, known: Sequence[Seen], strangers: Sequence[Seen], labels: Sequence[str]
+    people: KnownCharacters,
+    known: Sequence[EmbeddedFace],
+    strangers: Sequence[EmbeddedFace],
+    labels: Sequence[str],
 ) -> Weights:
     """The weights of characters with a learned direction, from faces that training did not see."""
     examples = _Examples([], [], [])
@@ -155,19 +167,21 @@ def fit_trained(
     groups = [(known, each), (strangers, [STRANGERS * total / max(1, len(strangers))] * len(strangers))]
     for faces, counts in groups:
         for one, who, count in zip(faces, numbered(faces, labels).tolist(), counts, strict=True):
-            compared = Compared(people, one.embedding)
+            compared = ComparedCharacters(people, one.embedding)
             examples.add(compared, alike_to_others(compared.alike, compared.chosen), who, count)
     return examples.fit() if any(examples.right) and not all(examples.right) else UNFITTED
 
 
-def _even(faces: Sequence[Seen]) -> list[float]:
+def _even(faces: Sequence[EmbeddedFace]) -> list[float]:
     """How much each face counts, so that characters with many do not drown the others."""
     labels, counts = np.unique([one.label for one in faces], return_counts=True)
     number = dict(zip(labels.tolist(), counts.tolist(), strict=True))
     return [number[one.label] ** -0.5 for one in faces]
 
 
-def fit_enrolled(people: People, known: Sequence[Seen], strangers: Sequence[Seen]) -> Weights | None:
+def fit_enrolled(
+    people: KnownCharacters, known: Sequence[EmbeddedFace], strangers: Sequence[EmbeddedFace]
+) -> Weights | None:
     """The weights of enrolled characters: some strangers are enrolled, the others and known faces are not.
 
     ``None`` where there are too few strangers for that.
@@ -176,7 +190,10 @@ def fit_enrolled(people: People, known: Sequence[Seen], strangers: Sequence[Seen
     for gallery, asked in _draws(known, strangers):
         share = STRANGERS * sum(who >= 0 for _, who in asked) / max(1, sum(who < 0 for _, who in asked))
         for one, who in asked:
-            own, others = Compared(gallery, one.embedding), Compared(people, one.embedding)
+            own, others = (
+                ComparedCharacters(gallery, one.embedding),
+                ComparedCharacters(people, one.embedding),
+            )
             kin = np.concatenate([own.alike, others.alike])
             whose = np.concatenate([own.chosen, -1 - others.chosen])
             examples.add(own, alike_to_others(kin, whose), who, 1.0 if who >= 0 else share)
@@ -184,8 +201,8 @@ def fit_enrolled(people: People, known: Sequence[Seen], strangers: Sequence[Seen
 
 
 def _draws(
-    known: Sequence[Seen], strangers: Sequence[Seen]
-) -> Iterator[tuple[People, list[tuple[Seen, int]]]]:
+    known: Sequence[EmbeddedFace], strangers: Sequence[EmbeddedFace]
+) -> Iterator[tuple[KnownCharacters, list[tuple[EmbeddedFace, int]]]]:
     """Galleries of strangers, and faces to ask them about: of whom each is by index, or -1."""
     labels = np.asarray([one.label for one in strangers])
     names, counts = np.unique(labels, return_counts=True)
@@ -204,10 +221,10 @@ def _draws(
         others = rng.permutation(np.flatnonzero(~np.isin(labels, chosen)))[: len(asked)]
         asked += [(strangers[row], -1) for row in others.tolist()]
         some = rng.permutation(len(known))[: len(asked)].tolist()
-        yield People.of_faces(faces), [*asked, *((known[row], -1) for row in some)]
+        yield KnownCharacters.of_faces(faces), [*asked, *((known[row], -1) for row in some)]
 
 
-def similarity_bounds(strangers: Sequence[Seen]) -> tuple[float, float] | None:
+def similarity_bounds(strangers: Sequence[EmbeddedFace]) -> tuple[float, float] | None:
     """``same_person`` and ``alike`` from pairs of faces of people whom the net was not trained on."""
     if len(strangers) < 2:
         return None

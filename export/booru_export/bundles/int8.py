@@ -16,7 +16,7 @@ from booru_export.data.splits import Part as Side
 from booru_export.data.splits import split_faces, split_scenes
 from booru_export.data.tables import FaceItem, Scene, read_data_faces, read_scenes
 from booru_export.evaluation.evaluate import (
-    Naming,
+    NamingRule,
     face_figures,
     look_at_faces,
     look_at_scenes,
@@ -49,7 +49,7 @@ Halves: TypeAlias = tuple[list[Item], list[Item]]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class QuantisedPart:
     """How a part did before and after, and its file's bytes. It is taken if it loses ``most`` or less."""
 
     part: Part
@@ -141,7 +141,7 @@ class _Data:
         if part == "recogniser":
             with progress("faces", len(self.faces[1])) as step:
                 seen = look_at_faces(folder, self.faces[1], step=step)
-            chosen["top1"] = face_figures(seen, Naming.of(bundle))["top1"]
+            chosen["top1"] = face_figures(seen, NamingRule.of(bundle))["top1"]
         if bundle.detector is None or not self.scenes[1]:
             return chosen
         with progress("illustrations", len(self.scenes[1])) as step:
@@ -162,7 +162,7 @@ def _halves(sides: dict[Side, list[Item]], shown: int, judged: int) -> tuple[lis
 
 def to_int8(
     source: Path, output: Path, parts: Sequence[Part], data: Path, *, most_loss: float = MOST_LOSS
-) -> list[Verdict]:
+) -> list[QuantisedPart]:
     """Put the bundle in ``source`` into ``output`` (which may be the same) with ``parts`` in 8 bits.
 
     ``data`` has ``faces`` and ``scenes``. A part that loses more than ``most_loss`` of any of its figures
@@ -189,16 +189,16 @@ def to_int8(
     return verdicts
 
 
-def _try(source: Path, folder: Path, part: Part, pictures: _Data, most_loss: float) -> Verdict:
+def _try(source: Path, folder: Path, part: Part, pictures: _Data, most_loss: float) -> QuantisedPart:
     bundle = copy_bundle(source, folder)
     before = bundle.read(getattr(bundle, part).file)
     after = quantise(before, pictures.inputs(part, bundle))
     _put(folder, part, after)
     figures = [pictures.figures(part, place) for place in (source, folder)]
-    return Verdict(part, figures[0], figures[1], (len(before), len(after)), most_loss)
+    return QuantisedPart(part, figures[0], figures[1], (len(before), len(after)), most_loss)
 
 
-def _take(folder: Path, output: Path, verdict: Verdict) -> None:
+def _take(folder: Path, output: Path, verdict: QuantisedPart) -> None:
     before, after = (
         {name: round(value, 4) for name, value in figures.items()}
         for figures in (verdict.before, verdict.after)

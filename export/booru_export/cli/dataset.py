@@ -84,14 +84,14 @@ def import_(
     SOURCE is a folder with one folder per character, Nagadomi's moeimouto-faces, a CSV with the columns path
     and label, or Danbooru-style metadata as JSON lines.
     """
-    from booru_export.data.importing import Request, import_data
-    from booru_export.data.layouts import Layout, read_renames
+    from booru_export.data.importing import ImportRequest, import_data
+    from booru_export.data.layouts import DataLayout, read_renames
 
     values = {name: value for name, value in given.items() if value is not None}
     values = {**PRESETS.get(preset or "", {}), **({"layout": layout} if layout != "auto" else {}), **values}
     if "layout" in values:
-        values["layout"] = Layout(values["layout"])
-    request = Request(renames=read_renames(renames, rename_file), **values)
+        values["layout"] = DataLayout(values["layout"])
+    request = ImportRequest(renames=read_renames(renames, rename_file), **values)
     _tell_import(import_data(request), request.dry_run)
 
 

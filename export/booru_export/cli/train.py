@@ -16,7 +16,7 @@ from booru_tagger.files.replace import replace_file
 
 if TYPE_CHECKING:
     from booru_export.training.device import Device
-    from booru_export.training.loop import Task
+    from booru_export.training.loop import TrainingTask
     from booru_export.training.recipe import Recipe, Schedule
 
 PATH = click.Path(path_type=Path)
@@ -93,7 +93,7 @@ def train_detector(
     from booru_export.detector.task import DetectorTask
     from booru_export.training.recipe import DetectorRecipe
 
-    def task(chosen: DetectorRecipe, place: Device) -> Task:
+    def task(chosen: DetectorRecipe, place: Device) -> TrainingTask:
         return DetectorTask(chosen, scenes, more_scenes, device=place, workers=workers)
 
     click.echo(_train(DetectorRecipe, recipe, task, **run))
@@ -137,7 +137,7 @@ def train_recogniser(
     from booru_export.recogniser.task import RecogniserTask
     from booru_export.training.recipe import RecogniserRecipe
 
-    def task(chosen: RecogniserRecipe, place: Device) -> Task:
+    def task(chosen: RecogniserRecipe, place: Device) -> TrainingTask:
         without = {*leave_out, *(left_out(read_all_faces(faces)) if leave_out_some else ())}
         return RecogniserTask(
             *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=without, device=place
@@ -172,7 +172,7 @@ def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: f
 
 
 def _train(
-    kind: type[Recipe], recipe: str, make: Callable[[Recipe, Device], Task], **run: Unpack[_Run]
+    kind: type[Recipe], recipe: str, make: Callable[[Recipe, Device], TrainingTask], **run: Unpack[_Run]
 ) -> Path:
     """Train what ``make`` makes of a recipe, as one of several processes perhaps; returns the checkpoint."""
     from booru_export.training import distributed
@@ -188,7 +188,7 @@ def _train(
         return _trained(make(chosen, device_named(own, run["amp"])), chosen.schedule, **run)
 
 
-def _trained(task: Task, schedule: Schedule, **run: Unpack[_Run]) -> Path:
+def _trained(task: TrainingTask, schedule: Schedule, **run: Unpack[_Run]) -> Path:
     """Run a task to its end, from the weights and with the averaging asked for; returns its checkpoint."""
     from booru_export.training import distributed, loop
     from booru_export.training.starting import blend, start_from

@@ -72,7 +72,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Prediction:
     """What a method said of one test picture."""
 
     item: FaceItem
@@ -81,11 +81,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class MethodResult:
     """A method's result. With ``error`` it could not be had, and the figures mean nothing."""
 
     method: str
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Prediction, ...] = ()
     train_seconds: float = 0.0
     bytes: int = 0
     pictures_per_second: float = 0.0
@@ -117,7 +117,7 @@ class Entry:
             counts[index[answer.item.label], index[answer.tag]] += 1
         return counts
 
-    def confused(self, most: int) -> list[tuple[str, str, list[Answer]]]:
+    def confused(self, most: int) -> list[tuple[str, str, list[Prediction]]]:
         """The most frequent mistakes as (label, taken for, the answers), most frequent first."""
         pairs = Counter(
             (answer.item.label, answer.tag) for answer in self.answers if answer.tag != answer.item.label
@@ -129,19 +129,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class ContestResult:
     """A finished contest: the parts of the data, and the entries in the order of ``ALL``."""
 
     contest: Contest
     parts: dict[Part, list[FaceItem]]
-    entries: list[Entry]
+    entries: list[MethodResult]
 
     @property
     def labels(self) -> list[str]:
         return sorted({item.label for items in self.parts.values() for item in items})
 
 
-def compare_methods(contest: Contest, say: Say = lambda line: None) -> Outcome:
+def compare_methods(contest: Contest, say: Say = lambda line: None) -> ContestResult:
     """Train what is not trained yet and judge everything. A method that fails does not stop the others.
 
     Raises :class:`DataError` for unknown methods and for data without a training or a test part.
@@ -163,8 +163,8 @@ def compare_methods(contest: Contest, say: Say = lambda line: None) -> Outcome:
             entries.append(_judge(method, contest, parts["test"], seconds, say))
         except BooruTaggerError as error:
             say(f"{method} is left out: {error}")
-            entries.append(Entry(method, error=str(error)))
-    return Outcome(contest, parts, entries)
+            entries.append(MethodResult(method, error=str(error)))
+    return ContestResult(contest, parts, entries)
 
 
 def _place(method: str, contest: Contest) -> Path:
@@ -242,23 +242,23 @@ def _network_recipe(method: str, contest: Contest) -> RecogniserRecipe:
     return replace(recipe, schedule=schedule)
 
 
-def _judge(method: str, contest: Contest, test: Sequence[FaceItem], seconds: float, say: Say) -> Entry:
+def _judge(method: str, contest: Contest, test: Sequence[FaceItem], seconds: float, say: Say) -> MethodResult:
     """Answers to the test pictures, one after the other as `booru-tagger tag --crops` gives them."""
     place = _place(method, contest)
     tagger = Tagger(TaggerOptions(place / "bundle", crops=True))
     tagger.load()
-    answers: list[Answer] = []
+    answers: list[Prediction] = []
     spent = 0.0
     with progress(f"judging {method}", len(test)) as step:
         for item in test:
             started = time.monotonic()
             face = tagger.tag(item.path).faces[0]
             spent += time.monotonic() - started
-            answers.append(Answer(item, face.candidates[0].tag, face.candidates[0].score))
+            answers.append(Prediction(item, face.candidates[0].tag, face.candidates[0].score))
             step()
     size = sum(record.bytes for record in Bundle.load(place / "bundle").files.values())
     metrics = place / "metrics.csv"
-    entry = Entry(
+    entry = MethodResult(
         method=method,
         answers=tuple(answers),
         train_seconds=seconds,
@@ -270,7 +270,7 @@ def _judge(method: str, contest: Contest, test: Sequence[FaceItem], seconds: flo
     return entry
 
 
-def to_json(outcome: Outcome) -> list[dict[str, Any]]:
+def to_json(outcome: ContestResult) -> list[dict[str, Any]]:
     """The figures, for programs."""
     return [
         {"method": entry.method, "error": entry.error}

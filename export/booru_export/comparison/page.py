@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from booru_export.comparison.comparing import CLASSICS, NETWORK, Answer, Entry, Outcome
+from booru_export.comparison.comparing import CLASSICS, NETWORK, ContestResult, MethodResult, Prediction
 from booru_export.data.cropping import jpeg_bytes
 from booru_export.data.tables import FaceItem
 from booru_export.evaluation.charts import matrix, png_bytes
@@ -42,7 +42,7 @@ figcaption,.note{color:#555}
 """
 
 
-def page(outcome: Outcome) -> str:
+def page(outcome: ContestResult) -> str:
     """The whole page."""
     parts = outcome.parts
     counts = f"{len(parts['train']):,} training, {len(parts['validation']):,} validation"
@@ -72,7 +72,7 @@ def title(method: str) -> str:
     return f"torchvision {method}" if method in BACKBONES else method
 
 
-def _table(entries: Sequence[Entry]) -> str:
+def _table(entries: Sequence[MethodResult]) -> str:
     good = [entry for entry in entries if not entry.error]
     best = {
         "accuracy": max((entry.accuracy for entry in good), default=0),
@@ -90,7 +90,7 @@ def _table(entries: Sequence[Entry]) -> str:
     )
 
 
-def _row(entry: Entry, best: dict[str, float]) -> str:
+def _row(entry: MethodResult, best: dict[str, float]) -> str:
     name = html.escape(title(entry.method))
     if entry.error:
         return f"<tr><td>{name}</td><td class='failed' colspan='6'>{html.escape(entry.error)}</td></tr>"
@@ -111,7 +111,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _section(entry: Entry, outcome: Outcome) -> str:
+def _section(entry: MethodResult, outcome: ContestResult) -> str:
     labels = outcome.labels
     picture = matrix(entry.confusion(labels), labels, title="rows: who it is; columns: who it was taken for")
     body = f"<figure><img alt='confusion matrix' src='{_uri(png_bytes(picture), 'png')}'></figure>"
@@ -133,7 +133,7 @@ def _curves(metrics: Path) -> bytes:
         return picture.read_bytes()
 
 
-def _pair(label: str, taken: str, answers: list[Answer], outcome: Outcome) -> str:
+def _pair(label: str, taken: str, answers: list[Prediction], outcome: ContestResult) -> str:
     examples = [item for item in outcome.parts["train"] if item.label == taken][:SHOWN]
     times = f"{len(answers)} time{'s' if len(answers) > 1 else ''}"
     mistaken = "".join(_face(answer.item, f"{label}, score {answer.score:.2f}") for answer in answers[:SHOWN])

@@ -45,7 +45,7 @@ Step = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class Shortage:
     """A character with fewer pictures than wanted."""
 
     label: str
@@ -53,11 +53,11 @@ class Gap:
     missing: int
 
 
-def find_gaps(items: Sequence[FaceItem], few: int) -> list[Gap]:
+def find_gaps(items: Sequence[FaceItem], few: int) -> list[Shortage]:
     """Characters with fewer than ``few`` pictures, the rarest first."""
     counts = Counter(item.label for item in items)
     return sorted(
-        (Gap(label, count, few - count) for label, count in counts.items() if count < few),
+        (Shortage(label, count, few - count) for label, count in counts.items() if count < few),
         key=lambda gap: (gap.pictures, gap.label),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from booru_export.data.layouts import Listing
+from booru_export.data.layouts import PictureListing
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import DataError
 from booru_tagger.files.text import open_text, read_text
@@ -21,7 +21,7 @@ _LISTS = ("tag_string_character", "tags_character", "characters", "character")
 _NAMES = ("path", "file_name", "filename", "file", "file_url", "large_file_url")
 
 
-def read_danbooru(place: Path, images: Path | None = None) -> Listing:
+def read_danbooru(place: Path, images: Path | None = None) -> PictureListing:
     """Pictures with exactly one character tag, from ``*.json``/``*.jsonl`` (a file, or all in a folder).
 
     ``images`` is where the pictures lie, in any folders below it: by default the metadata's own folder. They
@@ -33,7 +33,7 @@ def read_danbooru(place: Path, images: Path | None = None) -> Listing:
         raise DataError(f"{place}: no .json or .jsonl file in it")
     folder = images or (place.parent if place.is_file() else place)
     known = _Pictures(folder)
-    listing = Listing()
+    listing = PictureListing()
     for table in tables:
         for row in _rows(table, listing):
             _read_post(row, known, listing, folder.name)
@@ -62,7 +62,7 @@ class _Pictures:
         return next((self._places[key] for key in keys if key in self._places), None)
 
 
-def _rows(table: Path, listing: Listing) -> Iterator[Mapping[str, Any]]:
+def _rows(table: Path, listing: PictureListing) -> Iterator[Mapping[str, Any]]:
     """Posts of one file: JSON lines, read as they come, or one JSON document with a post or several."""
     try:
         with open_text(table) as handle:
@@ -91,7 +91,7 @@ def _whole(table: Path) -> Iterable[object]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def _post(value: object, listing: Listing) -> Iterator[Mapping[str, Any]]:
+def _post(value: object, listing: PictureListing) -> Iterator[Mapping[str, Any]]:
     if isinstance(value, str):
         if not value.strip():
             return
@@ -106,7 +106,7 @@ def _post(value: object, listing: Listing) -> Iterator[Mapping[str, Any]]:
         listing.left_out["not a post (no JSON object)"] += 1
 
 
-def _read_post(post: Mapping[str, Any], known: _Pictures, listing: Listing, source: str) -> None:
+def _read_post(post: Mapping[str, Any], known: _Pictures, listing: PictureListing, source: str) -> None:
     who = characters(post)
     if len(who) != 1:
         listing.left_out["no character tag" if not who else "several character tags"] += 1

@@ -36,7 +36,7 @@ Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prints:
+class Fingerprints:
     """What is remembered of ``N`` pictures.
 
     ``signs``: the hash as -1 and 1, ``(N, BITS)``; ``thumbs``: small colour pictures ``(N, 8, 8, 3)``;
@@ -64,7 +64,7 @@ class Pair:
 
 def take_prints(
     paths: Sequence[Path], step: Callable[[], None] = lambda: None
-) -> tuple[Prints, list[int], list[tuple[Path, ImageError]]]:
+) -> tuple[Fingerprints, list[int], list[tuple[Path, ImageError]]]:
     """Prints of the pictures that can be read, the indices of those, and the errors of the others."""
     signs, thumbs, digests, sizes = [], [], [], []
     read: list[int] = []
@@ -83,7 +83,7 @@ def take_prints(
             digests.append(sha256_of_bytes(data))
             sizes.append((picture.width, picture.height))
         step()
-    prints = Prints(
+    prints = Fingerprints(
         np.asarray(signs, dtype=np.float32).reshape(-1, BITS),
         np.asarray(thumbs, dtype=np.float32).reshape(-1, THUMB, THUMB, 3),
         tuple(digests),
@@ -112,7 +112,7 @@ def _look(pixels: Pixels) -> tuple[Floats, Floats]:
     return np.where(waves >= 0, np.float32(1), np.float32(-1)), thumb
 
 
-def exact_copies(prints: Prints) -> list[list[int]]:
+def exact_copies(prints: Fingerprints) -> list[list[int]]:
     """Indices of pictures whose files are the same to the byte, two or more together."""
     same: dict[str, list[int]] = {}
     for index, digest in enumerate(prints.digests):
@@ -120,7 +120,7 @@ def exact_copies(prints: Prints) -> list[list[int]]:
     return [members for members in same.values() if len(members) > 1]
 
 
-def near_pairs(prints: Prints, bits: int = NEAR_BITS, colour: float = NEAR_COLOUR) -> list[Pair]:
+def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, colour: float = NEAR_COLOUR) -> list[Pair]:
     """All pairs that differ in at most ``bits`` of the hash and ``colour`` of the small pictures.
 
     Time grows with the square of the number of pictures: 50,000 take about half a minute on one core.

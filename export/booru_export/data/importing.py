@@ -12,8 +12,8 @@ from booru_export.data.cropping import Cut, Cutter, Rejected, Several, folder_na
 from booru_export.data.danbooru import read_danbooru
 from booru_export.data.layouts import (
     RGB,
-    Layout,
-    Listing,
+    DataLayout,
+    PictureListing,
     guess_layout,
     keep_frequent,
     read_folders,
@@ -37,7 +37,7 @@ COLOUR_COLUMNS = ("path", "hair", "skin")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ImportRequest:
     """What is to be imported and how; see ``booru-tagger dataset import --help``.
 
     ``whole``: the pictures are illustrations whose faces the detector cuts out; ``None``: as the layout says.
@@ -45,7 +45,7 @@ class Request:
 
     place: Path
     output: Path
-    layout: Layout | None = None
+    layout: DataLayout | None = None
     images: Path | None = None
     ignored: bool = False
     least: int = 1
@@ -65,7 +65,7 @@ class Request:
 class Imported:
     """What came of a request. ``items`` are all of the table, ``new`` those of this import."""
 
-    layout: Layout
+    layout: DataLayout
     table: Path
     items: list[FaceItem]
     new: list[FaceItem]
@@ -73,7 +73,7 @@ class Imported:
     errors: list[ImageError]
 
 
-def import_data(request: Request) -> Imported:
+def import_data(request: ImportRequest) -> Imported:
     """Do what ``request`` says; with ``dry_run`` everything but writing. Raises :class:`DataError`."""
     table = request.output / TABLE
     before = _existing(table, request.add)
@@ -84,7 +84,7 @@ def import_data(request: Request) -> Imported:
     listing = relabel(listing, request.renames)
     if request.limit is not None:
         listing.items = listing.items[: request.limit]
-    whole = layout is Layout.DANBOORU if request.whole is None else request.whole
+    whole = layout is DataLayout.DANBOORU if request.whole is None else request.whole
     cuts: list[Cut] = []
     errors: list[ImageError] = []
     if whole:
@@ -120,21 +120,21 @@ def _existing(table: Path, add: bool) -> list[FaceItem]:
     return read_faces(table)
 
 
-def _read(layout: Layout, request: Request) -> Listing:
-    if layout is Layout.CSV:
+def _read(layout: DataLayout, request: ImportRequest) -> PictureListing:
+    if layout is DataLayout.CSV:
         return read_table(request.place)
-    if layout is Layout.DANBOORU:
+    if layout is DataLayout.DANBOORU:
         return read_danbooru(request.place, request.images)
     if not request.place.is_dir():
         raise DataError(
             f"{request.place}: the layout '{layout}' is a folder of folders, and this is no folder"
         )
-    if layout is Layout.MOEIMOUTO:
+    if layout is DataLayout.MOEIMOUTO:
         return read_moeimouto(request.place, ignored=request.ignored)
     return read_folders(request.place)
 
 
-def _cut(listing: Listing, request: Request, errors: list[ImageError]) -> list[Cut]:
+def _cut(listing: PictureListing, request: ImportRequest, errors: list[ImageError]) -> list[Cut]:
     cutter = Cutter(
         request.model,
         request.output,
@@ -161,7 +161,7 @@ def _cut(listing: Listing, request: Request, errors: list[ImageError]) -> list[C
     return list(cuts.values())
 
 
-def _check(listing: Listing, errors: list[ImageError]) -> None:
+def _check(listing: PictureListing, errors: list[ImageError]) -> None:
     """Leave out what cannot be decoded, before a training run meets it."""
     good = []
     with progress("reading pictures", len(listing.items)) as step:
@@ -185,7 +185,7 @@ def _forget(cuts: list[Cut], kept: set[Path], before: list[FaceItem]) -> None:
             cut.item.path.unlink(missing_ok=True)
 
 
-def _unlisted(listing: Listing, before: list[FaceItem]) -> list[FaceItem]:
+def _unlisted(listing: PictureListing, before: list[FaceItem]) -> list[FaceItem]:
     known = {item.path.resolve() for item in before}
     new = []
     for item in listing.items:
@@ -204,7 +204,7 @@ def _worst(left_out: Counter[str]) -> str:
     return f"; {count:,} pictures left out: {reason}"
 
 
-def _copied(item: FaceItem, output: Path, listing: Listing) -> FaceItem:
+def _copied(item: FaceItem, output: Path, listing: PictureListing) -> FaceItem:
     data = item.path.read_bytes()
     name = f"{sha256_of_bytes(data)[:16]}{item.path.suffix.lower()}"
     target = output / folder_name(item.label) / name
@@ -216,7 +216,7 @@ def _copied(item: FaceItem, output: Path, listing: Listing) -> FaceItem:
     return replace(item, path=target)
 
 
-def _write_origins(request: Request, cuts: list[Cut]) -> None:
+def _write_origins(request: ImportRequest, cuts: list[Cut]) -> None:
     """Where each crop was cut: kept beside the table, so that a doubtful one can be looked up."""
     if not cuts:
         return
@@ -233,7 +233,7 @@ def _write_origins(request: Request, cuts: list[Cut]) -> None:
     append_rows(request.output / ORIGINS, ORIGIN_COLUMNS, rows)
 
 
-def _write_colours(table: Path, listing: Listing, new: list[FaceItem]) -> None:
+def _write_colours(table: Path, listing: PictureListing, new: list[FaceItem]) -> None:
     rows: list[dict[str, object]] = [
         {
             "path": path_from(table.parent, item.path),

@@ -28,7 +28,7 @@ IGNORE = "ignore"
 COLOURS = "color.csv"
 
 
-class Layout(StrEnum):
+class DataLayout(StrEnum):
     """How a data set lies on the disk."""
 
     MOEIMOUTO = "moeimouto"
@@ -38,7 +38,7 @@ class Layout(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FaceColours:
+class FaceColors:
     """Mean colours measured on a face by whoever made the data set; ``None`` where the entry is damaged."""
 
     hair: RGB | None
@@ -46,58 +46,58 @@ class FaceColours:
 
 
 @dataclass(slots=True)
-class Listing:
+class PictureListing:
     """What a reader found: pictures, and how many were left out for which reason."""
 
     items: list[FaceItem] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    colours: dict[Path, FaceColours] = field(default_factory=dict)
+    colours: dict[Path, FaceColors] = field(default_factory=dict)
 
     def tags(self) -> Counter[str]:
         """Pictures of each character."""
         return Counter(item.label for item in self.items)
 
 
-def guess_layout(place: Path) -> Layout:
+def guess_layout(place: Path) -> DataLayout:
     """The layout of a file or folder by what it holds. Raises :class:`DataError`."""
     if place.is_file():
         if place.suffix.lower() == ".csv":
-            return Layout.CSV
+            return DataLayout.CSV
         if place.suffix.lower() in (".json", ".jsonl"):
-            return Layout.DANBOORU
+            return DataLayout.DANBOORU
         raise DataError(f"{place}: neither .csv nor .jsonl; name the folder of a data set, or give --layout")
     if not place.is_dir():
         raise DataError(f"{place}: no such file or folder")
     if (place / "faces.csv").is_file():
-        return Layout.CSV
+        return DataLayout.CSV
     folders = [item.name for item in place.iterdir() if item.is_dir() and not item.name.startswith(".")]
     if folders:
         numbered = sum(1 for name in folders if _NUMBERED.fullmatch(name))
-        return Layout.MOEIMOUTO if numbered > len(folders) / 2 else Layout.FOLDERS
+        return DataLayout.MOEIMOUTO if numbered > len(folders) / 2 else DataLayout.FOLDERS
     if any(place.glob("*.json*")):
-        return Layout.DANBOORU
+        return DataLayout.DANBOORU
     raise DataError(
         f"{place}: no layout that is known here: folders of pictures (one per character), a faces.csv, "
         "or *.json files with Danbooru's metadata"
     )
 
 
-def read_folders(place: Path) -> Listing:
+def read_folders(place: Path) -> PictureListing:
     """One folder per character, pictures in it or in folders below it."""
-    listing = Listing()
+    listing = PictureListing()
     for folder in _folders(place):
         files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
         _take(listing, files, folder.name, place)
     return listing
 
 
-def read_moeimouto(place: Path, *, ignored: bool) -> Listing:
+def read_moeimouto(place: Path, *, ignored: bool) -> PictureListing:
     """Nagadomi's layout: ``NNN_character/face_*.png`` with ``color.csv`` and, in some folders, ``ignore``.
 
     Folders that hold an ``ignore`` file are left out unless ``ignored``. The first number in a picture's name
     counts the illustrations: faces that share it make a group.
     """
-    listing = Listing()
+    listing = PictureListing()
     for folder in _folders(place):
         name = _NUMBERED.fullmatch(folder.name)
         files = sorted(path for path in folder.iterdir() if path.is_file())
@@ -119,7 +119,11 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _take(
-    listing: Listing, files: Sequence[Path], label: str, place: Path, grouping: re.Pattern[str] | None = None
+    listing: PictureListing,
+    files: Sequence[Path],
+    label: str,
+    place: Path,
+    grouping: re.Pattern[str] | None = None,
 ) -> None:
     for path in files:
         if is_picture_name(path.name):
@@ -130,7 +134,7 @@ def _take(
             listing.left_out["not a picture by its name"] += 1
 
 
-def read_colours(table: Path) -> dict[Path, FaceColours]:
+def read_colours(table: Path) -> dict[Path, FaceColors]:
     """A ``color.csv`` by its header (``file,hair_r,hair_g,hair_b,skin_r,…``); a damaged row gives less.
 
     A file without the column ``file``, or that cannot be read, gives nothing: colours are an extra.
@@ -142,7 +146,7 @@ def read_colours(table: Path) -> dict[Path, FaceColours]:
     colours = {}
     for row in csv.DictReader(text.splitlines(), skipinitialspace=True):
         if name := (row.get("file") or "").strip():
-            found = FaceColours(_colour(row, "hair"), _colour(row, "skin"))
+            found = FaceColors(_colour(row, "hair"), _colour(row, "skin"))
             if found.hair or found.skin:
                 colours[table.parent / name] = found
     return colours
@@ -156,9 +160,9 @@ def _colour(row: Mapping[str, str | None], part: str) -> RGB | None:
     return (red, green, blue) if all(0 <= value <= 255 for value in (red, green, blue)) else None
 
 
-def read_table(place: Path) -> Listing:
+def read_table(place: Path) -> PictureListing:
     """A CSV with at least ``path`` and ``label``, as :func:`booru_export.data.tables.read_faces` reads it."""
-    listing = Listing()
+    listing = PictureListing()
     for item in read_faces(place):
         if item.path.is_file():
             listing.items.append(item)
@@ -167,7 +171,7 @@ def read_table(place: Path) -> Listing:
     return listing
 
 
-def relabel(listing: Listing, renames: Mapping[str, str]) -> Listing:
+def relabel(listing: PictureListing, renames: Mapping[str, str]) -> PictureListing:
     """Labels as Danbooru spells tags, after ``renames``; a picture whose label cannot be one is left out."""
     spelled = {normalise(old): normalise(new) for old, new in renames.items()}
     items, left_out = [], Counter(listing.left_out)
@@ -178,10 +182,10 @@ def relabel(listing: Listing, renames: Mapping[str, str]) -> Listing:
             left_out[f"the label {label!r} cannot be a tag: {reason}"] += 1
         else:
             items.append(replace(item, label=label))
-    return Listing(items, left_out, listing.colours)
+    return PictureListing(items, left_out, listing.colours)
 
 
-def keep_frequent(listing: Listing, least: int) -> Listing:
+def keep_frequent(listing: PictureListing, least: int) -> PictureListing:
     """Without the characters that have fewer than ``least`` pictures."""
     counts = listing.tags()
     items = [item for item in listing.items if counts[item.label] >= least]
@@ -189,7 +193,7 @@ def keep_frequent(listing: Listing, least: int) -> Listing:
     if dropped := len(listing.items) - len(items):
         rare = sum(1 for count in counts.values() if count < least)
         left_out[f"of {rare:,} characters with fewer than {least} pictures"] += dropped
-    return Listing(items, left_out, listing.colours)
+    return PictureListing(items, left_out, listing.colours)
 
 
 def read_renames(pairs: Sequence[str], table: Path | None) -> dict[str, str]:

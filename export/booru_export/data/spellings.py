@@ -18,7 +18,7 @@ _LONG_VOWELS = re.compile(r"(?:ou|oo|oh(?=[^aeiou]|$))|uu|aa|ii|ee")
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class SimilarLabels:
     """Two labels and what they have in common."""
 
     first: str
@@ -26,7 +26,7 @@ class Alike:
     reason: str
 
 
-def similar_labels(labels: Iterable[str]) -> list[Alike]:
+def similar_labels(labels: Iterable[str]) -> list[SimilarLabels]:
     """Pairs of labels that may mean one character, each pair once, with the strongest reason."""
     names = sorted(set(labels))
     found: dict[tuple[str, str], str] = {}
@@ -46,7 +46,7 @@ def similar_labels(labels: Iterable[str]) -> list[Alike]:
                     found.setdefault(pair, reason)
     for pair in _one_letter_apart(names):
         found.setdefault(pair, "one letter apart")
-    return [Alike(first, second, reason) for (first, second), reason in sorted(found.items())]
+    return [SimilarLabels(first, second, reason) for (first, second), reason in sorted(found.items())]
 
 
 def _letters(name: str) -> str:

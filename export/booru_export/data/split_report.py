@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from booru_export.data.duplicates import Pair, Prints, families
+from booru_export.data.duplicates import Fingerprints, Pair, families
 from booru_export.data.splits import MODES, SHARES, Mode, Part, divide
 from booru_export.data.tables import FaceItem
 from booru_tagger.imaging import Floats
@@ -18,7 +18,7 @@ BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedSplit:
     """One way to split, judged.
 
     ``siblings``: test pictures that have one of their own family (the same group, or a near-duplicate) in
@@ -56,17 +56,17 @@ class Judged:
 def judge_splits(
     items: Sequence[FaceItem],
     pairs: Sequence[Pair] = (),
-    prints: Prints | None = None,
+    prints: Fingerprints | None = None,
     *,
     seed: int = 0,
     shares: tuple[float, float] = SHARES,
-) -> dict[Mode, Judged]:
+) -> dict[Mode, JudgedSplit]:
     """Split in every way and judge each. ``pairs`` and ``prints`` are those of ``items``, in their order.
 
     ``grouped`` keeps families together: groups joined with near-duplicates.
     """
     family = families(items, pairs)
-    judged: dict[Mode, Judged] = {}
+    judged: dict[Mode, JudgedSplit] = {}
     for mode in MODES:
         parts = divide(family, mode, seed, shares)
         judged[mode] = judge_split(family, parts, mode, prints)
@@ -74,12 +74,12 @@ def judge_splits(
 
 
 def judge_split(
-    family: Sequence[FaceItem], parts: Sequence[Part], mode: Mode, prints: Prints | None = None
-) -> Judged:
+    family: Sequence[FaceItem], parts: Sequence[Part], mode: Mode, prints: Fingerprints | None = None
+) -> JudgedSplit:
     """Judge one split of items whose groups are families."""
     training = {item.group for item, part in zip(family, parts, strict=True) if part == "train"}
     tested = [item for item, part in zip(family, parts, strict=True) if part == "test"]
-    return Judged(
+    return JudgedSplit(
         mode=mode,
         parts=tuple(parts),
         siblings=sum(item.group in training for item in tested),
@@ -88,7 +88,7 @@ def judge_split(
     )
 
 
-def _nearest_accuracy(family: Sequence[FaceItem], parts: Sequence[Part], prints: Prints) -> float:
+def _nearest_accuracy(family: Sequence[FaceItem], parts: Sequence[Part], prints: Fingerprints) -> float:
     names = np.asarray(parts)
     train, test = np.flatnonzero(names == "train"), np.flatnonzero(names == "test")
     if not len(train) or not len(test):
@@ -111,13 +111,13 @@ def _standardised(thumbs: Floats) -> Floats:
     return unit
 
 
-def moved(first: Judged, second: Judged) -> float:
+def moved(first: JudgedSplit, second: JudgedSplit) -> float:
     """Share of the pictures that are in another part."""
     pairs = list(zip(first.parts, second.parts, strict=True))
     return sum(one != other for one, other in pairs) / max(1, len(pairs))
 
 
-def explain(judged: dict[Mode, Judged], chosen: Mode) -> list[str]:
+def explain(judged: dict[Mode, JudgedSplit], chosen: Mode) -> list[str]:
     """The comparison in words, for people."""
     lines = [
         f"{'split':12} {'train':>7} {'valid.':>7} {'test':>7} {'siblings':>9} {'untested':>9} {'memory':>7}"

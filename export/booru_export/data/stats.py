@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from booru_export.data.duplicates import Pair, Prints, exact_copies, near_pairs, take_prints
-from booru_export.data.spellings import Alike, similar_labels
+from booru_export.data.duplicates import Fingerprints, Pair, exact_copies, near_pairs, take_prints
+from booru_export.data.spellings import SimilarLabels, similar_labels
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import ImageError
 
@@ -21,7 +21,7 @@ SMALL = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class PictureSizes:
     """Widths and heights in pixels: smallest, median and largest of each; ``small`` pictures below 64."""
 
     width: tuple[int, int, int]
@@ -30,7 +30,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class DataStats:
     """All that ``booru-tagger dataset stats`` tells. Pairs and copies hold indices into ``items``."""
 
     items: Sequence[FaceItem]
@@ -38,10 +38,10 @@ class Stats:
     sources: Counter[str]
     splits: Counter[str]
     few: int
-    sizes: Sizes | None
+    sizes: PictureSizes | None
     copies: list[list[int]]
     near: list[Pair]
-    alike: list[Alike]
+    alike: list[SimilarLabels]
     unreadable: list[ImageError]
 
     @property
@@ -95,7 +95,7 @@ def collect_stats(
     few: int = FEW,
     look: bool = True,
     step: Callable[[], None] = lambda: None,
-) -> Stats:
+) -> DataStats:
     """Count, and with ``look`` read every picture for sizes and duplicates; ``step`` hears of each."""
     counts = Counter(item.label for item in items)
     sizes, copies, near, unreadable = None, [], [], []
@@ -106,7 +106,7 @@ def collect_stats(
             sizes = _sizes(prints)
             copies = [[read[index] for index in members] for members in exact_copies(prints)]
             near = _without_copies(near_pairs(prints), prints, read)
-    return Stats(
+    return DataStats(
         items=items,
         characters=tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         sources=Counter(item.source for item in items),
@@ -120,15 +120,15 @@ def collect_stats(
     )
 
 
-def _sizes(prints: Prints) -> Sizes:
+def _sizes(prints: Fingerprints) -> PictureSizes:
     def spread(values: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[int, int, int]:
         return int(values.min()), int(np.median(values)), int(values.max())
 
     small = int((prints.sizes.min(axis=1) < SMALL).sum())
-    return Sizes(spread(prints.sizes[:, 0]), spread(prints.sizes[:, 1]), small)
+    return PictureSizes(spread(prints.sizes[:, 0]), spread(prints.sizes[:, 1]), small)
 
 
-def _without_copies(pairs: Sequence[Pair], prints: Prints, read: Sequence[int]) -> list[Pair]:
+def _without_copies(pairs: Sequence[Pair], prints: Fingerprints, read: Sequence[int]) -> list[Pair]:
     return [
         Pair(read[pair.first], read[pair.second], pair.bits, pair.mirrored)
         for pair in pairs
@@ -136,7 +136,7 @@ def _without_copies(pairs: Sequence[Pair], prints: Prints, read: Sequence[int]) 
     ]
 
 
-def describe(stats: Stats, *, most: int = 20) -> list[str]:
+def describe(stats: DataStats, *, most: int = 20) -> list[str]:
     """The statistics in words and a table; of findings at most ``most`` examples each."""
     few, total = stats.few, len(stats.items)
     width = max([len(label) for label, _ in stats.characters] + [9])
@@ -163,7 +163,7 @@ def describe(stats: Stats, *, most: int = 20) -> list[str]:
     return lines + _findings(stats, most)
 
 
-def _findings(stats: Stats, most: int) -> list[str]:
+def _findings(stats: DataStats, most: int) -> list[str]:
     def name(index: int) -> str:
         return str(stats.items[index].path)
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from booru_export.drawn.curves import corners, ellipse, star
 from booru_export.drawn.palette import RGB, any_colour, light, mix, shade
-from booru_export.drawn.pen import Look, ramp
+from booru_export.drawn.pen import ShapeStyle, ramp
 
 Size = tuple[int, int]
 
@@ -19,7 +19,7 @@ def draw_backdrop(size: Size, rng: random.Random) -> Image.Image:
     return rng.choice(_KINDS)(size, rng)
 
 
-def draw_foreground(image: Image.Image, look: Look, rng: random.Random) -> Image.Image:
+def draw_foreground(image: Image.Image, look: ShapeStyle, rng: random.Random) -> Image.Image:
     """The picture with light over it (soft styles), and sometimes petals or sparkles before everything."""
     if look.soft:
         glow = ramp(image.size, (255, 246, 230), mix((120, 110, 190), any_colour(rng), 0.3))

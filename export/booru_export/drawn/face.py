@@ -5,14 +5,14 @@ from __future__ import annotations
 from booru_export.drawn.curves import Points, bend, ellipse, join, mirrored, moved, points, spline, symmetric
 from booru_export.drawn.palette import RGB, mix, skin_shade
 from booru_export.drawn.pen import Pen
-from booru_export.drawn.traits import Build, Traits
+from booru_export.drawn.traits import FaceMeasures, Traits
 
 DARK_MOUTH: RGB = (140, 44, 52)
 TONGUE: RGB = (238, 128, 124)
 BLUSH: RGB = (250, 112, 108)
 
 
-def outline_of_face(build: Build) -> Points:
+def outline_of_face(build: FaceMeasures) -> Points:
     """The closed outline of the face, from the chin round the skull."""
     chin, jaw = build.chin, build.jaw
     half = [

@@ -15,7 +15,7 @@ from booru_export.drawn.palette import RGB, light, mix, shade
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ShapeStyle:
     """How a style treats every shape.
 
     ``line``: width of outlines in head units, 0 for none. ``ink``: how far outlines go from the colour of the
@@ -34,11 +34,11 @@ class Look:
 LOOKS = {
     look.name: look
     for look in (
-        Look("cel", line=0.032, ink=0.85, soft=False, depth=1.0),
-        Look("painterly", line=0.018, ink=0.5, soft=True, depth=0.9),
-        Look("flat", line=0.0, ink=0.6, soft=False, depth=0.75),
-        Look("chibi", line=0.045, ink=0.75, soft=False, depth=0.8, chibi=True),
-        Look("pastel", line=0.026, ink=0.4, soft=True, depth=0.6),
+        ShapeStyle("cel", line=0.032, ink=0.85, soft=False, depth=1.0),
+        ShapeStyle("painterly", line=0.018, ink=0.5, soft=True, depth=0.9),
+        ShapeStyle("flat", line=0.0, ink=0.6, soft=False, depth=0.75),
+        ShapeStyle("chibi", line=0.045, ink=0.75, soft=False, depth=0.8, chibi=True),
+        ShapeStyle("pastel", line=0.026, ink=0.4, soft=True, depth=0.6),
     )
 }
 INK: RGB = (38, 26, 34)
@@ -78,7 +78,7 @@ class Pen:
     """Draws on ``image``, which is ``oversample`` times as large as the picture will be."""
 
     image: Image.Image
-    look: Look
+    look: ShapeStyle
     place: Placement
     oversample: int
     round_head: bool = False

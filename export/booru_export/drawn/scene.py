@@ -14,7 +14,7 @@ from booru_export.drawn.eyes import draw_brows, draw_eyes
 from booru_export.drawn.face import draw_face, draw_mouth, draw_nose, outline_of_face
 from booru_export.drawn.hair import Hair, draw_back_hair, draw_front_hair, grow_hair
 from booru_export.drawn.outfit import draw_body
-from booru_export.drawn.pen import LOOKS, Look, Pen, Placement
+from booru_export.drawn.pen import LOOKS, Pen, Placement, ShapeStyle
 from booru_export.drawn.traits import Traits, choose_traits
 from booru_export.drawn.trims import draw_choker, draw_glasses, draw_trims
 from booru_tagger.types import Box
@@ -77,7 +77,7 @@ def draw_scene(
     return Drawing(draw_foreground(picture, look, rng), tuple(heads))
 
 
-def _arrange(size: tuple[int, int], count: int, look: Look, rng: random.Random) -> list[Placement]:
+def _arrange(size: tuple[int, int], count: int, look: ShapeStyle, rng: random.Random) -> list[Placement]:
     """Places for the heads, the ones further back (smaller and higher) first, none over another."""
     width, height = size
     column = width / count

@@ -14,7 +14,7 @@ from booru_export.drawn.palette import (
     hair_colour,
     skin_colour,
 )
-from booru_export.drawn.pen import Look
+from booru_export.drawn.pen import ShapeStyle
 
 BACK_HAIR = ("bob", "long", "twintails", "ponytail", "spiky", "hime", "wavy", "buns", "side_tail", "short")
 BANGS = ("jagged", "blunt", "parted", "swept", "between", "wispy")
@@ -28,7 +28,7 @@ _SHUT = ("closed_happy", "closed_calm")
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class FaceMeasures:
     """Measures of a face in head units (half the face's width is 1; the head's middle is the origin)."""
 
     chin: float
@@ -49,7 +49,7 @@ class Traits:
     hair_rgb: RGB
     eye_rgb: RGB
     skin: RGB
-    build: Build
+    build: FaceMeasures
     back_hair: str
     bangs: str
     side_locks: float
@@ -65,7 +65,7 @@ class Traits:
     accessories: tuple[str, ...]
 
 
-def choose_traits(rng: random.Random, look: Look) -> Traits:
+def choose_traits(rng: random.Random, look: ShapeStyle) -> Traits:
     """A random character in proportions that suit the style."""
     hair, eyes = rng.choice(HAIR_COLOURS), rng.choice(EYE_COLOURS)
     eye_shape = rng.choices(EYE_SHAPES, (8, 5, 5, 2, 0.6, 0.4, 0.5))[0]
@@ -93,9 +93,9 @@ def choose_traits(rng: random.Random, look: Look) -> Traits:
     )
 
 
-def _build(rng: random.Random, look: Look) -> Build:
+def _build(rng: random.Random, look: ShapeStyle) -> FaceMeasures:
     if look.chibi:
-        return Build(
+        return FaceMeasures(
             chin=rng.uniform(1.0, 1.08),
             jaw=rng.uniform(1.08, 1.16),
             eye_x=rng.uniform(0.5, 0.56),
@@ -104,7 +104,7 @@ def _build(rng: random.Random, look: Look) -> Build:
             eye_height=rng.uniform(0.36, 0.44),
             hair_volume=rng.uniform(1.04, 1.16),
         )
-    return Build(
+    return FaceMeasures(
         chin=rng.uniform(1.14, 1.32),
         jaw=rng.uniform(0.9, 1.08),
         eye_x=rng.uniform(0.44, 0.5),

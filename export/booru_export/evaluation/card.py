@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from booru_export.evaluation.evaluate import Naming, SeenFace, confusions
+from booru_export.evaluation.evaluate import NamingRule, SeenFace, confusions
 from booru_tagger.models.bundle import Bundle
 
 WEAK = 5
@@ -55,7 +55,7 @@ def model_card(
     part: str,
 ) -> str:
     """The card as Markdown. ``figures`` and ``faces`` are those of one part of the data."""
-    naming = Naming.of(bundle) if bundle.recogniser else None
+    naming = NamingRule.of(bundle) if bundle.recogniser else None
     rows = list(_by_character(faces, naming)) if naming else []
     weak = sorted(rows, key=lambda row: row[2])[:WEAK]
     mistakes = [f"`{label}` taken for `{taken}` ({count})" for label, taken, count in confusions(faces, 5)]
@@ -112,7 +112,7 @@ def _before(run: Mapping[str, Any]) -> str:
     return "".join(lines)
 
 
-def _by_character(faces: Sequence[SeenFace], naming: Naming) -> Iterable[tuple[str, int, float, float]]:
+def _by_character(faces: Sequence[SeenFace], naming: NamingRule) -> Iterable[tuple[str, int, float, float]]:
     """Label, faces, share whose best candidate is right, share that is named."""
     of_label: dict[str, list[SeenFace]] = defaultdict(list)
     for item in faces:

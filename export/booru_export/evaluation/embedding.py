@@ -18,7 +18,7 @@ from booru_tagger.types import Face
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EmbeddedFace:
     """A labelled face, where it is in its picture, and what the networks say of it."""
 
     item: FaceItem
@@ -38,7 +38,7 @@ class Seen:
 
 def look(
     model: Path, items: Sequence[FaceItem], step: Callable[[], None] = lambda: None, *, threads: int = 1
-) -> list[Seen]:
+) -> list[EmbeddedFace]:
     """Run a bundle on face crops: where the head's box is known, on that; else on the whole crop.
 
     Raises :class:`booru_tagger.errors.ModelError` and ImageError.
@@ -49,21 +49,21 @@ def look(
         data = read_file(item.path, crops.options.limits)
         if item.head is None:
             found = crops.look_at_faces(data, str(item.path))
-            seen.append(Seen(item, found.faces[0], found.answers[0], found.coloured))
+            seen.append(EmbeddedFace(item, found.faces[0], found.answers[0], found.coloured))
         else:
             picture = crops.decode(data, str(item.path))
             (answer,) = crops.recognise(picture, [item.head])
-            seen.append(Seen(item, Face(item.head, 1.0), answer, crops.is_coloured(picture)))
+            seen.append(EmbeddedFace(item, Face(item.head, 1.0), answer, crops.is_coloured(picture)))
         step()
     return seen
 
 
-def embeddings(seen: Sequence[Seen]) -> Floats:
+def embeddings(seen: Sequence[EmbeddedFace]) -> Floats:
     """Unit vectors ``(N, D)``."""
     return np.stack([one.embedding for one in seen])
 
 
-def numbered(seen: Sequence[Seen], labels: Sequence[str]) -> npt.NDArray[np.int64]:
+def numbered(seen: Sequence[EmbeddedFace], labels: Sequence[str]) -> npt.NDArray[np.int64]:
     """Index of each face's label among ``labels``, -1 for another: ``(N,)``."""
     index = {label: number for number, label in enumerate(labels)}
     return np.array([index.get(one.label, -1) for one in seen], dtype=np.int64)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from booru_export.evaluation.embedding import Seen, embeddings
+from booru_export.evaluation.embedding import EmbeddedFace, embeddings
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.tagging.options import TaggerOptions
@@ -23,7 +23,9 @@ DRAWS = 20
 """Random choices of characters and faces that the figures are averaged over."""
 
 
-def enrolment_figures(model: Path, seen: Sequence[Seen], faces: int, seed: int = 0) -> dict[str, float]:
+def enrolment_figures(
+    model: Path, seen: Sequence[EmbeddedFace], faces: int, seed: int = 0
+) -> dict[str, float]:
     """Enrol ``faces`` faces of each of some unknown characters and tag all others.
 
     ``enrolled_right`` is the share of the enrolled characters' other faces that get their name, and
@@ -32,7 +34,7 @@ def enrolment_figures(model: Path, seen: Sequence[Seen], faces: int, seed: int =
     """
     tagger = Tagger(TaggerOptions(model, crops=True, gallery=None))
     known = {label.tag for label in tagger.bundle.labels}
-    of_character: dict[str, list[Seen]] = defaultdict(list)
+    of_character: dict[str, list[EmbeddedFace]] = defaultdict(list)
     for item in seen:
         of_character[item.label].append(item)
     able = sorted(label for label, items in of_character.items() if label not in known and len(items) > faces)
@@ -61,8 +63,8 @@ def enrolment_figures(model: Path, seen: Sequence[Seen], faces: int, seed: int =
 
 
 def _divide(
-    of_character: dict[str, list[Seen]], chosen: Sequence[str], faces: int, draw: random.Random
-) -> tuple[list[Enrolled], list[Seen]]:
+    of_character: dict[str, list[EmbeddedFace]], chosen: Sequence[str], faces: int, draw: random.Random
+) -> tuple[list[Enrolled], list[EmbeddedFace]]:
     """Some faces of each character to enrol, and the rest to tag."""
     enrolled, rest = [], []
     for label in chosen:
@@ -72,7 +74,7 @@ def _divide(
     return enrolled, rest
 
 
-def _namer(tagger: Tagger, gallery: Gallery) -> Callable[[Seen], CharacterMatch | None]:
+def _namer(tagger: Tagger, gallery: Gallery) -> Callable[[EmbeddedFace], CharacterMatch | None]:
     spec = tagger.bundle.recogniser
     assert spec is not None
     rules = Rules(spec, tagger.bundle.labels, {}, gallery=gallery, identity=tagger.networks.identity)

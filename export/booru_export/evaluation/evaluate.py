@@ -59,14 +59,14 @@ class SeenScene:
 
 
 @dataclass(frozen=True, slots=True)
-class Naming:
+class NamingRule:
     """Which score names a character: its own threshold, or the one for all."""
 
     default: float
     own: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, bundle: Bundle) -> Naming:
+    def of(cls, bundle: Bundle) -> NamingRule:
         assert bundle.recogniser is not None
         own = {label.tag: label.threshold for label in bundle.labels if label.threshold is not None}
         return cls(bundle.recogniser.character_threshold, own)
@@ -126,7 +126,7 @@ class Tuning:
     known_named: float = 0.85
 
 
-def face_figures(seen: Sequence[SeenFace], naming: Naming) -> dict[str, float]:
+def face_figures(seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
     """Accuracy, calibration, rejection; the figures of faces cut out already."""
     known = [item for item in seen if item.label]
     strangers = [item for item in seen if not item.label]
@@ -186,7 +186,7 @@ def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bun
             figures |= {f"{name}_precision": precision, f"{name}_recall": recall}
             figures[f"{name}_ap"] = found.average_precision()
     if bundle.recogniser is not None:
-        figures |= _naming_figures(seen, labels, Naming.of(bundle), threshold)
+        figures |= _naming_figures(seen, labels, NamingRule.of(bundle), threshold)
         figures |= colour_figures(seen, threshold)
     return figures
 
@@ -203,7 +203,7 @@ def stranger_scores(seen: Sequence[SeenScene], labels: frozenset[str], threshold
 
 
 def _naming_figures(
-    seen: Sequence[SeenScene], labels: frozenset[str], naming: Naming, threshold: float
+    seen: Sequence[SeenScene], labels: frozenset[str], naming: NamingRule, threshold: float
 ) -> dict[str, float]:
     strangers = stranger_scores(seen, labels, threshold)
     found = []

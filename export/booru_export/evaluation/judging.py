@@ -14,11 +14,11 @@ from booru_export.bundle_folder import read_manifest, write_manifest
 from booru_export.data.splits import Part, split_faces, split_scenes
 from booru_export.data.tables import FaceItem, Scene, read_all_scenes, read_data_faces, read_faces
 from booru_export.evaluation.card import model_card
-from booru_export.evaluation.embedding import Seen as SeenEmbedding
+from booru_export.evaluation.embedding import EmbeddedFace as SeenEmbedding
 from booru_export.evaluation.embedding import look
 from booru_export.evaluation.enrolment import enrolment_figures
 from booru_export.evaluation.evaluate import (
-    Naming,
+    NamingRule,
     SeenFace,
     SeenScene,
     Tuning,
@@ -117,7 +117,7 @@ def _look(name: str, items: Sequence[Item], look: Callable[[Sequence[Item], Step
 def _figures(bundle: Bundle, faces: Sequence[SeenFace], scenes: Sequence[SeenScene]) -> dict[str, float]:
     figures: dict[str, float] = {}
     if faces:
-        figures |= face_figures(faces, Naming.of(bundle))
+        figures |= face_figures(faces, NamingRule.of(bundle))
     if scenes:
         labels = frozenset(label.tag for label in bundle.labels)
         figures |= scene_figures(scenes, labels, bundle)

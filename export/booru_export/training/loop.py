@@ -24,7 +24,7 @@ from booru_tagger.errors import DataError
 SAVE_SECONDS = 240.0
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """What the loop asks of a kind of training."""
 
     net: nn.Module
@@ -43,7 +43,7 @@ class Task(Protocol):
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """How far a run is. ``minutes`` of it, where set, end the schedule before its steps do."""
 
     step: int = 0
@@ -85,7 +85,7 @@ def rate_at(schedule: Schedule, share: float) -> float:
 
 
 def run(
-    task: Task,
+    task: TrainingTask,
     schedule: Schedule,
     folder: Path,
     *,
@@ -107,7 +107,7 @@ def run(
     optimiser = Optimisers(task.net, schedule)
     distributed.same_start(task.net)
     average = Average(task.net, schedule.ema)
-    progress, history = Progress(), dict(before or {})
+    progress, history = TrainingProgress(), dict(before or {})
     if resume:
         progress, history = _restore(checkpoint, task.net, optimiser, average, history)
         say(f"going on from step {progress.step} after {progress.seconds / 60:.0f} min")
@@ -188,7 +188,7 @@ class Optimisers:
             part.load_state_dict(state[str(number)])
 
 
-def _step(task: Task, optimiser: Optimisers, size: int, step: int) -> dict[str, float]:
+def _step(task: TrainingTask, optimiser: Optimisers, size: int, step: int) -> dict[str, float]:
     task.net.train()
     parts = task.losses(size, step)
     total = torch.stack(list(parts.values())).sum()
@@ -202,7 +202,7 @@ def _step(task: Task, optimiser: Optimisers, size: int, step: int) -> dict[str, 
     return {name: float(value.detach()) for name, value in parts.items()}
 
 
-def _evaluate(task: Task, average: Average) -> dict[str, float]:
+def _evaluate(task: TrainingTask, average: Average) -> dict[str, float]:
     own = {name: value.clone() for name, value in task.net.state_dict().items()}
     task.net.load_state_dict(average.state)
     task.net.eval()
@@ -234,7 +234,7 @@ class Log:
         return " ".join(f"{name} {value:.3f}" for name, value in self.means.items())
 
     def write(
-        self, progress: Progress, size: int, figures: dict[str, float], say: Callable[[str], None]
+        self, progress: TrainingProgress, size: int, figures: dict[str, float], say: Callable[[str], None]
     ) -> None:
         row: dict[str, float] = {"step": progress.step, "minutes": progress.seconds / 60, "size": size}
         row |= {f"loss_{name}": value for name, value in self.means.items()} | figures
@@ -249,10 +249,10 @@ class Log:
 
 def _save(
     path: Path,
-    task: Task,
+    task: TrainingTask,
     optimiser: Optimisers,
     average: Average,
-    progress: Progress,
+    progress: TrainingProgress,
     schedule: Schedule,
     before: dict[str, Any],
 ) -> None:
@@ -275,11 +275,11 @@ def _restore(
     optimiser: Optimisers,
     average: Average,
     before: dict[str, Any],
-) -> tuple[Progress, dict[str, Any]]:
+) -> tuple[TrainingProgress, dict[str, Any]]:
     """How far the run was, and where its first weights came from."""
     state = read_checkpoint(path)
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
     average.state = {name: value.to(average.state[name].device) for name, value in state["average"].items()}
     torch.set_rng_state(state["torch_random"])
-    return Progress(**state["progress"]), state.get("before") or before
+    return TrainingProgress(**state["progress"]), state.get("before") or before

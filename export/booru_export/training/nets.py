@@ -100,7 +100,7 @@ class HeadDetector(nn.Module):
         return self.heat(top).float(), sides
 
 
-class ColourHead(nn.Module):
+class ColorHead(nn.Module):
     """Tells a colour from where it is: each feature map is averaged with weights that it gives itself.
 
     A plain mean over the face drowns the eyes, which are a twentieth of it. Maps ``(N, C, H, W)`` in; logits
@@ -156,7 +156,7 @@ class FaceNet(nn.Module):
         prototypes = torch.randn(outputs.characters + outputs.extra, outputs.embedding)
         self.prototypes = nn.Parameter(prototypes * 0.05)
         self.stranger = nn.Parameter(torch.tensor(0.3))
-        self.colours = ColourHead(channels, outputs.hair, outputs.eyes, outputs.dropout)
+        self.colours = ColorHead(channels, outputs.hair, outputs.eyes, outputs.dropout)
 
     def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
         return Trunk(widths, blocks)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from booru_export.onnx_weights import widen_weights
 from booru_export.training.checkpoint import history_of, read_checkpoint, training_of, write_checkpoint
-from booru_export.training.loop import Task
+from booru_export.training.loop import TrainingTask
 from booru_export.training.nets import ConvNorm, FaceNet
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle
@@ -32,7 +32,7 @@ _NOT_EXPORTED = ("stranger", "prototypes")
 State = dict[str, Tensor]
 
 
-def start_from(task: Task, source: Path, size: int) -> dict[str, Any]:
+def start_from(task: TrainingTask, source: Path, size: int) -> dict[str, Any]:
     """Give a task's fresh net the averaged weights of a checkpoint, or those of a bundle's folder.
 
     Returns what there is to say of them (:func:`booru_export.training.checkpoint.history_of`).
@@ -136,7 +136,7 @@ def _prototypes(net: FaceNet, source: Tensor, theirs: Sequence[str], ours: Seque
 
 
 @torch.no_grad()
-def blend(task: Task, checkpoint: Path, start: State, share: float, size: int) -> Path:
+def blend(task: TrainingTask, checkpoint: Path, start: State, share: float, size: int) -> Path:
     """Average the weights of a run's end with those it began with; returns the new checkpoint beside it.
 
     ``share`` is that of the ``start``. What was learned last and what was known before then both count
@@ -165,7 +165,7 @@ def _norms(net: nn.Module) -> list[nn.BatchNorm1d | nn.BatchNorm2d]:
 
 
 @torch.no_grad()
-def settle_norms(task: Task, size: int, batches: int = SETTLING_BATCHES) -> None:
+def settle_norms(task: TrainingTask, size: int, batches: int = SETTLING_BATCHES) -> None:
     """Give norms that do nothing the statistics of what passes through them, without changing any answer.
 
     In training a norm uses those of its batch: one that claims to be the identity would not be it then.
