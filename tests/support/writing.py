@@ -208,14 +208,24 @@ class XmpPerson(Person):
 
 
 class EmbedPerson(Person):
-    """Works with exiv2 by itself."""
+    """Works with exiv2 by itself: adds keywords in one field, and takes them out of all flat ones."""
 
     def start(self, target: Path, names: Sequence[str]) -> None:
         fields = {"Xmp.dc.subject": list(names), "Xmp.xmp.Rating": "4"} if names else {"Xmp.xmp.Rating": "4"}
         self._modify(target, fields)
 
     def keep(self, target: Path, wanted: Iterable[str]) -> None:
-        self._modify(target, {"Xmp.dc.subject": list(wanted) or None})
+        import pyexiv2
+
+        wanted = list(wanted)
+        image = pyexiv2.ImageData(target.read_bytes())
+        listed = image.read_iptc().get("Iptc.Application2.Keywords", [])
+        windows = image.read_exif().get("Exif.Image.XPKeywords", "").split(";")
+        image.modify_xmp({"Xmp.dc.subject": wanted or None})
+        image.modify_iptc({"Iptc.Application2.Keywords": [text for text in listed if text in wanted] or None})
+        image.modify_exif({"Exif.Image.XPKeywords": ";".join(t for t in windows if t in wanted) or None})
+        target.write_bytes(image.get_bytes())
+        image.close()
 
     def foreign(self, target: Path) -> Any:
         import pyexiv2
