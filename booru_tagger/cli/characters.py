@@ -79,7 +79,7 @@ def add(
     request = app.AddRequest(name, found, details, replace, keep_outliers, dry_run)
     with looking(len(found), "looking at the pictures") as step:
         enrolment, gallery = app.add_character(request, settings, step)
-    _tell_enrolment(enrolment, gallery, len(found))
+    _tell_enrolment(enrolment, len(found))
     _tell_enrolled(gallery, None if dry_run else app.gallery_file(settings.tagging))
     failures += [str(error) for error in enrolment.failures]
     for failure in failures:
@@ -119,7 +119,6 @@ def show(name: str, loaded: Loaded) -> None:
     click.echo(
         f"enrolled:  {enrolled.added or '-'}, with the model {gallery.model or gallery.recogniser[:12]}"
     )
-    click.echo(f"threshold: {gallery.threshold_of(label.tag):.3f}")
     click.echo(f"faces:     {len(enrolled.faces)}, each with its similarity to the rest")
     similarities = enrolled.similarities.tolist() or [1.0]
     pictures = enrolled.pictures or ("-",) * len(enrolled.faces)
@@ -190,15 +189,12 @@ def _implied(enrolled: Enrolled) -> str:
     return ", ".join([*([label.series] if label.series else []), *label.implied])
 
 
-def _tell_enrolment(enrolment: Enrolment, gallery: Gallery, pictures: int) -> None:
+def _tell_enrolment(enrolment: Enrolment, pictures: int) -> None:
     for warning in enrolment.warnings:
         tell(f"warning: {warning}")
     enrolled = enrolment.enrolled
     tag = enrolled.label.tag
-    click.echo(
-        f"{tag}: {counted(len(enrolled.faces), 'face')} from {counted(pictures, 'picture')}; "
-        f"from a similarity of {gallery.threshold_of(tag):.2f} on, a face is taken for this character"
-    )
+    click.echo(f"{tag}: {counted(len(enrolled.faces), 'face')} from {counted(pictures, 'picture')}")
     click.echo(f"implies: {_implied(enrolled) or 'nothing'}")
 
 

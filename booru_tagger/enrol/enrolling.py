@@ -86,7 +86,7 @@ def enrol(
     details: Details | None = None,
     others: Gallery | None = None,
     keep_outliers: bool = False,
-    same_person: float = SAME_PERSON,
+    same_person: float | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Enrolment:
     """Learn the character ``tag`` from ``pictures``: whole ones, or face crops where the tagger takes those.
@@ -99,7 +99,8 @@ def enrol(
     tag = checked_name(tag)
     details = details or Details()
     seen = _look_at(tagger, pictures, step)
-    kept, outliers, rival = _persons_faces(seen, same_person, keep_outliers)
+    bound = _same_person(tagger) if same_person is None else same_person
+    kept, outliers, rival = _persons_faces(seen, bound, keep_outliers)
     faces = [*kept, *(outliers if keep_outliers else ())]
     enrolled = Enrolled(
         Label(tag, series=details.series, implied=_implied(details, faces)),
@@ -115,6 +116,11 @@ def enrol(
         *_about_the_known(tag, faces, enrolled, tagger, others),
     ]
     return Enrolment(enrolled, odd, tuple(seen.faceless), tuple(seen.failures), tuple(warnings))
+
+
+def _same_person(tagger: Tagger) -> float:
+    identity = tagger.networks.identity
+    return SAME_PERSON if identity is None else identity.spec.same_person
 
 
 def checked_name(text: str) -> str:
@@ -258,13 +264,20 @@ def _about_the_known(
                 f"the model takes {count} of the {len(faces)} faces for {name!r}; where it is surer of that "
                 "than of the enrolled character, that name stays"
             )
-    spec = tagger.bundle.recogniser
-    if others is not None and spec is not None:
-        anchor = anchor_for(spec.character_threshold)
-        alike = others.without({tag}).match(prototype(enrolled.faces), anchor, 1)
-        warnings += [
-            f"these faces are very like those of {match.label.tag!r}, which is enrolled already"
-            for match in alike
-            if match.score >= anchor
-        ]
+    if others is not None and (alike := _enrolled_like(enrolled, tagger, others.without({tag}))):
+        warnings.append(f"these faces are very like those of {alike!r}, which is enrolled already")
     return warnings
+
+
+def _enrolled_like(enrolled: Enrolled, tagger: Tagger, others: Gallery) -> str | None:
+    """The character among ``others`` that these faces would be taken for, if there is one."""
+    spec, identity, face = tagger.bundle.recogniser, tagger.networks.identity, prototype(enrolled.faces)
+    if spec is None or not others:
+        return None
+    if identity is not None:
+        scores = identity.score(face, others.people).enrolled
+        best = int(scores.argmax())
+        return others.characters[best].label.tag if scores[best] >= spec.character_threshold else None
+    anchor = anchor_for(spec.character_threshold)
+    (match,) = others.match(face, anchor, 1)
+    return match.label.tag if match.score >= anchor else None

@@ -55,7 +55,7 @@ class _Cutting:
     """Cuts faces out, picture by picture, and remembers the pictures that cannot be read any more."""
 
     def __init__(self, face_cache: FaceCache, step: Callable[[], None]) -> None:
-        self._face_cache = face_cache
+        self._face_cache, self.alike = face_cache, face_cache.alike
         self._step = step
         self.failures: dict[Path, str] = {}
 
@@ -197,7 +197,7 @@ def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[UnknownGrou
     if not embeddings:
         return ()
     found: list[UnknownGroup] = []
-    for group in groups(np.stack(embeddings)):
+    for group in groups(np.stack(embeddings), cutting.alike):
         members = [faces[row] for row in group.members]
         pictures = tuple(dict.fromkeys(member.picture for member in members))
         if len(members) >= WORTH_NAMING and len(pictures) > 1 and len(found) < MOST_STRANGERS:

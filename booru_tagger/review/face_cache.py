@@ -22,6 +22,7 @@ from PIL import Image
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
 from booru_tagger.files.user_folders import user_folder
 from booru_tagger.imaging import Floats, read_picture, square_around
+from booru_tagger.review.similarity import bound_of
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
 
@@ -50,11 +51,13 @@ def default_path() -> Path:
 class FaceCache:
     """Cut-outs by picture and box. May be used from any thread.
 
-    Embeddings are of ``tagger``'s recogniser; another model's are made anew.
+    Embeddings are of ``tagger``'s recogniser; another model's are made anew. ``alike``: the similarity from
+    which on two of them are one person's.
     """
 
     def __init__(self, path: Path, tagger: Tagger) -> None:
         self._tagger = tagger
+        self.alike = bound_of(tagger.bundle)
         self._space = f"{_FORMAT}:{tagger.bundle.recogniser_sha256}".encode()
         self._lock = threading.Lock()
         self._connection = _open(path)

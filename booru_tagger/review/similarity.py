@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from booru_tagger.imaging import Floats
+from booru_tagger.models.bundle import Bundle
 
 ALIKE = 0.7
 """Similarity (cosine) from which two faces are probably one character's. Higher than what enrolment asks for,
-because here nobody vouches for any of the faces; docs/results.md says how often it is right."""
+because here nobody vouches for any of the faces. For bundles that do not say it themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,12 @@ class EmbeddingIndex:
         """The numbers of the faces that are like this one, the most alike first, with how much."""
         found = like(face, self._rows[: len(self._numbers)], alike) if self._numbers else []
         return [(self._numbers[row], near) for row, near in found]
+
+
+def bound_of(bundle: Bundle) -> float:
+    """The similarity from which on two faces are one person's, for a bundle's embeddings."""
+    identity = bundle.recogniser.identity if bundle.recogniser is not None else None
+    return identity.alike if identity is not None else ALIKE
 
 
 def like(face: Floats, others: Floats, alike: float = ALIKE) -> list[tuple[int, float]]:

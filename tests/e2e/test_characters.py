@@ -48,7 +48,7 @@ def tagged(home: Home, *args: str) -> list[str]:
 def test_an_enrolled_character_takes_part_at_once(home: Home) -> None:
     assert "my_oc_(original)" not in tagged(home)
     said = enrolled(home)
-    assert said.out.startswith("my_oc_(original): 5 faces from 5 pictures; from a similarity of 0.")
+    assert said.out.startswith("my_oc_(original): 5 faces from 5 pictures\n")
     assert "implies: original, purple_hair, green_eyes, sword" in said.out
     assert "warning" not in said.err and str(gallery(home)) in said.err
     tags = tagged(home)  # the picture is done again, since the gallery is another

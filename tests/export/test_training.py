@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
@@ -24,14 +24,16 @@ from booru_export.training import loop
 from booru_export.training.checkpoint import read_checkpoint
 from booru_export.training.device import CPU, device_named
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
+from booru_export.training.starting import start_from
 from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.identity import Identity
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box
-from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, make_faces, make_scenes
+from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, draw_head, make_faces, make_scenes
 
 
 def invoke(command: object, *arguments: object) -> Result:
@@ -343,3 +345,61 @@ def test_rank_of_enrolled_characters_counts_those_with_enough_faces() -> None:
     faces = np.eye(3)[[0, 0, 0, 1, 1, 2]]
     assert enrolled_rank1(faces, np.array([5, 5, 5, 7, 7, 9]), 1) == 1.0
     assert enrolled_rank1(np.eye(3)[[0, 1, 1, 1]], np.array([0, 0, 1, 1]), 1) == 0.5
+
+
+CANON = """\
+tag,series,hair,eyes,implied
+fate_testarossa,,,,
+hatsune_miku,vocaloid,,,
+kagamine_rin,vocaloid,,,hair_bow
+"""
+
+
+@pytest.fixture
+def completed(bundle: Path, data: Path, tmp_path: Path) -> Path:
+    """The bundle with one of its characters taken out, and one added that training did not see."""
+    faces = tmp_path / "more" / "identities"
+    (faces / "rin").mkdir(parents=True)
+    rows = ["path,label,group,kind,x0,y0,x1,y1"]
+    for number in range(4):
+        image = Image.new("RGB", (56, 56), (200, 220, 255 - number))
+        draw_head(ImageDraw.Draw(image), (8, 8, 48, 48), (255, 60, 200))
+        image.save(faces / "rin" / f"{number}.png")
+        rows.append(f"rin/{number}.png,kagamine_rin,{number},official,8,8,48,48")
+    (faces / "faces.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    (tmp_path / "canon.csv").write_text(CANON, "utf-8")
+    output = tmp_path / "completed"
+    options = ("--canon", tmp_path / "canon.csv", "--calibrate", tmp_path / "more", "--complete")
+    result = invoke(cli.export, bundle, "-o", output, *options)
+    assert "knows 3 characters" in result.output
+    return output
+
+
+def test_a_bundle_is_completed_with_characters_that_training_left_out(
+    completed: Path, data: Path, tmp_path: Path
+) -> None:
+    known = Bundle.load(completed)
+    known.verify()
+    assert [label.tag for label in known.labels] == ["fate_testarossa", "hatsune_miku", "kagamine_rin"]
+    assert known.labels[2].implied == ("hair_bow",)
+    tagger = Tagger(TaggerOptions(str(completed), crops=True, gallery=None))
+    for name, picture in (
+        ("kagamine_rin", tmp_path / "more" / "identities" / "rin" / "3.png"),
+        ("hatsune_miku", data / "faces" / "hatsune_miku" / "3.png"),
+    ):
+        assert tagger.tag(picture).faces[0].candidates[0].tag == name
+
+
+def test_a_completed_bundle_is_begun_with_by_what_it_learned(completed: Path, data: Path) -> None:
+    recipe = read_recipe(RecogniserRecipe, data / "recogniser.toml")
+    task = RecogniserTask(recipe, [data / "faces"], [])
+    start_from(task, completed, 32)
+    learned = Identity.of(Bundle.load(completed))
+    assert learned is not None
+    kept = torch.nn.functional.normalize(task.face_net.prototypes.detach()[1:3], dim=1)
+    torch.testing.assert_close(kept, torch.from_numpy(learned.people.learned), atol=1e-2, rtol=0)
+
+
+def test_completing_needs_faces(bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--complete needs the faces"):
+        invoke(cli.export, bundle, "-o", tmp_path / "more", "--complete")

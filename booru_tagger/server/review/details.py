@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from booru_tagger.errors import BooruTaggerError
+from booru_tagger.review.similarity import bound_of
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.runner.provenance import provenance
 from booru_tagger.server.review.session import ReviewSession
@@ -72,8 +73,10 @@ def _alike(session: ReviewSession, head: ReviewFace) -> list[tuple[ReviewFace, f
     """Other faces that look like this one, the most alike first, as far as they are cut out already."""
     if head.embedding is None:
         return []
-    found = ((session.heads.get(number), near) for number, near in session.embeddings.like(head.embedding))
-    return [(other, near) for other, near in found if other is not None and other is not head]
+    found = (
+        (session.heads.get(number), near) for number, near in session.embeddings.like(head.embedding, alike)
+    )
+    return [(other, likeness) for other, likeness in found if other is not None and other is not head]
 
 
 def _candidates(head: ReviewFace, alike: Iterable[tuple[ReviewFace, float]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ strangers, and who play enrolled characters in many draws.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
 from booru_export.bundle_folder import put_file, read_manifest, write_manifest
+from booru_export.data.canon import Canon
 from booru_export.data.splits import split_faces
 from booru_export.data.tables import read_data_faces
 from booru_export.evaluation.embedding import EmbeddedFace, embeddings, look, numbered
@@ -128,6 +129,44 @@ def fit_identity(folder: Path, data: Path) -> Bundle:
     manifest = read_manifest(folder)
     manifest["recogniser"]["identity"] = _section(trained, enrolled, *bounds)
     return write_manifest(folder, manifest)
+
+
+def complete(folder: Path, data: Path, canon: Mapping[str, Canon]) -> Bundle:
+    """Let a bundle know exactly the characters of ``canon`` that it can.
+
+    Those that training left out are added, by the means of all their faces in ``data``, as if they were
+    enrolled; those that ``canon`` does not list are taken out. To be done last: after it, nobody in ``data``
+    is a stranger.
+    """
+    bundle = Bundle.load(folder)
+    identity = Identity.of(bundle)
+    if identity is None:
+        raise DataError(f"{folder}: its characters are in its network, so none can be added or taken out")
+    labels = [label.tag for label in bundle.labels]
+    kept = [number for number, label in enumerate(labels) if label in canon]
+    added = [item for item in read_data_faces(data) if item.label in canon and item.label not in set(labels)]
+    names = sorted({item.label for item in added})
+    with progress("faces", len(added)) as step:
+        seen = look(folder, added, step)
+    before = identity.people
+    new = [embeddings([one for one in seen if one.label == name]) for name in names]
+    put_file(folder, FILE, pack(_chosen(before, kept, new)))
+    manifest = read_manifest(folder)
+    manifest["labels"] = [canon[tag].to_label() for tag in [*(labels[number] for number in kept), *names]]
+    return write_manifest(folder, manifest)
+
+
+def _chosen(people: KnownCharacters, kept: Sequence[int], new: Sequence[Floats]) -> KnownCharacters:
+    """Some of the characters, and others of whom only faces are known, behind them."""
+    faces = [*(people.of(number) for number in kept), *map(_some, new)]
+    means = [people.means[kept], *(unit(own.mean(axis=0, keepdims=True)) for own in new)]
+    return KnownCharacters(
+        people.learned[[number for number in kept if number < len(people.learned)]],
+        np.concatenate(means),
+        np.concatenate(faces),
+        np.concatenate([[0], np.cumsum([len(own) for own in faces])]),
+        np.concatenate([people.counts[kept], [len(own) for own in new]]).astype(np.int64),
+    )
 
 
 def people_of(learned: Floats, faces: Floats, labels: npt.NDArray[np.int64]) -> KnownCharacters:

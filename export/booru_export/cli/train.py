@@ -229,8 +229,20 @@ def _trained(task: TrainingTask, schedule: Schedule, **run: Unpack[_Run]) -> Pat
     show_default=True,
     help="With --int8: what any figure may lose; 0.005 is half a point.",
 )
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="Name exactly the characters of --canon: add those left out of training, by their faces in "
+    "--calibrate, and take out all others. The last step.",
+)
 def export(
-    source: Path, output: Path, data: Path | None, canon: Path | None, int8: str | None, most_loss: float
+    source: Path,
+    output: Path,
+    data: Path | None,
+    canon: Path | None,
+    int8: str | None,
+    most_loss: float,
+    complete: bool,
 ) -> None:
     """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
 
@@ -238,11 +250,13 @@ def export(
     may be the same folder.
     """
     need(*TORCH)
+    if complete and data is None:
+        raise DataError("--complete needs the faces of the characters to add: --calibrate FOLDER")
     if int8 and data is None:
         raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
     if source.is_dir():
-        if not int8:
-            raise DataError(f"{source}: a bundle already; what is left to do with it is --int8")
+        if not (int8 or complete):
+            raise DataError(f"{source}: a bundle already; what is left to do is --int8 and --complete")
     else:
         from booru_export.bundles.exporting import export_checkpoint
 
@@ -252,6 +266,15 @@ def export(
         source = output
     if int8 and data is not None:
         _to_int8(source, output, int8, data, most_loss)
+        source = output
+    if complete and data is not None:
+        from booru_export.bundle_folder import copy_bundle
+        from booru_export.bundles.identity import complete as complete_bundle
+        from booru_export.data.canon import read_canon
+
+        copy_bundle(source, output)
+        bundle = complete_bundle(output, data, read_canon(canon))
+        click.echo(f"{output}: knows {len(bundle.labels)} characters")
 
 
 def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,24 +39,28 @@ class EmbeddedFace:
 
 
 def look(
-    model: Path, items: Sequence[FaceItem], step: Callable[[], None] = lambda: None, *, threads: int = 1
+    model: Path, items: Sequence[FaceItem], step: Callable[[], None] = lambda: None
 ) -> list[EmbeddedFace]:
     """Run a bundle on face crops: where the head's box is known, on that; else on the whole crop.
 
     Raises :class:`booru_tagger.errors.ModelError` and ImageError.
     """
-    crops = Networks(TaggerOptions(str(model), crops=True, gallery=None, threads=threads))
-    seen = []
-    for item in items:
-        data = read_file(item.path, crops.options.limits)
+    networks = Networks(TaggerOptions(str(model), crops=True, gallery=None))
+
+    def one(item: FaceItem) -> EmbeddedFace:
+        data = read_file(item.path, networks.options.limits)
         if item.head is None:
-            found = crops.look_at_faces(data, str(item.path))
-            seen.append(EmbeddedFace(item, found.faces[0], found.answers[0], found.coloured))
-        else:
-            picture = crops.decode(data, str(item.path))
-            (answer,) = crops.recognise(picture, [item.head])
-            seen.append(EmbeddedFace(item, Face(item.head, 1.0), answer, crops.is_coloured(picture)))
-        step()
+            found = networks.look_at_faces(data, str(item.path))
+            return EmbeddedFace(item, found.faces[0], found.answers[0], found.coloured)
+        picture = networks.decode(data, str(item.path))
+        (answer,) = networks.recognise(picture, [item.head])
+        return EmbeddedFace(item, Face(item.head, 1.0), answer, networks.is_coloured(picture))
+
+    seen = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(one, items):
+            seen.append(found)
+            step()
     return seen
 
 

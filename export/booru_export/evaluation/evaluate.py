@@ -280,7 +280,8 @@ def tuned_thresholds(
         tuned["face"] = round(float(grid[int(np.argmax(quality))]), 3)
     labels = frozenset(label.tag for label in bundle.labels)
     strangers = [item.best.score for item in seen_faces if not item.label]
-    strangers += [one.score for one in stranger_scores(seen_scenes, labels, tuned.get("face", 0.4))]
+    if not strangers:  # a bundle that knows many finds them in posters, too, whatever a poster was kept for
+        strangers = [one.score for one in stranger_scores(seen_scenes, labels, tuned.get("face", 0.4))]
     known = [item.best.score for item in seen_faces if item.label]
     bounds = [float(np.quantile(strangers, 1 - tuning.strangers_named)) + 0.005] if strangers else []
     bounds += [float(np.quantile(known, 1 - tuning.known_named))] if known else []
