@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.review.similarity import bound_of
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.runner.provenance import provenance
 from booru_tagger.server.review.session import ReviewSession
@@ -73,9 +72,8 @@ def _alike(session: ReviewSession, head: ReviewFace) -> list[tuple[ReviewFace, f
     """Other faces that look like this one, the most alike first, as far as they are cut out already."""
     if head.embedding is None:
         return []
-    found = (
-        (session.heads.get(number), near) for number, near in session.embeddings.like(head.embedding, alike)
-    )
+    near = session.embeddings.like(head.embedding, bound_of(session.tools.tagger.bundle))
+    found = ((session.heads.get(number), likeness) for number, likeness in near)
     return [(other, likeness) for other, likeness in found if other is not None and other is not head]
 
 
