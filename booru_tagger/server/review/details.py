@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from booru_tagger.errors import BooruTaggerError
+from booru_tagger.review.similarity import bound_of
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.runner.provenance import provenance
 from booru_tagger.server.review.session import ReviewSession
