@@ -115,4 +115,4 @@ def test_an_experiment_says_what_it_takes(name: str, capsys: pytest.CaptureFixtu
 def test_an_unknown_experiment_is_refused_with_the_known_ones() -> None:
     result = CliRunner().invoke(benchmarks.main, ["experiment", "luck"])
     assert result.exit_code == 2
-    assert "strangers" in result.output
+    assert "strips" in result.output
