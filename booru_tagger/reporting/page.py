@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import os
 import shlex
-from collections.abc import Iterable
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
 from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
+from booru_tagger.templates import Markup, Pieces
 
 MARK = '<meta name="generator" content="booru-tagger report">'
 """Tells our own pages from others, which are never written over."""
 
-_COLOURS = {
+_COLORS = {
     "aqua": "#4fd3cf",
     "black": "#2b2a2e",
     "blonde": "#f2d675",
@@ -32,31 +30,24 @@ _COLOURS = {
     "yellow": "#f0d340",
 }
 _MIXED = "linear-gradient(90deg,#f4a3c4,#4a72e8,#3fae62)"
-_SCRIPT = """
-const field = document.getElementById('search');
-field.hidden = false;
-field.addEventListener('input', () => {
-  const text = field.value.trim().toLowerCase();
-  for (const card of document.querySelectorAll('[data-name]')) {
-    card.hidden = !card.dataset.name.includes(text);
-  }
-});
-"""
+_fill = Pieces("booru_tagger.reporting", "page.html").fill
 
 
 def page(report: CollectionReport, target: Path) -> str:
     """The page, to be written to ``target``: its links to pictures are relative to that."""
     here = target.absolute().parent
-    title = f"Who is in {report.folder.resolve().name or report.folder}"
-    style = files("booru_tagger.reporting").joinpath("report.css").read_text("utf-8")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta name="color-scheme" content="light dark">{MARK}'
-        f"<title>{escape(title)}</title><style>{style}</style></head><body>"
-        f"{_head(report, title)}<main>{_colours(report)}{_characters(report, here)}"
-        f"{_strangers(report, here)}{_failures(report, here)}</main>"
-        f"<script>{_SCRIPT}</script></body></html>\n"
+    sections = (_colors(report), _characters(report, here), _strangers(report, here), _failures(report, here))
+    return _fill(
+        "page",
+        mark=Markup(MARK),
+        title=f"Who is in {report.folder.resolve().name or report.folder}",
+        folder=report.folder.resolve(),
+        made=f"{report.made:%Y-%m-%d %H:%M}",
+        models=", ".join(report.models) or "no model",
+        empty=f" · without a face: {report.empty:,}" if report.empty else None,
+        untagged=f" · not tagged yet: {report.untagged:,}" if report.untagged else None,
+        facts=_facts(report),
+        sections=sections,
     )
 
 
@@ -69,7 +60,7 @@ def is_report(path: Path) -> bool:
         return False
 
 
-def _head(report: CollectionReport, title: str) -> str:
+def _facts(report: CollectionReport) -> list[Markup]:
     numbers = (
         (report.pictures, "tagged pictures"),
         (report.faces, "faces"),
@@ -78,116 +69,102 @@ def _head(report: CollectionReport, title: str) -> str:
         (report.waiting, "waiting for you"),
         (len(report.failures) + report.more_failures, "problems"),
     )
-    facts = "".join(f"<div><b>{number:,}</b><span>{what}</span></div>" for number, what in numbers)
-    models = ", ".join(report.models) or "no model"
-    untagged = f" · not tagged yet: {report.untagged:,}" if report.untagged else ""
-    without = f" · without a face: {report.empty:,}" if report.empty else ""
-    return (
-        f"<header><h1>{escape(title)}</h1><p>{escape(str(report.folder.resolve()))} · "
-        f"{report.made:%Y-%m-%d %H:%M} · {escape(models)}{without}{untagged}</p>"
-        f'<div class="facts">{facts}</div></header>'
-    )
+    return [_fill("fact", number=f"{number:,}", what=what) for number, what in numbers]
 
 
-def _colours(report: CollectionReport) -> str:
-    bars = [(name, tally) for name, tally in (("Hair", report.hair), ("Eyes", report.eyes)) if tally]
-    if not bars:
-        return ""
-    rows = "".join(f"<div><h3>{name}</h3>{_bar(tally)}</div>" for name, tally in bars)
-    return f'<section class="colours"><h2>Colours</h2>{rows}</section>'
+def _colors(report: CollectionReport) -> Markup | None:
+    rows = [_bar(name, tally) for name, tally in (("Hair", report.hair), ("Eyes", report.eyes)) if tally]
+    return _fill("colors", rows=rows) if rows else None
 
 
-def _bar(tally: Tally) -> str:
+def _bar(name: str, tally: Tally) -> Markup:
     total = sum(count for _, count in tally)
-    parts = "".join(
-        f'<i style="flex:{count};background:{_paint(tag)}" title="{escape(_spoken(tag))}: {count:,}"></i>'
+    parts = [
+        _fill("color_part", count=count, paint=_paint(tag), name=_spoken(tag), shown=f"{count:,}")
         for tag, count in tally
-    )
-    legend = "".join(
-        f'<li><i style="background:{_paint(tag)}"></i>{escape(_colour(tag))} '
-        f"<small>{count / total:.0%}</small></li>"
+    ]
+    legend = [
+        _fill("color_key", paint=_paint(tag), name=_color(tag), share=f"{count / total:.0%}")
         for tag, count in tally[:8]
-    )
-    return f'<div class="bar">{parts}</div><ul>{legend}</ul>'
+    ]
+    return _fill("color_row", name=name, parts=parts, legend=legend)
 
 
-def _characters(report: CollectionReport, here: Path) -> str:
+def _characters(report: CollectionReport, here: Path) -> Markup:
     if not report.characters:
-        return '<section><h2>Characters</h2><p class="none">Nobody was recognised.</p></section>'
-    cards = "".join(_character(found, here) for found in report.characters)
-    return (
-        f"<section><h2>Characters <small>{len(report.characters):,}</small></h2>"
-        '<input id="search" type="search" placeholder="Find a character" aria-label="Character" hidden>'
-        f'<div class="cards">{cards}</div></section>'
+        return _fill("nobody")
+    cards = [_character(found, here) for found in report.characters]
+    return _fill("characters", count=f"{len(cards):,}", cards=cards)
+
+
+def _character(found: FoundCharacter, here: Path) -> Markup:
+    name, series = _spoken(found.tag), _spoken(found.series)
+    return _fill(
+        "character",
+        searched=f"{name} {series}".lower(),
+        name=name,
+        series=_fill("series", series=series) if series else None,
+        faces=_counted(found.faces, "face"),
+        pictures=_counted(found.pictures, "picture"),
+        score=f"{found.score:.2f}",
+        by_person=f" · {found.by_person:,} by a person" if found.by_person else None,
+        chips=_chips(found.hair, found.eyes),
+        sheet=_sheet(found.sheet, found.faces, here),
     )
 
 
-def _character(found: FoundCharacter, here: Path) -> str:
-    name = _spoken(found.tag)
-    by_person = f" · {found.by_person:,} by a person" if found.by_person else ""
-    series = f"<p>{escape(_spoken(found.series))}</p>" if found.series else ""
-    searched = escape(f"{name} {_spoken(found.series)}".lower())
-    return (
-        f'<article data-name="{searched}"><h3>{escape(name)}</h3>{series}'
-        f'<p class="count">{_counted(found.faces, "face")} in {_counted(found.pictures, "picture")} · '
-        f"score {found.score:.2f}{by_person}</p>"
-        f"{_chips(found.hair, found.eyes)}{_sheet(found.sheet, found.faces, here)}</article>"
-    )
-
-
-def _strangers(report: CollectionReport, here: Path) -> str:
+def _strangers(report: CollectionReport, here: Path) -> Markup | None:
     if not report.strangers:
-        return ""
-    cards = "".join(_stranger(group, number, here) for number, group in enumerate(report.strangers, 1))
-    review = escape(f"booru-tagger review {shlex.quote(str(report.folder))}")
-    return (
-        f"<section><h2>Worth a name <small>{len(report.strangers):,}</small></h2>"
-        "<p>Faces that nobody knows and that look alike. Name them on the review page "
-        f"(<code>{review}</code>), or enrol them with the line below each."
-        f'</p><div class="cards">{cards}</div></section>'
+        return None
+    cards = [_stranger(group, number, here) for number, group in enumerate(report.strangers, 1)]
+    review = f"booru-tagger review {shlex.quote(str(report.folder))}"
+    return _fill("strangers", count=f"{len(cards):,}", review=review, cards=cards)
+
+
+def _stranger(group: UnknownGroup, number: int, here: Path) -> Markup:
+    return _fill(
+        "stranger",
+        number=number,
+        faces=_counted(group.faces, "face"),
+        pictures=_counted(len(group.pictures), "picture"),
+        chips=_chips(group.hair, group.eyes),
+        sheet=_sheet(group.sheet, group.faces, here),
+        chosen=" ".join(shlex.quote(str(picture)) for picture in group.pictures[:20]),
     )
 
 
-def _stranger(group: UnknownGroup, number: int, here: Path) -> str:
-    chosen = " ".join(shlex.quote(str(picture)) for picture in group.pictures[:20])
-    return (
-        f"<article><h3>Stranger {number}</h3>"
-        f'<p class="count">{_counted(group.faces, "face")} in {_counted(len(group.pictures), "picture")}</p>'
-        f"{_chips(group.hair, group.eyes)}{_sheet(group.sheet, group.faces, here)}"
-        f"<details><summary>Enrol</summary><pre>booru-tagger characters add NAME {escape(chosen)}</pre>"
-        "</details></article>"
-    )
-
-
-def _failures(report: CollectionReport, here: Path) -> str:
+def _failures(report: CollectionReport, here: Path) -> Markup | None:
     if not report.failures:
-        return ""
-    rows = "".join(
-        f"<tr><td>{_link(path, here, escape(path.name))}</td><td>{escape(_without(reason, path))}</td></tr>"
+        return None
+    more = report.more_failures
+    rows = [
+        _fill("failure", picture=_link(path, here, path.name), reason=reason.removeprefix(f"{path}: "))
         for path, reason in report.failures
-    )
-    more = f"<p>and {report.more_failures:,} more</p>" if report.more_failures else ""
-    return (
-        f"<section><h2>Problems <small>{len(report.failures) + report.more_failures:,}</small></h2>"
-        f"<table>{rows}</table>{more}</section>"
+    ]
+    return _fill(
+        "failures",
+        count=f"{len(rows) + more:,}",
+        rows=rows,
+        more=_fill("more_failures", count=f"{more:,}") if more else None,
     )
 
 
-def _sheet(portraits: Iterable[Portrait], faces: int, here: Path) -> str:
-    portraits = tuple(portraits)
-    cells = "".join(_portrait(portrait, here) for portrait in portraits)
-    more = f'<span class="more">+{faces - len(portraits):,}</span>' if faces > len(portraits) else ""
-    return f'<div class="sheet">{cells}{more}</div>'
+def _sheet(portraits: tuple[Portrait, ...], faces: int, here: Path) -> Markup:
+    more = faces - len(portraits)
+    return _fill(
+        "sheet",
+        cells=[_portrait(portrait, here) for portrait in portraits],
+        more=_fill("more_faces", count=f"{more:,}") if more > 0 else None,
+    )
 
 
 def _portrait(portrait: Portrait, here: Path) -> str:
     said = "named by a person" if portrait.by_person else f"{portrait.score:.2f}" if portrait.score else ""
-    title = escape(f"{portrait.picture.name} {said}".strip())
+    title = f"{portrait.picture.name} {said}".strip()
     if not portrait.jpeg:
-        return f'<span class="lost" title="{title}: cannot be read"></span>'
-    data = base64.b64encode(portrait.jpeg).decode("ascii")
-    image = f'<img src="data:image/jpeg;base64,{data}" alt="{title}" loading="lazy" width="80" height="80">'
-    return _link(portrait.picture, here, image, title)
+        return _fill("lost", title=title)
+    face = _fill("face", data=base64.b64encode(portrait.jpeg).decode("ascii"), title=title)
+    return _link(portrait.picture, here, face, title)
 
 
 def _link(picture: Path, here: Path, content: str, title: str = "") -> str:
@@ -195,38 +172,32 @@ def _link(picture: Path, here: Path, content: str, title: str = "") -> str:
         address = quote(os.fsencode(Path(os.path.relpath(picture, here)).as_posix()))
     except ValueError:  # on another drive
         return content
-    return (
-        f'<a href="{address}" title="{title}">{content}</a>'
-        if title
-        else f'<a href="{address}">{content}</a>'
-    )
+    if title:
+        return _fill("titled_link", address=address, title=title, content=content)
+    return _fill("link", address=address, content=content)
 
 
-def _chips(*tallies: Tally) -> str:
-    chips = "".join(
-        f'<li title="{count:,}"><i style="background:{_paint(tag)}"></i>{escape(_spoken(tag))}</li>'
+def _chips(*tallies: Tally) -> Markup | None:
+    chips = [
+        _fill("chip", count=f"{count:,}", paint=_paint(tag), name=_spoken(tag))
         for tally in tallies
         for tag, count in tally[:2]
         if count * 5 >= sum(number for _, number in tally)
-    )
-    return f'<ul class="chips">{chips}</ul>' if chips else ""
+    ]
+    return _fill("chips", chips=chips) if chips else None
 
 
 def _paint(tag: str) -> str:
-    words = _colour(tag).split()
-    return _COLOURS.get(words[-1], _MIXED) if words else _MIXED
+    words = _color(tag).split()
+    return _COLORS.get(words[-1], _MIXED) if words else _MIXED
 
 
-def _colour(tag: str) -> str:
+def _color(tag: str) -> str:
     return _spoken(tag.removesuffix("_hair").removesuffix("_eyes"))
 
 
 def _spoken(tag: str) -> str:
     return tag.replace("_", " ")
-
-
-def _without(reason: str, path: Path) -> str:
-    return reason.removeprefix(f"{path}: ")
 
 
 def _counted(number: int, what: str) -> str:

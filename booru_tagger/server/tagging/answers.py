@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -79,12 +77,3 @@ def caption(result: TagResult, threshold: float) -> dict[str, dict[str, float]]:
         if not name.startswith("rating:") and score >= threshold
     }
     return {"rating": ratings, "tag": others}
-
-
-def table(tags: Mapping[str, float]) -> str:
-    """The tags of one picture for people."""
-    rows = "".join(
-        f'<tr><td>{html.escape(name)}</td><td><meter value="{score:.4f}"></meter> {score:.0%}</td></tr>'
-        for name, score in tags.items()
-    )
-    return f"<table>{rows}</table>" if rows else "<p>Nothing that it knows.</p>"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-import html
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,11 +15,12 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from booru_tagger.errors import BooruTaggerError, TooLargeImageError
-from booru_tagger.server.tagging.answers import caption, evaluation, table
+from booru_tagger.server.tagging.answers import caption, evaluation
 from booru_tagger.server.tagging.forms import Upload, read_encoded, read_form, read_json
 from booru_tagger.server.tagging.gate import Gate
 from booru_tagger.server.tagging.metrics import CONTENT_TYPE, Metrics
 from booru_tagger.server.tagging.openapi import document
+from booru_tagger.server.tagging.page import page
 from booru_tagger.server.tagging.pool import BusyError, LateError, Pool, RequestLimits
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.types import PictureError, TagResult
@@ -111,7 +109,7 @@ class _Handlers:
         ]
 
     async def page(self, request: Request) -> Response:
-        return HTMLResponse(_page())
+        return HTMLResponse(page())
 
     async def evaluate(self, request: Request) -> Response:
         """danbooru/autotagger's protocol: one item for each file, tags by falling score."""
@@ -121,7 +119,7 @@ class _Handlers:
             if result.error is not None:
                 return _unusable(result.error)
         items = [evaluation(result, wishes) for result in results]
-        return JSONResponse(items) if wishes.form == "json" else HTMLResponse(_with_table(items))
+        return JSONResponse(items) if wishes.form == "json" else HTMLResponse(page(items))
 
     async def tag_files(self, request: Request) -> Response:
         """Our own: the stable JSON of `booru-tagger tag --format jsonl`, one object for each picture."""
@@ -166,13 +164,3 @@ class _Handlers:
         result = attempt(functools.partial(self.tag, upload.data, upload.name), upload.name)
         self.metrics.tagged(result.error is not None)
         return result
-
-
-@functools.cache
-def _page() -> str:
-    return (files(__package__) / "page.html").read_text("utf-8")
-
-
-def _with_table(items: list[dict[str, Any]]) -> str:
-    sections = [f"<h2>{html.escape(item['filename'])}</h2>{table(item['tags'])}" for item in items]
-    return _page().replace("<!-- answer -->", "".join(sections))

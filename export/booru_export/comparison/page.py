@@ -6,8 +6,6 @@ The page holds faces from the user's own pictures: it is for its user, who decid
 from __future__ import annotations
 
 import base64
-import html
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +17,7 @@ from booru_export.training.architectures import BACKBONES
 from booru_export.training.curves import draw_curves
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import fit, read_picture
+from booru_tagger.templates import Markup, Pieces
 
 FACE = 84
 """Side of a face on the page, in pixels."""
@@ -27,37 +26,20 @@ PAIRS = 8
 SHOWN = 4
 """Faces shown of each pair, and of the character they were taken for."""
 
-_STYLE = """
-:root{color-scheme:light}
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1100px;padding:0 1rem;color:#1b1b1b}
-h1{font-size:1.6rem}h2{margin-top:2.5rem;border-bottom:1px solid #ddd}h3{margin-top:1.6rem}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
-th,td{padding:.35rem .7rem;text-align:right;border-bottom:1px solid #eee;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}
-.best{font-weight:700}.bar{background:linear-gradient(#c9d8ea,#c9d8ea) left/var(--share) 100% no-repeat}
-.failed{color:#8a1f1b;white-space:normal;text-align:left}
-img{max-width:100%}.pair{display:flex;flex-wrap:wrap;align-items:center;gap:.35rem;margin:.5rem 0 1rem}
-.pair img{width:84px;height:84px;border-radius:4px}.arrow{padding:0 .6rem;color:#777}
-figcaption,.note{color:#555}
-"""
+_fill = Pieces("booru_export.comparison", "page.html").fill
 
 
 def page(outcome: ContestResult) -> str:
     """The whole page."""
-    parts = outcome.parts
-    counts = f"{len(parts['train']):,} training, {len(parts['validation']):,} validation"
-    head = (
-        f"<p>{len(outcome.labels):,} characters; {counts} and {len(parts['test']):,} test pictures. "
-        "All figures are of the test part, which no training and no choice looked at. Each method was "
-        "exported to a bundle and run as <code>booru-tagger tag --crops</code> runs it, on one core.</p>"
-    )
     good = sorted((entry for entry in outcome.entries if not entry.error), key=lambda entry: -entry.accuracy)
-    sections = [_section(entry, outcome) for entry in good]
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
-        f"<title>Methods compared</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Methods compared</h1>{head}{_table(outcome.entries)}{''.join(sections)}</body></html>\n"
+    best = max((entry.accuracy for entry in good), default=0.0)
+    macro_best = max((entry.macro_accuracy for entry in good), default=0.0)
+    return _fill(
+        "page",
+        characters=f"{len(outcome.labels):,}",
+        rows=[_row(entry, best, macro_best) for entry in outcome.entries],
+        sections=[_section(entry, outcome) for entry in good],
+        **{part: f"{len(items):,}" for part, items in outcome.parts.items()},
     )
 
 
@@ -72,38 +54,23 @@ def title(method: str) -> str:
     return f"torchvision {method}" if method in BACKBONES else method
 
 
-def _table(entries: Sequence[MethodResult]) -> str:
-    good = [entry for entry in entries if not entry.error]
-    best = {
-        "accuracy": max((entry.accuracy for entry in good), default=0),
-        "macro": max((entry.macro_accuracy for entry in good), default=0),
-    }
-    rows = "".join(_row(entry, best) for entry in entries)
-    heads = ("method", "accuracy", "per character", "ECE", "training", "size", "pictures/s")
-    return (
-        "<div class='wide'><table><thead><tr>"
-        + "".join(f"<th>{head}</th>" for head in heads)
-        + f"</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p class='note'>per character: accuracy averaged over characters, each counting the same. "
-        "ECE: how far scores are from the share that is right (expected calibration error). "
-        "pictures/s: reading the file included.</p>"
-    )
-
-
-def _row(entry: MethodResult, best: dict[str, float]) -> str:
-    name = html.escape(title(entry.method))
+def _row(entry: MethodResult, best: float, macro_best: float) -> Markup:
     if entry.error:
-        return f"<tr><td>{name}</td><td class='failed' colspan='6'>{html.escape(entry.error)}</td></tr>"
-
-    def share(value: float, most: float) -> str:
-        mark = " best" if value >= most else ""
-        return f"<td class='bar{mark}' style='--share:{100 * value:.1f}%'>{value:.4f}</td>"
-
-    return (
-        f"<tr><td><a href='#{html.escape(entry.method)}'>{name}</a></td>"
-        f"{share(entry.accuracy, best['accuracy'])}{share(entry.macro_accuracy, best['macro'])}"
-        f"<td>{entry.calibration_error:.3f}</td><td>{_duration(entry.train_seconds)}</td>"
-        f"<td>{entry.bytes / 1e6:.1f} MB</td><td>{entry.pictures_per_second:,.0f}</td></tr>"
+        return _fill("failed", title=title(entry.method), error=entry.error)
+    return _fill(
+        "row",
+        method=entry.method,
+        title=title(entry.method),
+        best=" best" if entry.accuracy >= best else None,
+        percent=f"{100 * entry.accuracy:.1f}",
+        accuracy=f"{entry.accuracy:.4f}",
+        macro_best=" best" if entry.macro_accuracy >= macro_best else None,
+        macro_percent=f"{100 * entry.macro_accuracy:.1f}",
+        macro=f"{entry.macro_accuracy:.4f}",
+        calibration_error=f"{entry.calibration_error:.3f}",
+        training=_duration(entry.train_seconds),
+        size=f"{entry.bytes / 1e6:.1f}",
+        speed=f"{entry.pictures_per_second:,.0f}",
     )
 
 
@@ -111,18 +78,18 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _section(entry: MethodResult, outcome: ContestResult) -> str:
+def _section(entry: MethodResult, outcome: ContestResult) -> Markup:
     labels = outcome.labels
     picture = matrix(entry.confusion(labels), labels, title="rows: who it is; columns: who it was taken for")
-    body = f"<figure><img alt='confusion matrix' src='{_uri(png_bytes(picture), 'png')}'></figure>"
-    if entry.metrics is not None:
-        body = (
-            f"<figure><img alt='training curves' src='{_uri(_curves(entry.metrics), 'png')}'></figure>{body}"
-        )
-    pairs = "".join(_pair(*found, outcome) for found in entry.confused(PAIRS))
-    return (
-        f"<h2 id='{html.escape(entry.method)}'>{html.escape(title(entry.method))}</h2>{body}"
-        f"<h3>Most confused</h3>{pairs or '<p>No mistake at all.</p>'}"
+    curves = None if entry.metrics is None else _fill("curves", picture=_base64(_curves(entry.metrics)))
+    pairs = [_pair(*found, outcome) for found in entry.confused(PAIRS)]
+    return _fill(
+        "section",
+        method=entry.method,
+        title=title(entry.method),
+        curves=curves,
+        matrix=_base64(png_bytes(picture)),
+        pairs=pairs or _fill("no_mistake"),
     )
 
 
@@ -133,25 +100,25 @@ def _curves(metrics: Path) -> bytes:
         return picture.read_bytes()
 
 
-def _pair(label: str, taken: str, answers: list[Prediction], outcome: ContestResult) -> str:
+def _pair(label: str, taken: str, answers: list[Prediction], outcome: ContestResult) -> Markup:
     examples = [item for item in outcome.parts["train"] if item.label == taken][:SHOWN]
-    times = f"{len(answers)} time{'s' if len(answers) > 1 else ''}"
-    mistaken = "".join(_face(answer.item, f"{label}, score {answer.score:.2f}") for answer in answers[:SHOWN])
-    others = "".join(_face(item, taken) for item in examples)
-    return (
-        f"<div><b>{html.escape(label)}</b> taken for <b>{html.escape(taken)}</b>, {times}"
-        f"<div class='pair'>{mistaken}<span class='arrow'>taken for</span>{others}</div></div>"
+    return _fill(
+        "pair",
+        label=label,
+        taken=taken,
+        times=f"{len(answers)} time{'s' if len(answers) > 1 else ''}",
+        mistaken=[_face(answer.item, f"{label}, score {answer.score:.2f}") for answer in answers[:SHOWN]],
+        others=[_face(item, taken) for item in examples],
     )
 
 
-def _face(item: FaceItem, caption: str) -> str:
+def _face(item: FaceItem, caption: str) -> Markup | None:
     try:
         data = jpeg_bytes(fit(read_picture(item.path, longest=FACE).pixels, FACE), 80)
     except ImageError:
-        return ""
-    text = html.escape(caption, quote=True)
-    return f"<img alt='{text}' title='{text}' loading='lazy' src='{_uri(data, 'jpeg')}'>"
+        return None
+    return _fill("face", caption=caption, data=_base64(data))
 
 
-def _uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
