@@ -53,7 +53,7 @@ class Reviewing:
     @property
     def waiting(self) -> int:
         """Faces that wait for somebody to look at them."""
-        return sum(head.waits for head in self.session.heads.values())
+        return self.session.waiting
 
 
 @contextmanager

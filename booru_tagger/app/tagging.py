@@ -19,9 +19,11 @@ from booru_tagger.app.parts import (
     make_tagger,
     make_walk,
     make_workers,
+    make_writers,
     open_output,
     open_reviewer,
     tagging_parts,
+    writer_options,
 )
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
@@ -32,6 +34,7 @@ from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.runner import Outcome, Output, Reviewer, RunListener, RunReport, Sink
 from booru_tagger.runner.records import Records
+from booru_tagger.runner.rehearsal import Rehearsal
 from booru_tagger.sources.listed import Elsewhere, Item, failure, from_list, from_manifest, from_pattern
 from booru_tagger.sources.storage import StorageTagger, is_url, path_of
 from booru_tagger.sources.storage import pictures as remote_pictures
@@ -114,8 +117,11 @@ def _sink(
         ) as opened:
             yield opened
         return
-    records: AbstractContextManager[Records | None] = nullcontext()
-    if not request.dry_run and request.records is not None:
+    records: AbstractContextManager[Records | Rehearsal | None] = nullcontext()
+    if request.records is None:
+        options = writer_options(writing, _roots(request))
+        records = nullcontext(Rehearsal(make_writers(writing, options), options.naming))
+    elif not request.dry_run:
         records = Records(request.records, digest(tagging_parts(tagger, policy))[:16], force=force)
     with records as sink, open_reviewer(recording, tagger, tell) as reviewer:
         yield sink, reviewer

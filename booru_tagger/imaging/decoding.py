@@ -23,7 +23,7 @@ from booru_tagger.errors import (
     UnreadableImageError,
 )
 from booru_tagger.files.reading import OversizeFileError, read_regular
-from booru_tagger.imaging.mending import MendedFile, mended
+from booru_tagger.imaging.mending import BeyondMendingError, MendedFile, mended
 from booru_tagger.imaging.profiles import in_srgb
 from booru_tagger.imaging.values import Picture
 
@@ -105,12 +105,23 @@ def decode_picture(
             return _decode(data, name, longest, limits)
         except (ImageError, Image.DecompressionBombError, MemoryError):
             raise
-        except Exception:
-            instead = mended(data, name)
-            if instead is None:
-                raise
+        except Exception as error:
+            instead = _mended(data, name, error)
     with _image_errors(name, instead.part):
         return _decode(instead.data, name, longest, limits, instead)
+
+
+def _mended(data: bytes, name: str, error: Exception) -> MendedFile:
+    """What to decode instead of a file that ``error`` came of, which is raised where there is nothing."""
+    try:
+        instead = mended(data)
+    except BeyondMendingError as reason:
+        if isinstance(error, UnidentifiedImageError):
+            raise NotAnImageError(f"{name}: not a picture that can be read: {reason}") from error
+        raise
+    if instead is None:
+        raise error
+    return instead
 
 
 @contextlib.contextmanager
@@ -147,7 +158,7 @@ def _decode(
         drafted = longest is not None and _draft(image, longest)
         image.load()
         if instead is not None:
-            _check_mended(image, instead, name, longest if drafted else None)
+            _check_mended(image, instead, longest if drafted else None)
         orientation = _orientation(image)
         rgb = _to_rgb(in_srgb(image))
     if orientation in _UPRIGHT:
@@ -159,9 +170,9 @@ def _decode(
     return Picture(rgb, width, height)
 
 
-def _check_mended(image: Image.Image, instead: MendedFile, name: str, longest: Longest | None) -> None:
-    """Give the picture its profile. Raises :class:`DamagedImageError` where the file lacks more than a little
-    of its pixels."""
+def _check_mended(image: Image.Image, instead: MendedFile, longest: Longest | None) -> None:
+    """Give the picture its profile. Raises :class:`BeyondMendingError` where the file lacks more than a
+    little of its pixels."""
     if instead.profile is not None:
         image.info["icc_profile"] = instead.profile
     if instead.probe is None:
@@ -173,9 +184,7 @@ def _check_mended(image: Image.Image, instead: MendedFile, name: str, longest: L
     lost = image.height - differs[1] if differs else 0
     if lost > max(0.02 * image.height, min(_BLOCK_ROWS, 0.2 * image.height)):
         share = math.ceil(100 * lost / image.height)
-        raise DamagedImageError(
-            f"{name}: the file ends early: the lowest {share} % of the picture are missing"
-        )
+        raise BeyondMendingError(f"the file ends early: the lowest {share} % of the picture are missing")
 
 
 def _draft(image: Image.Image, longest: Longest) -> bool:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from booru_tagger.errors import DamagedImageError
-
 _PNG = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _TURNING = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
@@ -27,6 +25,10 @@ _SCAN, _END_MARKER = 0xDA, 0xD9
 _NOISE = bytes(range(1, 251)) * 8
 
 
+class BeyondMendingError(Exception):
+    """Decoding cannot do without what is wrong with the file; says which part that is."""
+
+
 @dataclass(frozen=True, slots=True)
 class MendedFile:
     """A file to decode in the place of another one. ``part`` names what of it may still be damaged.
@@ -41,16 +43,15 @@ class MendedFile:
     probe: bytes | None = None
 
 
-def mended(data: bytes, name: str) -> MendedFile | None:
+def mended(data: bytes) -> MendedFile | None:
     """A copy of a PNG without what is wrong beside its pixels, or of a JPEG with the end that it lacks.
 
-    ``None`` where there is nothing to mend. Raises :class:`DamagedImageError` that names the part of the
-    file which decoding cannot do without.
+    ``None`` where there is nothing to mend. Raises :class:`BeyondMendingError`.
     """
     if data.startswith(_PNG):
-        return _mended_png(data, name)
+        return _mended_png(data)
     if data.startswith(_JPEG):
-        return _mended_jpeg(data, name)
+        return _mended_jpeg(data)
     return None
 
 
@@ -65,7 +66,7 @@ class _Chunk(NamedTuple):
         return struct.pack(">I", len(self.body)) + head + struct.pack(">I", zlib.crc32(head))
 
 
-def _mended_png(data: bytes, name: str) -> MendedFile:
+def _mended_png(data: bytes) -> MendedFile:
     kept: list[bytes] = []
     seen: set[bytes] = set()
     profile: bytes | None = None
@@ -74,16 +75,14 @@ def _mended_png(data: bytes, name: str) -> MendedFile:
         is_first = label not in seen
         seen.add(label)
         if chunk.kind in (b"IHDR", b"PLTE") and not chunk.is_sound:
-            raise DamagedImageError(
-                f"{name}: the chunk {chunk.kind.decode()} of the PNG has a wrong checksum"
-            )
+            raise BeyondMendingError(f"the chunk {chunk.kind.decode()} of the PNG has a wrong checksum")
         if chunk.kind == b"iCCP" and chunk.is_sound and is_first:
             profile = _inflated(chunk.body.partition(b"\0")[2][1:], _MAX_PROFILE)
         elif chunk.kind in _NEEDED or (is_first and _may_stay(chunk)):
             kept.append(chunk.encoded())
     for kind in (b"IHDR", b"IDAT"):
         if kind not in seen:
-            raise DamagedImageError(f"{name}: the PNG has no chunk {kind.decode()}")
+            raise BeyondMendingError(f"the PNG has no chunk {kind.decode()}")
     return MendedFile(_PNG + b"".join(kept), "the pixels (IDAT)", profile)
 
 
@@ -127,7 +126,7 @@ def _inflated(packed: bytes, most: int) -> bytes | None:
     return None if inflate.unconsumed_tail else plain
 
 
-def _mended_jpeg(data: bytes, name: str) -> MendedFile | None:
+def _mended_jpeg(data: bytes) -> MendedFile | None:
     whole = data.rstrip(b"\0")  # what a download leaves where it breaks off
     segments = list(_segments(whole))
     if segments and segments[-1][0] == _END_MARKER:
@@ -135,7 +134,7 @@ def _mended_jpeg(data: bytes, name: str) -> MendedFile | None:
     components = next((body[5] for marker, body in segments if marker in _FRAMES and len(body) > 5), 0)
     scans = [body for marker, body in segments if marker == _SCAN and body and len(body) == 4 + 2 * body[0]]
     if not components or len(_final_coefficients(scans)) < components * 64:
-        raise DamagedImageError(f"{name}: the file ends early, before all of the picture's detail")
+        raise BeyondMendingError("the file ends early, before all of the picture's detail")
     refines = scans[-1][-1] >> 4 > 0  # what this scan lacks is the last bit of some coefficients
     return MendedFile(whole + _END, "the pixels", probe=None if refines else whole + _NOISE + _END)
 

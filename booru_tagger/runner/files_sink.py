@@ -57,6 +57,12 @@ class Sink(Protocol):
         ...
 
 
+def may_collide(writers: Sequence[Writer], naming: Naming) -> bool:
+    """Whether two pictures may share a sidecar."""
+    shared = naming.scheme != "full" or naming.output is not None
+    return shared and any(isinstance(writer, Sidecar) for writer in writers)
+
+
 class Output:
     """Hands results to writers, and tells the journal. To be used from one thread.
 
@@ -84,8 +90,7 @@ class Output:
         self._raw_fingerprint = raw_fingerprint
         self._force = force
         self._respect_deletions = respect_deletions
-        may_collide = naming.scheme != "full" or naming.output is not None
-        self._looks_for_rivals = may_collide and any(isinstance(writer, Sidecar) for writer in writers)
+        self._looks_for_rivals = may_collide(writers, naming)
 
     def is_done(self, picture: Path) -> bool:
         """Whether an earlier run did all there is to do. Raises OutputError where the journal is unusable."""

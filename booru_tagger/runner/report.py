@@ -68,9 +68,11 @@ class RunReport:
     failures: list[Failure] = field(default_factory=list)
     stopped: BooruTaggerError | None = None
     signal: int | None = None
+    _shared: set[Path] = field(default_factory=set)
 
     def add(self, outcome: Outcome) -> None:
-        self.changed_files += len(outcome.changed)
+        for path in outcome.changed:
+            self._count_change(path, Path(outcome.path).stem)
         if outcome.result is None:
             self.skipped += 1
         elif outcome.result.error is None:
@@ -79,6 +81,15 @@ class RunReport:
             self.failed += 1
             if len(self.failures) < MOST_FAILURES:
                 self.failures.append(Failure(outcome.path, outcome.result.error))
+
+    def _count_change(self, path: Path, stem: str) -> None:
+        """Count a file once. Only those are remembered that several pictures may share, such as the list of a
+        folder: a watch has no end."""
+        if path.name.startswith(stem):
+            self.changed_files += 1
+        elif path not in self._shared:
+            self._shared.add(path)
+            self.changed_files += 1
 
     @property
     def seen(self) -> int:

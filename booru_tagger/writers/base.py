@@ -116,6 +116,14 @@ class Writer(Protocol):
 
 
 @runtime_checkable
+class Rehearsing(Protocol):
+    """A writer that can say beforehand what it would refuse; every one that ships here can."""
+
+    def rehearse(self, job: Job) -> None:
+        """Raises the :class:`OutputError` that writing this job would raise, and touches nothing."""
+
+
+@runtime_checkable
 class TagReader(Protocol):
     """A writer that can also say which tags stand in its target; every one that ships here can."""
 

@@ -53,10 +53,13 @@ class EmbedWriter:
         return tuple(dict.fromkeys(flat))
 
     def write(self, job: Job) -> Written:
-        def merging(packet: bytes, elsewhere: dict[str, list[str]]) -> PacketChange:
-            return merge_packet(packet, job, self.options, elsewhere)
+        return self._revise(job.target, self._merging(job), job.owned, job.announce)
 
-        return self._revise(job.target, merging, job.owned, job.announce)
+    def rehearse(self, job: Job) -> None:
+        _revised(job.target, read_target(job.target), self._merging(job), job.owned)
+
+    def _merging(self, job: Job) -> _Merging:
+        return lambda packet, elsewhere: merge_packet(packet, job, self.options, elsewhere)
 
     def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         def merging(packet: bytes, elsewhere: dict[str, list[str]]) -> PacketChange:
@@ -72,12 +75,16 @@ class EmbedWriter:
         announce: Callable[[Written], None] | None,
     ) -> Written:
         def change(before: bytes | None) -> Revision:
-            if before is None:
-                raise OutputError(f"{target}: the picture is gone")
-            with _reasons(target):
-                return _change(before, merging, owned)
+            return _revised(target, before, merging, owned)
 
         return revise(target, change, announce=announce, restorable=False, keep_mtime=self.options.keep_mtime)
+
+
+def _revised(target: Path, before: bytes | None, merging: _Merging, owned: frozenset[str]) -> Revision:
+    if before is None:
+        raise OutputError(f"{target}: the picture is gone")
+    with _reasons(target):
+        return _change(before, merging, owned)
 
 
 def _change(data: bytes, merging: _Merging, owned: frozenset[str]) -> Revision:

@@ -58,6 +58,14 @@ class JsonlWriter:
             return () if at is None else tuple(_tags(object_layout(lines.items[at])))
 
     def write(self, job: Job) -> Written:
+        return self._revise(job.picture, job.target, job.owned, *self._wanted(job), job.announce)
+
+    def rehearse(self, job: Job) -> None:
+        name = _file_name(job.picture, job.target)
+        with naming_target(job.target):
+            _change(read_target(job.target), name, job.owned, *self._wanted(job))
+
+    def _wanted(self, job: Job) -> tuple[_Merging, _Caption]:
         ours = {tag.tag: tag for tag in job.tags}
 
         def merging(existing: Sequence[str], stood: bool) -> Merged:
@@ -69,7 +77,7 @@ class JsonlWriter:
             tags = (ours.get(text) or Tag(text, GENERAL, 1.0, "") for text in texts)
             return ", ".join(map(self.options.caption, tags))
 
-        return self._revise(job.picture, job.target, job.owned, merging, caption, job.announce)
+        return merging, caption
 
     def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         def merging(existing: Sequence[str], stood: bool) -> Merged:

@@ -62,6 +62,10 @@ class Sidecar:
         with naming_target(job.target):
             return revise(job.target, change, announce=job.announce, make_folder=make_folder)
 
+    def rehearse(self, job: Job) -> None:
+        with naming_target(job.target):
+            self.merged(read_target(job.target), job)
+
     def remove(self, picture: Path, target: Path, owned: frozenset[str]) -> Written:
         def change(before: bytes | None) -> Revision:
             if before is None:

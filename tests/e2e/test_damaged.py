@@ -80,7 +80,7 @@ def test_a_corpus_of_damaged_pictures_is_gone_through(tmp_path: Path, tiny_bundl
     kinds = Counter(item["error"]["kind"] for item in results.values() if item["error"])
     print(f"{count} damaged pictures: {dict(kinds)}, {count - sum(kinds.values())} readable all the same")
     assert kinds.keys() <= KINDS, kinds
-    assert kinds["damaged"] > 50 < kinds["not-an-image"]
+    assert kinds["damaged"] > 50 and kinds["not-an-image"] > 30
     assert sum(kinds.values()) < count, "some damage is harmless, and no reason to refuse a picture"
     assert all(item["error"]["message"] for item in results.values() if item["error"])
     assert "please report" not in run.err

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from booru_tagger.journal import Journal
 from booru_tagger.models.gallery import load
-from booru_tagger.server.review import make_app
+from booru_tagger.server.review import ReviewSession, make_app
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
@@ -102,6 +102,14 @@ class TestOverview:
         assert len(session["faces"]) == 5 and sum(face["w"] for face in session["faces"]) == 3
         assert {"hatsune_miku", "kagamine_rin", "cirno"} <= set(session["names"])
         assert session["undo"] == 0
+
+    def test_counts_no_face_that_only_serves_to_compare_with(self, setup: ReviewSetup) -> None:
+        session = ReviewSession(setup.tools)
+        session.add(setup.journal.reviews.tagged(setup.folder / "below"))
+        own = session.waiting
+        session.add(setup.journal.reviews.tagged(), listed=False)
+        assert sum(head.waits for head in session.heads.values()) == 3
+        assert session.waiting == own < 3
 
     def test_shows_a_face_in_full(self, client: TestClient) -> None:
         for face in faces(client):  # so that all are cut out

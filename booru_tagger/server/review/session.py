@@ -126,6 +126,13 @@ class ReviewSession:
         """How many steps can be undone."""
         return len(self._steps)
 
+    @property
+    def waiting(self) -> int:
+        """Faces under review that wait for somebody to look at them; those that only serve to compare with do
+        not count."""
+        with self.lock:
+            return sum(head.waits and head.listed for head in self.heads.values())
+
     def names(self) -> list[str]:
         """Every name that a face could get by typing: what model and gallery know, and people said."""
         known = {label.tag for label in self.tools.tagger.known}
