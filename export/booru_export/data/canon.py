@@ -19,7 +19,9 @@ EYES = (
     "black", "brown", "yellow", "red", "orange", "pink", "purple", "blue", "aqua", "green", "grey", "closed",
 )  # fmt: skip
 SHADES = frozenset({"black", "grey", "white"})
-COLUMNS = ("tag", "series", "hair", "eyes", "implied")
+COLUMNS = ("tag", "series", "hair", "eyes", "implied", "source")
+SOURCES = ("known", "measured", "")
+"""Common knowledge; for one color at least, measured pictures alone; nothing but the series is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Canon:
     hair: str = ""
     eyes: str = ""
     implied: tuple[str, ...] = ()
+    source: str = ""
+    """One of ``SOURCES``."""
 
     def implied_tags(self) -> tuple[str, ...]:
         """All tags that follow from the character, colours first."""
@@ -51,7 +55,8 @@ class Canon:
 def read_canon(path: Path | None = None) -> dict[str, Canon]:
     """The table that comes with the package, or a user's own CSV with the same columns, by tag.
 
-    Raises :class:`DataError` naming the line where a colour is unknown or a column is missing.
+    The last column, ``source``, may be missing. Raises :class:`DataError` naming the line where a colour or
+    source is unknown or a column is missing.
     """
     if path is None:
         text = (resources.files("booru_export") / "characters.csv").read_text("utf-8")
@@ -63,15 +68,17 @@ def read_canon(path: Path | None = None) -> dict[str, Canon]:
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}") from error
     reader = csv.DictReader(text.splitlines())
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    if tuple(reader.fieldnames or ()) not in (COLUMNS, COLUMNS[:-1]):
         raise DataError(f"{name}: the header must be {','.join(COLUMNS)}")
     table = {}
     for row in reader:
+        where = f"{name}, line {reader.line_num}"
         for column, known in (("hair", HAIR), ("eyes", EYES)):
             if row[column] and row[column] not in known:
-                where = f"{name}, line {reader.line_num}"
                 raise DataError(f"{where}: {row[column]!r} is no {column} colour; known: {', '.join(known)}")
-        table[row["tag"]] = Canon(
-            row["tag"], row["series"], row["hair"], row["eyes"], tuple((row["implied"] or "").split())
-        )
+        source = row.get("source") or ""
+        if source not in SOURCES:
+            raise DataError(f"{where}: the source is {source!r}; it may be known, measured or empty")
+        implied = tuple((row["implied"] or "").split())
+        table[row["tag"]] = Canon(row["tag"], row["series"], row["hair"], row["eyes"], implied, source)
     return table
