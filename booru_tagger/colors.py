@@ -31,7 +31,7 @@ CLOSED = "closed"
 CLOSED_EYES = "closed_eyes"
 """A general tag of its own: closed eyes have no colour."""
 
-COLOURS = frozenset(
+COLORS = frozenset(
     [
         "aqua",
         "black",
@@ -122,7 +122,7 @@ def tag_for(part: Part, label: str) -> str | None:
     return f"{_BY_PART.get((part, label), label)}_{part}"
 
 
-def colour_of(tag: str) -> Color | None:
+def color_of(tag: str) -> Color | None:
     """The one colour that a tag gives to hair or eyes, its shade left out; ``None`` for any other tag."""
     name, _, end = tag.rpartition("_")
     if end not in (Part.HAIR, Part.EYES) or tag in MIXED:
@@ -131,7 +131,7 @@ def colour_of(tag: str) -> Color | None:
     for shade in _SHADES:
         name = name.removeprefix(shade)
     name = _SPELLINGS.get(name, name)
-    return Color(part, _BY_PART.get((part, name), name)) if name in COLOURS else None
+    return Color(part, _BY_PART.get((part, name), name)) if name in COLORS else None
 
 
 def confusable(first: str, second: str) -> bool:
@@ -158,13 +158,13 @@ def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, s
     several colours agrees with every colour. Closed eyes show no colour at all, so they refute every canon.
     """
     canon = tuple(canon)
-    own = [(tag, colour.name) for tag in canon if (colour := colour_of(tag)) and colour.part == part]
+    own = [(tag, color.name) for tag in canon if (color := color_of(tag)) and color.part == part]
     if measured is None or not own:
         return ColorDecision(measured)
     tags = tuple(tag for tag, _ in own)
     if measured.tag == CLOSED_EYES:
         return ColorDecision(measured, refuted=tags)
-    seen = colour_of(measured.tag)
+    seen = color_of(measured.tag)
     if seen is None or measured.tag in tags or any(MIXED.get(tag) == part for tag in canon):
         return ColorDecision(measured)
     same = [tag for tag, name in own if name == seen.name]

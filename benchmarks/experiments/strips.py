@@ -117,9 +117,9 @@ def groups(scenes: Sequence[Scene], size: int) -> Iterator[Sequence[Scene]]:
         yield [*scenes, *scenes][start : start + size]
 
 
-def measure(detector: Detector, layout: StripLayout, scenes: Sequence[Scene], most: int) -> HeadCount:
+def measure(detector: Detector, layout: StripLayout, scenes: Sequence[Scene], max_pages: int) -> HeadCount:
     count, chance = HeadCount(), random.Random(0)
-    for chosen in list(groups(scenes, layout.count))[:most]:
+    for chosen in list(groups(scenes, layout.count))[:max_pages]:
         parts = [scaled(scene, layout, chance) for scene in chosen]
         page, places = compose(parts, layout, chance)
         wanted: list[Box] = []

@@ -16,7 +16,7 @@ import numpy as np
 from booru_export.data.tables import read_faces, read_scenes
 from PIL import Image, ImageOps
 
-from booru_tagger.imaging import colourfulness, read_picture
+from booru_tagger.imaging import colorfulness, read_picture
 from booru_tagger.models.manifest import RecogniserSpec
 from booru_tagger.models.store.local import open_bundle
 
@@ -53,8 +53,8 @@ def as_jpeg(image: Image.Image) -> Image.Image:
 
 
 def colorless(spec: RecogniserSpec, images: Sequence[Image.Image], *, face: bool = False) -> float:
-    values = [colourfulness(image, face=face) for image in images]
-    return float(np.mean([value < spec.min_colourfulness for value in values]))
+    values = [colorfulness(image, face=face) for image in images]
+    return float(np.mean([value < spec.min_colorfulness for value in values]))
 
 
 def main(arguments: Sequence[str]) -> None:

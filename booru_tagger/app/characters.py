@@ -17,10 +17,10 @@ from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths
-from booru_tagger.tagging.implications import colour_tag
+from booru_tagger.tagging.implications import color_tag
 from booru_tagger.tagging.tagger import Tagger
 
-NO_COLOUR = "none"
+NO_COLOR = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,19 @@ def details_of(series: str, hair: Sequence[str], eyes: Sequence[str], implied: S
     """What a person says of a character. Raises :class:`ConfigError` for an unknown color, and DataError."""
     return Details(
         series=checked_name(series) if series else "",
-        hair=_colours(Part.HAIR, hair),
-        eyes=_colours(Part.EYES, eyes),
+        hair=_colors(Part.HAIR, hair),
+        eyes=_colors(Part.EYES, eyes),
         implied=tuple(checked_name(word) for word in implied),
     )
 
 
-def _colours(part: Part, words: Sequence[str]) -> tuple[str, ...] | None:
-    if NO_COLOUR in words:
+def _colors(part: Part, words: Sequence[str]) -> tuple[str, ...] | None:
+    if NO_COLOR in words:
         return ()
     try:
-        return tuple(colour_tag(part, word) for word in words) if words else None
+        return tuple(color_tag(part, word) for word in words) if words else None
     except ValueError as error:
-        raise ConfigError(f"--{part}: {error}, and {NO_COLOUR} for no tag at all") from error
+        raise ConfigError(f"--{part}: {error}, and {NO_COLOR} for no tag at all") from error
 
 
 def add_character(

@@ -61,10 +61,10 @@ def open_hydrus_run(
     service = hydrus.service(pushing.hydrus_service)
     hashes = hydrus.search(query)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
-    most_bytes = tagger.options.limits.file_bytes
+    max_bytes = tagger.options.limits.file_bytes
 
     def tag(picture: Path) -> TagResult:
-        data = hydrus.fetch(to_hydrus.hash_of(picture), most_bytes)
+        data = hydrus.fetch(to_hydrus.hash_of(picture), max_bytes)
         return tagger.tag_bytes(data, str(picture))
 
     def items() -> Iterator[Item]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from booru_tagger.server.review import ReviewSession
 
 COLUMNS = ("picture", "x0", "y0", "x1", "y1", "verdict", "tag", "drawn", "score")
-MOST_SAMPLES = 50_000
+MAX_SAMPLES = 50_000
 """Pictures outside of the review that are looked through for faces to compare with."""
 
 _log = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def _waiting(journal: Journal) -> Iterator[TaggedPicture]:
 def _add_samples(session: ReviewSession, journal: Journal) -> None:
     """Take in faces from elsewhere, to compare candidates with."""
     for number, tagged in enumerate(journal.reviews.tagged()):
-        if number >= MOST_SAMPLES:
+        if number >= MAX_SAMPLES:
             break
         if any(face.character is not None for face in tagged.result.faces):
             session.add(_present(iter([tagged])), listed=False)

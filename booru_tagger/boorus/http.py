@@ -122,12 +122,12 @@ class Server:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         kind: str = "",
-        most: int = JSON_BYTES,
+        max_bytes: int = JSON_BYTES,
     ) -> bytes:
-        """The body of a good answer, of at most ``most`` bytes. Requests must be such as may come twice."""
+        """The body of a good answer of at most ``max_bytes``. Requests must be safe to repeat."""
         target = self._parts.path.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
         headers = {**self._headers, **({"Content-Type": kind} if kind else {})}
-        answer = self._insist(method, target, body, headers, most)
+        answer = self._insist(method, target, body, headers, max_bytes)
         if 200 <= answer.status < 300:
             return answer.body
         raise self._error(f"{method} {self.url}{path}", answer)
@@ -152,7 +152,7 @@ class Server:
         return other
 
     def _insist(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str], most: int
+        self, method: str, target: str, body: bytes | None, headers: dict[str, str], max_bytes: int
     ) -> _Answer:
         for attempt in range(TRIES):
             if self.lost is not None:
@@ -160,7 +160,7 @@ class Server:
             wait = self._patience * 2**attempt
             try:
                 self._pace.wait()
-                answer = self._once(method, target, body, headers, most)
+                answer = self._once(method, target, body, headers, max_bytes)
             except (OSError, http.client.HTTPException) as error:
                 self._hang_up()
                 reason = error
@@ -177,15 +177,15 @@ class Server:
         raise self.lost from reason
 
     def _once(
-        self, method: str, target: str, body: bytes | None, headers: dict[str, str], most: int
+        self, method: str, target: str, body: bytes | None, headers: dict[str, str], max_bytes: int
     ) -> _Answer:
         connection = self._connection()
         connection.request(method, target, body=body, headers=headers)
         response = connection.getresponse()
-        data = response.read(most + 1)
-        if len(data) > most:
+        data = response.read(max_bytes + 1)
+        if len(data) > max_bytes:
             self._hang_up()
-            raise LargeError(f"{self.url}: an answer has more than {most:,} bytes")
+            raise LargeError(f"{self.url}: an answer has more than {max_bytes:,} bytes")
         return _Answer(response.status, data, _seconds(response.getheader("Retry-After")))
 
     def _connection(self) -> http.client.HTTPConnection:

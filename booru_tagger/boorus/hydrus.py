@@ -117,9 +117,9 @@ class Hydrus:
                 ]
             yield from found
 
-    def fetch(self, hash_: str, most: int) -> bytes:
-        """The file itself. Raises :class:`LargeError` above ``most`` bytes."""
-        return self.server.send("GET", "/get_files/file", query={"hash": hash_}, most=most)
+    def fetch(self, hash_: str, max_bytes: int) -> bytes:
+        """The file itself. Raises :class:`LargeError` above ``max_bytes`` bytes."""
+        return self.server.send("GET", "/get_files/file", query={"hash": hash_}, max_bytes=max_bytes)
 
     def add(self, hash_: str, service: Service, tags: Sequence[str]) -> None:
         """Give the file tags; those that a person took from it before stay away."""

@@ -19,8 +19,8 @@ _PAGE = 100
 _FIELDS = "id,version,safety,contentUrl,tags"
 _PICTURES = frozenset({"image", "animation"})
 _REFUSED = frozenset({401, 403, 404})
-_COLOURS = {"character": "#00aa00", "copyright": "#aa00aa", "artist": "#aa0000", "meta": "#aa7700"}
-_COLOUR = "#777777"
+_COLORS = {"character": "#00aa00", "copyright": "#aa00aa", "artist": "#aa0000", "meta": "#aa7700"}
+_COLOR = "#777777"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,14 @@ class Szurubooru:
         with self.server.understanding():
             return _post(data)
 
-    def fetch(self, post: Post, most: int) -> bytes:
-        """The post's file. Raises :class:`LargeError` above ``most`` bytes."""
+    def fetch(self, post: Post, max_bytes: int) -> bytes:
+        """The post's file. Raises :class:`LargeError` above ``max_bytes`` bytes."""
         address = urljoin(self.server.url.removesuffix("api"), post.content)
         parts = urlsplit(address)
         origin = f"{parts.scheme}://{parts.netloc}"
         # Files are open to whoever knows their address, and may be another host's: no login goes there.
         host = self._hosts.setdefault(origin, self.server.sibling(origin))
-        return host.send("GET", urlunsplit(("", "", parts.path, parts.query, "")), most=most)
+        return host.send("GET", urlunsplit(("", "", parts.path, parts.query, "")), max_bytes=max_bytes)
 
     def update(self, post: Post, tags: Sequence[str], safety: str | None) -> None:
         """Replace the post's tags, and its safety where one is given. Raises :class:`ConflictError`."""
@@ -187,7 +187,7 @@ class Szurubooru:
         """
         known = self.categories()
         if name.lower() not in known:
-            data = {"name": name, "color": _COLOURS.get(name.lower(), _COLOUR), "order": len(known) + 1}
+            data = {"name": name, "color": _COLORS.get(name.lower(), _COLOR), "order": len(known) + 1}
             try:
                 self.server.send_json("POST", "/tag-categories", data)
             except StatusError as error:

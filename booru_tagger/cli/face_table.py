@@ -65,10 +65,10 @@ def _cells(face: FaceResult) -> tuple[Text, Text, Text, Text]:
     return (
         Text(f"{x0},{y0} {x1 - x0}x{y1 - y0}"),
         Text(f"{who.tag} {who.score:.2f}", "green") if who else Text("unknown", "dim"),
-        _colour(face.hair_color),
-        _colour(face.eye_color),
+        _color(face.hair_color),
+        _color(face.eye_color),
     )
 
 
-def _colour(found: ScoredTag | None) -> Text:
+def _color(found: ScoredTag | None) -> Text:
     return Text(f"{found.tag} {found.score:.2f}") if found else Text("-", "dim")

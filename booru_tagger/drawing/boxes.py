@@ -32,7 +32,7 @@ def draw_faces(picture: Picture, result: TagResult) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for face in result.faces:
         box = Box(*(side * scale for side in face.box))
-        draw.rectangle(_ordered(box), outline=_colour(face), width=thickness)
+        draw.rectangle(_ordered(box), outline=_color(face), width=thickness)
     for face in result.faces:  # after all the frames, so that none runs through a name
         _label(draw, Box(*(side * scale for side in face.box)), face, image.size)
     return image
@@ -48,7 +48,7 @@ def is_drawing(path: Path) -> bool:
     return has_mark(path, _MARK)
 
 
-def _colour(face: FaceResult) -> tuple[int, int, int]:
+def _color(face: FaceResult) -> tuple[int, int, int]:
     return _KNOWN if face.character is not None else _UNKNOWN
 
 
@@ -66,13 +66,13 @@ def _label(draw: ImageDraw.ImageDraw, box: Box, face: FaceResult, size: tuple[in
     step = round(height * 1.25)
     left = max(0.0, min(box.x0, size[0] - width - 4))
     top = max(0.0, min(box.y1, size[1] - step * len(lines) - 2))
-    draw.rectangle((left, top, left + width + 3, top + step * len(lines) + 1), fill=_colour(face))
+    draw.rectangle((left, top, left + width + 3, top + step * len(lines) + 1), fill=_color(face))
     for number, line in enumerate(lines):
         write_line(draw, (left + 2, top + number * step), line, _PAPER, room, height)
 
 
 def _lines(face: FaceResult) -> list[str]:
     who = face.character
-    colours = [found.tag for found in (face.hair_color, face.eye_color) if found]
+    colors = [found.tag for found in (face.hair_color, face.eye_color) if found]
     name = f"{who.tag} {who.score:.2f}" if who else "unknown"
-    return [name, ", ".join(colours)] if colours else [name]
+    return [name, ", ".join(colors)] if colors else [name]

@@ -30,7 +30,7 @@ _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (120, 120, 120)
 class _Entry:
     face: Image.Image
     name: str
-    colours: str
+    colors: str
     place: str
     known: bool
 
@@ -104,12 +104,12 @@ def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, ex
 
 def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
     thumbnail = Image.fromarray(cut_face(picture, face.box, CELL, EXPAND))
-    colours = [found for found in (face.hair_color, face.eye_color) if found]
+    colors = [found for found in (face.hair_color, face.eye_color) if found]
     name = f"{face.character.tag} {face.character.score:.2f}" if face.character else "unknown"
     return _Entry(
         face=thumbnail,
         name=name,
-        colours="\n".join(f"{found.tag} {found.score:.2f}" for found in colours),
+        colors="\n".join(f"{found.tag} {found.score:.2f}" for found in colors),
         place=file_name,
         known=face.character is not None,
     )
@@ -128,16 +128,16 @@ def cut_face(picture: Picture, box: Box, side: int, expand: float) -> Pixels:
     return crop(picture.pixels, Box(region.x0 + x, region.y0 + y, region.x1 + x, region.y1 + y), side)
 
 
-def _inwards(low: float, high: float, most: int) -> float:
-    """How far to move a stretch so that it lies between 0 and ``most``; not at all where it is longer."""
-    if high - low > most:
+def _inwards(low: float, high: float, upper: int) -> float:
+    """How far to move a stretch so that it lies between 0 and ``upper``; not at all where it is longer."""
+    if high - low > upper:
         return 0.0
-    return max(0.0, -low) - max(0.0, high - most)
+    return max(0.0, -low) - max(0.0, high - upper)
 
 
 def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> None:
     lines = [(entry.name, _INK if entry.known else _FAINT)]
-    lines += [(colour, _INK) for colour in entry.colours.splitlines()]
+    lines += [(color, _INK) for color in entry.colors.splitlines()]
     lines += [(entry.place, _FAINT)]
     for number, (text, ink) in enumerate(lines):
         write_line(draw, (left, top + number * LINE), text, ink, CELL, LINE - 3)

@@ -159,7 +159,7 @@ def _note(seen: _Seen, picture: str, look: Look, rules: Rules, model: str) -> No
     for face, answer in zip(look.faces, look.answers, strict=True):
         if answer.embedding is None:
             raise ModelError(f"{model}: this model gives no embeddings, so no character can be enrolled")
-        reading = rules.read(face, answer, coloured=look.coloured)
+        reading = rules.read(face, answer, colored=look.colored)
         seen.sightings.append(_Sighting(picture, answer.embedding, reading.face))
 
 
@@ -200,15 +200,15 @@ def _refuse_doubt(found: Majority, names: Sequence[str]) -> None:
 
 def _implied(details: Details, faces: Sequence[_Sighting]) -> tuple[str, ...]:
     found = [sighting.face for sighting in faces]
-    hair = common_colour(Part.HAIR, found) if details.hair is None else details.hair
-    eyes = common_colour(Part.EYES, found) if details.eyes is None else details.eyes
+    hair = common_color(Part.HAIR, found) if details.hair is None else details.hair
+    eyes = common_color(Part.EYES, found) if details.eyes is None else details.eyes
     return tuple(dict.fromkeys((*hair, *eyes, *details.implied)))
 
 
-def common_colour(part: Part, faces: Sequence[FaceResult]) -> tuple[str, ...]:
+def common_color(part: Part, faces: Sequence[FaceResult]) -> tuple[str, ...]:
     """The colour measured on most of the faces that show one, if those are at least a third of all."""
-    colours = [face.hair_color if part == Part.HAIR else face.eye_color for face in faces]
-    counts = Counter(colour.tag for colour in colours if colour is not None)
+    colors = [face.hair_color if part == Part.HAIR else face.eye_color for face in faces]
+    counts = Counter(color.tag for color in colors if color is not None)
     for tag, count in counts.most_common(1):
         if 2 * count > counts.total() and 3 * count >= len(faces):
             return (tag,)

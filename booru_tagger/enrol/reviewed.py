@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from booru_tagger.colors import Part
-from booru_tagger.enrol.enrolling import common_colour
+from booru_tagger.enrol.enrolling import common_color
 from booru_tagger.enrol.gallery_file import fitting
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.types import FaceResult
 
-MOST_FACES = 200
+MAX_FACES = 200
 """Faces of a character that a gallery keeps; more make it no surer."""
 _SAME = 0.98
 """Similarity from which two embeddings from one picture are of one face, cut out twice."""
@@ -48,7 +48,7 @@ def learning(named: Mapping[str, Sequence[NamedFace]], empty: Gallery) -> Callab
 def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolled:
     if old is None:
         faces = [one.face for one in seen]
-        implied = (*common_colour(Part.HAIR, faces), *common_colour(Part.EYES, faces))
+        implied = (*common_color(Part.HAIR, faces), *common_color(Part.EYES, faces))
         old = Enrolled(Label(tag, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32))
     embeddings, pictures = list(old.faces), list(old.pictures or ("",) * len(old.faces))
     for one in seen:
@@ -56,7 +56,7 @@ def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolle
             picture == one.picture and float(embedding @ one.embedding) >= _SAME
             for picture, embedding in zip(pictures, embeddings, strict=True)
         )
-        if not known and len(embeddings) < MOST_FACES:
+        if not known and len(embeddings) < MAX_FACES:
             embeddings.append(one.embedding)
             pictures.append(one.picture)
     return replace(

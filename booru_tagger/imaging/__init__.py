@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from booru_tagger.imaging.cutting import PAD_VALUE, crop, fit, letterbox, square_around
 from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture
-from booru_tagger.imaging.tint import colourfulness
+from booru_tagger.imaging.tint import colorfulness
 from booru_tagger.imaging.values import Floats, Normalisation, Picture, Pixels, Source
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Picture",
     "Pixels",
     "Source",
-    "colourfulness",
+    "colorfulness",
     "crop",
     "decode_picture",
     "fit",

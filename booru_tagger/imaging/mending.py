@@ -116,11 +116,11 @@ def _may_stay(chunk: _Chunk) -> bool:
     return len(chunk.body) <= _MAX_TEXT
 
 
-def _inflated(packed: bytes, most: int) -> bytes | None:
-    """``None`` where it is damaged, or has more than ``most`` bytes."""
+def _inflated(packed: bytes, max_bytes: int) -> bytes | None:
+    """``None`` where it is damaged, or has more than ``max_bytes`` bytes."""
     inflate = zlib.decompressobj()
     try:
-        plain = inflate.decompress(packed, most)
+        plain = inflate.decompress(packed, max_bytes)
     except zlib.error:
         return None
     return None if inflate.unconsumed_tail else plain

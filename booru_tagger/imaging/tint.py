@@ -15,7 +15,7 @@ _TINTED = 0.3
 """A picture is tinted where brightness leaves less than this share of its colors open."""
 
 
-def colourfulness(source: Source, *, face: bool = False) -> float:
+def colorfulness(source: Source, *, face: bool = False) -> float:
     """How far a picture's pixels stray from a single tint, 0 (greyscale, sepia, night) upwards.
 
     The spread of the opponent channels red-green and yellow-blue (Hasler and Suesstrunk, "Measuring
@@ -34,11 +34,11 @@ def colourfulness(source: Source, *, face: bool = False) -> float:
 
 def _samples(source: Source) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     """Pixels of a thumbnail, ``(N, 3)``."""
-    most = _SIDE * _SAMPLES
+    max_side = _SIDE * _SAMPLES
     width, height = size_of(source)
     if isinstance(source, Image.Image):
-        image = source.resize((min(width, most), min(height, most)), Image.Resampling.NEAREST)
+        image = source.resize((min(width, max_side), min(height, max_side)), Image.Resampling.NEAREST)
     else:
-        image = Image.fromarray(source[:: max(1, height // most), :: max(1, width // most)])
+        image = Image.fromarray(source[:: max(1, height // max_side), :: max(1, width // max_side)])
     small = image.resize((min(image.width, _SIDE), min(image.height, _SIDE)), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.float64).reshape(-1, 3)

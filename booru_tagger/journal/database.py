@@ -32,7 +32,7 @@ _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 """What SQLite says where the full disk has no room for its smaller files."""
-_LEAST_ROOM = 65_536
+_MIN_ROOM = 65_536
 _T = TypeVar("_T")
 
 
@@ -199,7 +199,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _has_room(folder: Path) -> bool:
     try:
-        return shutil.disk_usage(folder).free >= _LEAST_ROOM
+        return shutil.disk_usage(folder).free >= _MIN_ROOM
     except OSError:
         return True
 

@@ -93,7 +93,7 @@ def _first(output: Array, dimensions: int) -> Floats:
 
 
 def suppress(
-    boxes: Floats, scores: Floats, iou: float, most: int | None = None, *, inside: float = 1.0
+    boxes: Floats, scores: Floats, iou: float, max_boxes: int | None = None, *, inside: float = 1.0
 ) -> npt.NDArray[np.intp]:
     """Indices of the boxes that stay, best first.
 
@@ -103,7 +103,7 @@ def suppress(
     order = np.argsort(-scores, kind="stable")
     area = np.maximum(0, boxes[:, 2] - boxes[:, 0]) * np.maximum(0, boxes[:, 3] - boxes[:, 1])
     kept: list[int] = []
-    while order.size and (most is None or len(kept) < most):
+    while order.size and (max_boxes is None or len(kept) < max_boxes):
         best, rest = order[0], order[1:]
         kept.append(int(best))
         width = np.minimum(boxes[best, 2], boxes[rest, 2]) - np.maximum(boxes[best, 0], boxes[rest, 0])

@@ -202,11 +202,11 @@ class ComparedCharacters:
 
     def __init__(self, people: KnownCharacters, embedding: Floats) -> None:
         glance = people.glance @ embedding
-        most = min(SHORT_LIST, len(glance))
-        chosen = np.argpartition(-glance, most - 1)[:most]
+        count = min(SHORT_LIST, len(glance))
+        chosen = np.argpartition(-glance, count - 1)[:count]
         has_learned = chosen < len(people.learned)
         mean = people.means[chosen] @ embedding
-        learned = np.zeros(most, np.float32)
+        learned = np.zeros(count, np.float32)
         learned[has_learned] = people.learned[chosen[has_learned]] @ embedding
         nearest = np.array([(people.of(index) @ embedding).max() for index in chosen.tolist()])
         alike = (np.where(has_learned, learned, mean) + mean + nearest) / 3

@@ -108,7 +108,7 @@ class RecogniserSpec:
     ``hair`` and ``eyes``: names of those outputs' columns. ``character_threshold`` holds for labels without
     one of their own; below it, down to ``review``, a person should look. ``sure``: score from which a
     measured colour outweighs the canon of a recognised character. In a picture less colourful than
-    ``min_colourfulness`` (see :func:`booru_tagger.imaging.colourfulness`) no colour is measured.
+    ``min_colorfulness`` (see :func:`booru_tagger.imaging.colorfulness`) no colour is measured.
     """
 
     file: str
@@ -123,7 +123,7 @@ class RecogniserSpec:
     eyes_threshold: float
     review: float
     sure: float
-    min_colourfulness: float
+    min_colorfulness: float
     identity: IdentitySpec | None = None
 
 
@@ -232,7 +232,7 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
         eyes_threshold=thresholds.share("eyes", 0.5),
         review=table.share("review", 0.3),
         sure=table.share("sure", 0.8),
-        min_colourfulness=table.number("min_colourfulness", 6.0),
+        min_colorfulness=table.number("min_colourfulness", 6.0),
         identity=_identity(table.table("identity"), files) if table.has("identity") else None,
     )
 

@@ -77,11 +77,11 @@ def _whole(spec: DetectorSpec, width: int, height: int, scale: float) -> Iterato
     looked at once for them.
     """
     longer = max(width, height)
-    most = spec.max_upscale * longer * scale
+    max_side = spec.max_upscale * longer * scale
     shares = spec.head_shares or (EVERY_HEAD,) * len(spec.sides)
     looks: dict[int, list[tuple[float, float]]] = {}
     for side, (low, high) in sorted(zip(spec.sides, shares, strict=True)):
-        same = next((other for other in looks if other >= most), side)
+        same = next((other for other in looks if other >= max_side), side)
         looks.setdefault(same, []).append((low * longer, high * longer))
     whole = Box(0, 0, width, height)
     for side, sizes in looks.items():

@@ -26,8 +26,8 @@ SHEET = 12
 """Faces shown of a character at most."""
 WORTH_NAMING = 3
 """Look-alikes from which a stranger is worth a name: fewer are hardly enough to know one again."""
-MOST_STRANGERS = 40
-MOST_FAILURES = 200
+MAX_UNKNOWN_GROUPS = 40
+MAX_FAILURES = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,8 +119,8 @@ def gather(
         strangers=strangers,
         hair=_hair(seen),
         eyes=_eyes(seen),
-        failures=tuple(failures[:MOST_FAILURES]),
-        more_failures=max(0, len(failures) - MOST_FAILURES),
+        failures=tuple(failures[:MAX_FAILURES]),
+        more_failures=max(0, len(failures) - MAX_FAILURES),
         untagged=untagged,
     )
 
@@ -143,7 +143,7 @@ def _sorted_out(
             wrong[Path(item.path)] = item.error.message if item.error else ""
         elif item not in known:
             untagged += 1
-            if untagged <= MOST_FAILURES and (reason := _reason(item, limits)):
+            if untagged <= MAX_FAILURES and (reason := _reason(item, limits)):
                 wrong[item] = reason
     return tagged, wrong, untagged - sum(path not in known for path in wrong if path.is_file())
 
@@ -200,7 +200,7 @@ def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[UnknownGrou
     for group in groups(np.stack(embeddings), cutting.alike):
         members = [faces[row] for row in group.members]
         pictures = tuple(dict.fromkeys(member.picture for member in members))
-        if len(members) >= WORTH_NAMING and len(pictures) > 1 and len(found) < MOST_STRANGERS:
+        if len(members) >= WORTH_NAMING and len(pictures) > 1 and len(found) < MAX_UNKNOWN_GROUPS:
             sheet = _sheet(members, cutting)
             found.append(UnknownGroup(len(members), pictures, _hair(members), _eyes(members), sheet))
     return tuple(found)

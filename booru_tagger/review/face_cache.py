@@ -30,7 +30,7 @@ SIDE = 160
 """Side of a cut-out in pixels: sharp at 80 on a screen of double density."""
 EXPAND = 1.35
 """Side of what is shown, in longer sides of the head box: the hair belongs to who it is."""
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 _QUALITY = 82
 _FORMAT = 1
 _DAY = 86_400
@@ -178,7 +178,7 @@ def _make_room(connection: sqlite3.Connection) -> None:
     """Drop the older half where the cache has grown too large."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (size,) = connection.execute("PRAGMA page_size").fetchone()
-    if pages * size > MOST_BYTES:
+    if pages * size > MAX_BYTES:
         (count,) = connection.execute("SELECT count(*) FROM cutouts").fetchone()
         connection.execute(
             "DELETE FROM cutouts WHERE key IN (SELECT key FROM cutouts ORDER BY day LIMIT ?)", (count // 2,)

@@ -9,7 +9,7 @@ from typing import Protocol
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, BooruTaggerError
 from booru_tagger.types import PictureError, TagResult
 
-MOST_FAILURES = 1_000
+MAX_FAILURES = 1_000
 """Failures that a report holds; more are only counted, so that a report stays small."""
 
 
@@ -79,7 +79,7 @@ class RunReport:
             self.tagged += 1
         else:
             self.failed += 1
-            if len(self.failures) < MOST_FAILURES:
+            if len(self.failures) < MAX_FAILURES:
                 self.failures.append(Failure(outcome.path, outcome.result.error))
 
     def _count_change(self, path: Path, stem: str) -> None:

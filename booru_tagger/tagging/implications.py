@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from booru_tagger.colors import COLOURS, MIXED, Part, colour_of, tag_for
+from booru_tagger.colors import COLORS, MIXED, Part, color_of, tag_for
 from booru_tagger.errors import ConfigError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.text import decoded
@@ -53,14 +53,14 @@ def extended(labels: Iterable[Label], table: Mapping[str, Implication]) -> tuple
     return tuple(table[label.tag].applied(label) if label.tag in table else label for label in labels)
 
 
-def colour_tag(part: Part, word: str) -> str:
+def color_tag(part: Part, word: str) -> str:
     """The tag for a colour that a user named: ``blonde``, ``blonde_hair``, ``multicolored``.
 
     Raises ValueError for what is no colour.
     """
     tag = tag_for(part, word)
     if tag is None or _part(tag) != part:
-        raise ValueError(f"{word!r} is no colour of {part}; known are {', '.join(sorted(COLOURS))}")
+        raise ValueError(f"{word!r} is no colour of {part}; known are {', '.join(sorted(COLORS))}")
     return tag
 
 
@@ -106,21 +106,21 @@ def _implication(row: Mapping[str | None, str]) -> Implication:
     series = row.get("series", "").strip()
     return Implication(
         series=None if not series else "" if series == NOTHING else tag_named(series),
-        hair=_colours(Part.HAIR, row.get("hair", "")),
-        eyes=_colours(Part.EYES, row.get("eyes", "")),
+        hair=_colors(Part.HAIR, row.get("hair", "")),
+        eyes=_colors(Part.EYES, row.get("eyes", "")),
         added=tuple(tag_named(word) for word in words if not word.startswith("-")),
         removed=tuple(tag_named(word[1:]) for word in words if word.startswith("-")),
     )
 
 
-def _colours(part: Part, cell: str) -> tuple[str, ...] | None:
+def _colors(part: Part, cell: str) -> tuple[str, ...] | None:
     words = cell.split()
     if words == [NOTHING]:
         return ()
-    return tuple(colour_tag(part, word) for word in words) if words else None
+    return tuple(color_tag(part, word) for word in words) if words else None
 
 
 def _part(tag: str) -> Part | None:
     """What the tag gives a colour, or several, to."""
-    colour = colour_of(tag)
-    return colour.part if colour else MIXED.get(tag)
+    color = color_of(tag)
+    return color.part if color else MIXED.get(tag)

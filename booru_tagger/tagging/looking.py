@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from booru_tagger.errors import ConfigError, ModelError
-from booru_tagger.imaging import Floats, Picture, colourfulness, decode_picture
+from booru_tagger.imaging import Floats, Picture, colorfulness, decode_picture
 from booru_tagger.models.batching import CombiningSession
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.detector import Detector
@@ -35,7 +35,7 @@ class Look:
 
     width: int
     height: int
-    coloured: bool
+    colored: bool
     faces: tuple[Face, ...]
     answers: tuple[Recognition, ...]
     scores: Floats | None = None
@@ -121,12 +121,12 @@ class Networks:
             raise ModelError(f"{self.bundle.folder}: this model has no recogniser")
         return self._recogniser.recognise(picture, boxes)
 
-    def is_coloured(self, picture: Picture) -> bool:
+    def is_colored(self, picture: Picture) -> bool:
         """Whether the picture shows enough color for hair and eyes to be judged."""
         spec = self.bundle.recogniser
         if spec is None:
             return False
-        return colourfulness(picture.image, face=self.options.crops) >= spec.min_colourfulness
+        return colorfulness(picture.image, face=self.options.crops) >= spec.min_colorfulness
 
     def _make_detector(self) -> Detector | None:
         spec = self.bundle.detector
@@ -191,11 +191,11 @@ class Networks:
         if self.options.crops and self._recogniser is not None:
             whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
             answer = self._recogniser.recognise_crop(picture.image)
-            return Look(picture.width, picture.height, self.is_coloured(picture), (whole,), (answer,))
+            return Look(picture.width, picture.height, self.is_colored(picture), (whole,), (answer,))
         faces = self.detect(picture)
-        coloured = self.is_coloured(picture)
+        colored = self.is_colored(picture)
         if data is not None and (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.options.limits)
         boxes = [face.box for face in faces]
         answers = self._recogniser.recognise(picture, boxes) if self._recogniser is not None else []
-        return Look(picture.width, picture.height, coloured, faces, tuple(answers))
+        return Look(picture.width, picture.height, colored, faces, tuple(answers))

@@ -71,11 +71,11 @@ class Rules:
         self._anchor = anchor_for(spec.character_threshold)
         anchor = self._anchor if identity is None else spec.character_threshold
         self._min_enrolled = thresholds.get("character", anchor)
-        self._colours = {
+        self._colors = {
             Part.HAIR: tuple(tag_for(Part.HAIR, label) for label in spec.hair),
             Part.EYES: tuple(tag_for(Part.EYES, label) for label in spec.eyes),
         }
-        self._min_colours = {
+        self._min_colors = {
             Part.HAIR: thresholds.get("hair", spec.hair_threshold),
             Part.EYES: thresholds.get("eyes", spec.eyes_threshold),
         }
@@ -94,11 +94,11 @@ class Rules:
         face: Face,
         recognition: Recognition,
         *,
-        coloured: bool,
+        colored: bool,
         told: ScoredTag | None = None,
         refuted: Collection[str] = (),
     ) -> Reading:
-        """Apply the rules to one face; ``coloured`` says whether the picture shows colours at all.
+        """Apply the rules to one face; ``colored`` says whether the picture shows colours at all.
 
         ``told`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
         """
@@ -107,8 +107,8 @@ class Rules:
             who = None
         if told is not None:
             who = _Recognised(self._by_tag.get(told.tag) or Label(told.tag), told.score, "tagger")
-        hair = self._colour(Part.HAIR, recognition.hair if coloured else None)
-        eyes = self._colour(Part.EYES, recognition.eyes if coloured else None)
+        hair = self._color(Part.HAIR, recognition.hair if colored else None)
+        eyes = self._color(Part.EYES, recognition.eyes if colored else None)
         return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)
 
     def retell(self, reading: Reading, match: CharacterMatch | None) -> Reading:
@@ -181,20 +181,20 @@ class Rules:
             for index in _best_of(scores.enrolled)
         ]
         ranked.sort(key=lambda one: -one.score)
-        least = {label.tag: score for label, score in zip(self.labels, self._min_scores, strict=True)}
+        min_scores = {label.tag: score for label, score in zip(self.labels, self._min_scores, strict=True)}
         who = ranked[0]
-        passes = who.score >= (self._min_enrolled if who.source == "gallery" else least[who.label.tag])
+        passes = who.score >= (self._min_enrolled if who.source == "gallery" else min_scores[who.label.tag])
         return _best(ScoredTag(one.label.tag, one.score) for one in ranked), who if passes else None
 
-    def _colour(self, part: Part, scores: Floats | None) -> ScoredTag | None:
+    def _color(self, part: Part, scores: Floats | None) -> ScoredTag | None:
         """The likeliest colour; labels that mean one tag count together. ``None`` where it cannot be told."""
         if scores is None:
             return None
         sums: dict[str | None, float] = {}
-        for tag, score in zip(self._colours[part], scores.tolist(), strict=True):
+        for tag, score in zip(self._colors[part], scores.tolist(), strict=True):
             sums[tag] = sums.get(tag, 0.0) + score
         best = max(sums, key=lambda tag: sums[tag])
-        if best is None or sums[best] < self._min_colours[part]:
+        if best is None or sums[best] < self._min_colors[part]:
             return None
         return ScoredTag(best, min(1.0, sums[best]))
 

@@ -107,7 +107,7 @@ class Tagger:
         if self._rules is None:
             return Reading(FaceResult(face.box, face.score))
         (answer,) = self.networks.recognise(picture, [box])
-        return self._rules.read(face, answer, coloured=self.networks.is_coloured(picture))
+        return self._rules.read(face, answer, colored=self.networks.is_colored(picture))
 
     def retell(self, reading: Reading, who: CharacterMatch | None) -> Reading:
         """The same face with another name, or with none, and the tags that then come of it."""
@@ -142,7 +142,7 @@ class Tagger:
         if self._rules is None:
             return [Reading(FaceResult(face.box, face.score)) for face in look.faces]
         return [
-            self._rules.read(face, answer, coloured=look.coloured)
+            self._rules.read(face, answer, colored=look.colored)
             for face, answer in zip(look.faces, look.answers, strict=True)
         ]
 

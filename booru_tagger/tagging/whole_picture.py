@@ -143,7 +143,7 @@ def merged(
             faces[index] = rules.read(
                 look.faces[index],
                 look.answers[index],
-                coloured=look.coloured,
+                colored=look.colored,
                 told=who,
                 refuted=() if name is None else (name,),
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock
 
-MOST = 50_000
+MAX_PATHS = 50_000
 """Files and folders that wait at most. What comes on top is lost, and said to be."""
 
 
@@ -28,8 +28,8 @@ class FolderChanges:
 class Inbox:
     """Filled by the observers' threads, emptied by one reader."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, max_paths: int = MAX_PATHS) -> None:
+        self._max_paths = max_paths
         self._lock = Lock()
         self._news = FolderChanges()
         self._bell: SimpleQueue[None] = SimpleQueue()  # unlike a condition's, its wait ends on a signal
@@ -62,9 +62,9 @@ class Inbox:
             self._ring()
 
     def _has_room(self, known: bool) -> bool:
-        if known or len(self._news.files) + len(self._news.folders) < self._most:
+        if known or len(self._news.files) + len(self._news.folders) < self._max_paths:
             return True
-        self._news.lost = f"more than {self._most} changes at once"
+        self._news.lost = f"more than {self._max_paths} changes at once"
         return False
 
     def _ring(self) -> None:

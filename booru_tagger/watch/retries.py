@@ -10,7 +10,7 @@ from booru_tagger.files.stamps import FileState
 
 DELAYS = (2.0, 10.0, 60.0)
 """Seconds before the second, third and fourth try of a file."""
-MOST = 10_000
+MAX_FILES = 10_000
 """Failed files that are remembered. Of more, the oldest are forgotten: they would be tried once more if they
 were come across again."""
 
@@ -24,9 +24,9 @@ class _Failed:
 class Retries:
     """Counts the tries of each file, anew whenever the file has changed. Times are of any one clock."""
 
-    def __init__(self, delays: tuple[float, ...] = DELAYS, most: int = MOST) -> None:
+    def __init__(self, delays: tuple[float, ...] = DELAYS, max_files: int = MAX_FILES) -> None:
         self._delays = delays
-        self._most = most
+        self._max_files = max_files
         self._failed: OrderedDict[str, _Failed] = OrderedDict()
         self._queue: list[tuple[float, str]] = []
 
@@ -34,10 +34,10 @@ class Retries:
         """Note a failure. Seconds until the next try; ``None`` where the file is set aside."""
         known = self._failed.pop(path, None)
         tries = known.tries + 1 if known is not None and known.state == state else 1
-        if len(self._queue) >= self._most:
+        if len(self._queue) >= self._max_files:
             tries = len(self._delays) + 1
         self._failed[path] = _Failed(state, tries)
-        if len(self._failed) > self._most:
+        if len(self._failed) > self._max_files:
             self._failed.popitem(last=False)
         if tries > len(self._delays):
             return None

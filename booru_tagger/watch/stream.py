@@ -32,9 +32,9 @@ _BURST_SECONDS = 1.0
 _BURST_PAUSE_SECONDS = 600.0
 """After so many events, and so long a quiet, the folders are listed: not every system says when its queue
 overflows. But a folder in which something else never rests is not listed all the time."""
-_UNSETTLED_MOST = 10_000
-_IN_FLIGHT_MOST = 1_000
-_UNREADABLE_MOST = 10_000
+_MAX_UNSETTLED = 10_000
+_MAX_IN_FLIGHT = 1_000
+_MAX_UNREADABLE = 10_000
 
 _log = logging.getLogger("booru_tagger.watch")
 
@@ -198,7 +198,7 @@ class Watch:
 
     def _may_list(self) -> bool:
         """Whether there is something to list, and not so much unsettled that it has to wait."""
-        return bool(self._listings) and len(self._settler) < _UNSETTLED_MOST
+        return bool(self._listings) and len(self._settler) < _MAX_UNSETTLED
 
     def _listed(self) -> Iterator[str | TagResult]:
         if not self._may_list():
@@ -213,7 +213,7 @@ class Watch:
 
     def _unreported(self, failure: TagResult) -> Iterator[TagResult]:
         """Each folder that cannot be read is told of once, however often it is come across."""
-        if failure.path not in self._unreadable and len(self._unreadable) < _UNREADABLE_MOST:
+        if failure.path not in self._unreadable and len(self._unreadable) < _MAX_UNREADABLE:
             self._unreadable[failure.path] = _is_open(failure.path)
             yield failure
 
@@ -231,7 +231,7 @@ class Watch:
             if isinstance(item, TagResult):
                 yield item
                 continue
-            if item in self._in_flight or len(self._in_flight) >= _IN_FLIGHT_MOST:
+            if item in self._in_flight or len(self._in_flight) >= _MAX_IN_FLIGHT:
                 yield None  # what changes while it is worked on comes after that work, not beside it
                 self._in_flight.clear()
             state = state_of(item)

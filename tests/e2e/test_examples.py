@@ -49,7 +49,7 @@ def test_hardly_anything_else_is_taken_for_a_head(found: Found) -> None:
 
 
 @pytest.mark.parametrize("part", ["hair", "eyes"])
-def test_most_colours_are_right(found: Found, part: str) -> None:
+def test_most_colors_are_right(found: Found, part: str) -> None:
     told: list[tuple[str, str | None]] = []
     for scene, faces in found:
         for name, face in zip(getattr(scene, part), matches(scene, faces), strict=True):

@@ -54,7 +54,7 @@ def test_a_seed_gives_the_same_damage_again(pictures: Pixels) -> None:
     assert torch.equal(one, two)
 
 
-def test_erased_rectangles_have_one_colour_and_are_not_the_whole(pictures: Pixels) -> None:
+def test_erased_rectangles_have_one_color_and_are_not_the_whole(pictures: Pixels) -> None:
     batch = as_batch(pictures)
     erased = augment.erase_some(batch, torch.Generator().manual_seed(2), share=1.0)
     for before, after in zip(batch, erased, strict=True):

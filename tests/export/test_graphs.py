@@ -78,7 +78,7 @@ def test_a_pupil_that_agrees_with_its_teacher_has_nothing_to_learn(net: FaceNet,
     assert float(different) > 0.01
 
 
-def test_a_colour_is_read_where_the_head_looks() -> None:
+def test_a_color_is_read_where_the_head_looks() -> None:
     head = ColorHead((4,), hair=2, eyes=2)
     here, elsewhere = torch.zeros(1, 4, 4, 4), torch.zeros(1, 4, 4, 4)
     here[0, :, 0, 0] = torch.tensor([9.0, 1, 0, 0])  # the first channel draws the eye there

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from booru_export.cli.dataset import PRESETS, dataset
 from booru_export.data.danbooru import characters
-from booru_export.data.layouts import DataLayout, FaceColors, guess_layout, read_colours, read_moeimouto
+from booru_export.data.layouts import DataLayout, FaceColors, guess_layout, read_colors, read_moeimouto
 from booru_export.data.tables import read_faces
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -65,14 +65,14 @@ def test_ignored_folders_and_rare_characters_follow_the_options(moeimouto: Path,
 
 
 def test_a_preset_is_a_set_of_options_that_others_override(moeimouto: Path, tmp_path: Path) -> None:
-    assert PRESETS["moeimouto-173"] == {"layout": "moeimouto", "ignored": True, "least": 10}
+    assert PRESETS["moeimouto-173"] == {"layout": "moeimouto", "ignored": True, "min_pictures": 10}
     with pytest.raises(DataError, match="fewer than 10 pictures"):
         run(moeimouto, "-o", tmp_path / "out", "--preset", "moeimouto-173")
     run(moeimouto, "-o", tmp_path / "out", "--preset", "moeimouto-173", "--min-pictures", 1)
     assert len(rows(tmp_path / "out" / "faces.csv")) == 6
 
 
-def test_colours_are_read_by_header_and_short_rows_give_less(tmp_path: Path) -> None:
+def test_colors_are_read_by_header_and_short_rows_give_less(tmp_path: Path) -> None:
     table = tmp_path / "color.csv"
     table.write_text(
         "skin_r,file,hair_b,hair_g,hair_r,skin_g,skin_b\n"
@@ -82,19 +82,19 @@ def test_colours_are_read_by_header_and_short_rows_give_less(tmp_path: Path) -> 
         "\n",
         "utf-8",
     )
-    assert read_colours(table) == {
+    assert read_colors(table) == {
         tmp_path / "a.png": FaceColors((1, 2, 3), (250, 240, 230)),
         tmp_path / "b.png": FaceColors((1, 2, 3), None),
     }
     table.write_text("name,r\na,1\n", "utf-8")
-    assert read_colours(table) == {}
+    assert read_colors(table) == {}
 
 
-def test_colours_go_into_a_table_of_their_own(moeimouto: Path, tmp_path: Path) -> None:
+def test_colors_go_into_a_table_of_their_own(moeimouto: Path, tmp_path: Path) -> None:
     run(moeimouto, "-o", tmp_path / "out", "--copy")
-    colours = rows(tmp_path / "out" / "colors.csv")
-    assert [row["hair"] for row in colours] == ["#0a14ff", "#0a14ff"]
-    assert all((tmp_path / "out" / row["path"]).is_file() for row in colours)
+    colors = rows(tmp_path / "out" / "colors.csv")
+    assert [row["hair"] for row in colors] == ["#0a14ff", "#0a14ff"]
+    assert all((tmp_path / "out" / row["path"]).is_file() for row in colors)
 
 
 def test_folders_per_character_are_spelled_as_tags(tmp_path: Path) -> None:
@@ -233,7 +233,8 @@ def test_illustrations_with_metadata_become_crops(posts: Path, tiny_bundle: Path
     items = read_faces(posts / "out")
     assert [item.label for item in items] == ["hatsune_miku", "cirno"]
     assert items[0].group == items[1].group == "post:1001"  # parent and child
-    assert Image.open(items[0].path).size == (96, 96)
+    with Image.open(items[0].path) as image:
+        assert image.size == (96, 96)
     origin = rows(posts / "out" / "origins.csv")[0]
     assert Path(origin["picture"]).name == "1001.png"
     assert [int(origin[side]) for side in ("x0", "y0", "x1", "y1")] == pytest.approx(

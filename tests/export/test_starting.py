@@ -112,7 +112,7 @@ def test_a_detector_is_taken_from_a_bundle(exported: Path, data: Path) -> None:
 def test_weights_in_8_bits_are_taken_up_to_their_rounding(
     exported: Path, data: Path, tmp_path: Path, pictures: Tensor
 ) -> None:
-    to_int8(exported, tmp_path, ("recogniser",), data, most_loss=1.0)
+    to_int8(exported, tmp_path, ("recogniser",), data, max_loss=1.0)
     task = recogniser(data)
     start_from(task, tmp_path, 32)
     trained = recogniser_task.from_checkpoint(read_checkpoint(data / "recogniser" / "last.ckpt"))

@@ -56,7 +56,7 @@ def test_two_drawings_of_one_person_are_no_duplicates(tmp_path: Path) -> None:
     assert found_pairs(paths) == []
 
 
-def test_the_same_lines_in_other_colours_are_no_duplicates(tmp_path: Path) -> None:
+def test_the_same_lines_in_other_colors_are_no_duplicates(tmp_path: Path) -> None:
     face = draw_face("hatsune_miku", 0)
     red, green, blue = face.split()
     assert found_pairs(save(tmp_path, a=face, b=Image.merge("RGB", (green, blue, red)))) == []
@@ -161,8 +161,8 @@ def test_the_command_prints_a_table_a_chart_and_json(data: Path, tmp_path: Path)
     content = json.loads(report.read_text("utf-8"))
     assert content["few"] == {"below": 7, "characters": ["fate_testarossa", "hatsune_miku"]}
     assert len(content["near_duplicates"]) == 2
-    colours = {colour for _, colour in Image.open(chart).convert("RGB").getcolors(1 << 20) or ()}
-    assert {GOOD, BAD} <= colours
+    colors = {color for _, color in Image.open(chart).convert("RGB").getcolors(1 << 20) or ()}
+    assert {GOOD, BAD} <= colors
 
 
 def test_counting_alone_reads_no_picture(data: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_long_list_of_findings_is_cut_short(tmp_path: Path) -> None:
         draw_face("shana", 0).save(tmp_path / "a" / f"{number}.png")
         draw_face("shana", number + 1).save(tmp_path / "a" / f"{number + 10}.png")
         (tmp_path / "a" / f"bad{number}.png").write_bytes(b"")
-    lines = describe(collect_stats(read_faces(tmp_path)), most=3)
+    lines = describe(collect_stats(read_faces(tmp_path)), max_examples=3)
     assert "  and 5 more (--json lists all)" in lines
 
 

@@ -268,9 +268,9 @@ def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> N
 def test_a_recipe_says_how_many_pictures_are_grey(share: float, data: Path) -> None:
     recipe = dataclasses.replace(read_recipe(RecogniserRecipe, data / "recogniser.toml"), grey=share)
     batch = RecogniserTask(recipe, [data / "faces"], [data / "scenes"]).batches.draw(32, 0)
-    colourless = (batch.images.amax(1) - batch.images.amin(1) < 0.01).float().mean()
-    assert (float(colourless) > 0.8) is (share == 1.0)  # what is erased has a colour
-    assert bool((batch.colour_weight == 0).all()) is (share == 1.0)
+    colorless = (batch.images.amax(1) - batch.images.amin(1) < 0.01).float().mean()
+    assert (float(colorless) > 0.8) is (share == 1.0)  # what is erased has a colour
+    assert bool((batch.color_weight == 0).all()) is (share == 1.0)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -34,7 +34,7 @@ WHO: dict[str, RGB] = {
 }
 """Colour of the middle band. The last two are no labels: they stand for everybody else."""
 
-COLOURS: dict[str, RGB] = {
+COLORS: dict[str, RGB] = {
     "black": (0, 0, 0),
     "brown": (115, 64, 25),
     "blonde": (255, 230, 100),
@@ -50,8 +50,8 @@ COLOURS: dict[str, RGB] = {
     "multicolored": (0, 100, 100),
     "unclear": (190, 165, 140),
 }
-HAIR = tuple(COLOURS)
-EYES = (*tuple(COLOURS)[:12], "heterochromia", "closed")
+HAIR = tuple(COLORS)
+EYES = (*tuple(COLORS)[:12], "heterochromia", "closed")
 """Eyes use the same colours; the last two stand where hair has ``multicolored`` and ``unclear``."""
 
 LABELS: list[dict[str, Any]] = [
@@ -109,13 +109,13 @@ def paint(
     for face in faces:
         draw.rectangle(_rectangle(face, 0, 0, 1, 1), fill=(255, 90 if face.weak else 0, 255))
         bands = (
-            (face.hair, COLOURS),
+            (face.hair, COLORS),
             (face.who, WHO),
-            (face.eyes, dict(zip(EYES, COLOURS.values(), strict=True))),
+            (face.eyes, dict(zip(EYES, COLORS.values(), strict=True))),
         )
-        for index, (colour, table) in enumerate(bands):
+        for index, (color, table) in enumerate(bands):
             top = 0.125 + 0.25 * index
-            fill = table[colour] if isinstance(colour, str) else colour
+            fill = table[color] if isinstance(color, str) else color
             draw.rectangle(_rectangle(face, 0.125, top, 0.875, top + 0.25), fill=fill)
     return image
 
@@ -286,8 +286,8 @@ def recogniser_model() -> bytes:
     labels = len(LABELS)
     everyone = _nearest(g, who, list(WHO.values()))
     g("Slice", everyone, g.whole(0), g.whole(labels), g.whole(1), name="character")
-    g("Identity", _nearest(g, hair, list(COLOURS.values())), name="hair")
-    g("Identity", _nearest(g, eyes, list(COLOURS.values())), name="eyes")
+    g("Identity", _nearest(g, hair, list(COLORS.values())), name="hair")
+    g("Identity", _nearest(g, eyes, list(COLORS.values())), name="eyes")
     outputs = {"embedding": 9, "character": labels, "hair": len(HAIR), "eyes": len(EYES)}
     return g.model(
         {"faces": ["N", 3, SIZE, SIZE]}, {name: ["N", columns] for name, columns in outputs.items()}
@@ -318,8 +318,8 @@ def _band(g: Graph, image: str, row: int) -> str:
     return g("ReduceMean", part, axes=[2, 3], keepdims=0)
 
 
-def _nearest(g: Graph, colour: str, table: Sequence[RGB]) -> str:
+def _nearest(g: Graph, color: str, table: Sequence[RGB]) -> str:
     rows = g.constant([[[channel / 255 for channel in row] for row in table]])  # (1, K, 3)
-    difference = g("Sub", g("Unsqueeze", colour, g.whole(1)), rows)
+    difference = g("Sub", g("Unsqueeze", color, g.whole(1)), rows)
     distance = g("ReduceSum", g("Mul", difference, difference), g.whole(2), keepdims=0)
     return g("Softmax", g("Mul", distance, g.constant(-60.0)), axis=1)

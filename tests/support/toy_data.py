@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 CHARACTERS = {"hatsune_miku": (60, 200, 190), "fate_testarossa": (240, 210, 90), "akiyama_mio": (30, 25, 35)}
-COLOURS = {"hatsune_miku": "aqua", "fate_testarossa": "blonde", "akiyama_mio": "black"}
+COLORS = {"hatsune_miku": "aqua", "fate_testarossa": "blonde", "akiyama_mio": "black"}
 
 
 def draw_head(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], hair: tuple[int, int, int]) -> None:
@@ -65,8 +65,8 @@ def make_scenes(folder: Path, count: int = 60, size: int = 96) -> Path:
         path = f"images/{number}.png"
         image.save(folder / path)
         row = {"path": path, "width": size, "height": size, "source": "covers" if number % 3 else "toy"}
-        colour = COLOURS.get(label, "red")
-        row |= {"label": label, "boxes": boxes, "hair": [colour] * len(boxes), "eyes": ["blue"] * len(boxes)}
+        color = COLORS.get(label, "red")
+        row |= {"label": label, "boxes": boxes, "hair": [color] * len(boxes), "eyes": ["blue"] * len(boxes)}
         lines.append(json.dumps(row | ({"ignore": [[0, 80, 20, 96]]} if number % 5 == 0 else {})))
     (folder / "boxes.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     return folder

@@ -35,7 +35,7 @@ def test_a_frame_and_a_name_below_it() -> None:
     assert not changed[:, 300:].any()
 
 
-def test_a_known_face_has_another_colour_than_an_unknown_one() -> None:
+def test_a_known_face_has_another_color_than_an_unknown_one() -> None:
     image, _ = drawn(400, 300, face(Box(10, 40, 90, 120)), face(Box(210, 40, 290, 120), None))
     assert image.getpixel((50, 40)) != image.getpixel((250, 40))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from booru_tagger.colors import (
-    COLOURS,
+    COLORS,
     CONFUSABLE,
     MIXED,
     Color,
     ColorDecision,
     Part,
-    colour_of,
+    color_of,
     confusable,
     reconcile,
     tag_for,
@@ -50,7 +50,7 @@ def test_labels_become_tags(part: Part, label: str, tag: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "colour"),
+    ("tag", "color"),
     [
         ("aqua_hair", Color(Part.HAIR, "aqua")),
         ("light_blue_hair", Color(Part.HAIR, "blue")),
@@ -66,19 +66,19 @@ def test_labels_become_tags(part: Part, label: str, tag: str | None) -> None:
         ("blue_dress", None),
     ],
 )
-def test_tags_tell_their_colour(tag: str, colour: Color | None) -> None:
-    assert colour_of(tag) == colour
+def test_tags_tell_their_color(tag: str, color: Color | None) -> None:
+    assert color_of(tag) == color
 
 
 def test_the_tables_agree_with_each_other() -> None:
-    assert all(len(pair) == 2 and pair <= COLOURS for pair in CONFUSABLE)
-    assert all(problem(tag) is None and colour_of(tag) is None for tag in MIXED)
+    assert all(len(pair) == 2 and pair <= COLORS for pair in CONFUSABLE)
+    assert all(problem(tag) is None and color_of(tag) is None for tag in MIXED)
     for part in Part:
-        for name in COLOURS:
+        for name in COLORS:
             tag = tag_for(part, name)
             assert tag is not None
-            colour = colour_of(tag)
-            assert colour is not None and tag_for(part, colour.name) == tag
+            color = color_of(tag)
+            assert color is not None and tag_for(part, color.name) == tag
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_pairs_that_people_mix_up(pair: str) -> None:
     assert confusable(first, second) and confusable(second, first)
 
 
-def test_colours_that_nobody_mixes_up() -> None:
+def test_colors_that_nobody_mixes_up() -> None:
     assert confusable("red", "red")
     assert not confusable("red", "green") and not confusable("blonde", "blue")
 
@@ -127,12 +127,12 @@ def test_agreement() -> None:
     assert reconcile(Part.HAIR, seen("aqua_hair"), canon, sure=SURE) == ColorDecision(seen("aqua_hair"))
 
 
-def test_a_mistakable_colour_yields_to_the_canon() -> None:
+def test_a_mistakable_color_yields_to_the_canon() -> None:
     verdict = reconcile(Part.HAIR, seen("blue_hair", 0.95), ["aqua_hair"], sure=SURE)
     assert verdict == ColorDecision(seen("aqua_hair", 0.95))
 
 
-def test_the_canons_shade_of_the_same_colour_comes_before_a_neighbour() -> None:
+def test_the_canons_shade_of_the_same_color_comes_before_a_neighbour() -> None:
     verdict = reconcile(Part.HAIR, seen("blue_hair"), ["aqua_hair", "light_blue_hair"], sure=SURE)
     assert verdict == ColorDecision(seen("light_blue_hair"))
 
@@ -147,7 +147,7 @@ def test_an_unsure_measurement_yields_to_the_canon() -> None:
     assert verdict == ColorDecision(seen("aqua_eyes", 0.79))
 
 
-def test_several_colours_agree_with_each() -> None:
+def test_several_colors_agree_with_each() -> None:
     mixed = seen("multicolored_hair")
     assert reconcile(Part.HAIR, mixed, ["aqua_hair"], sure=SURE) == ColorDecision(mixed)
     red = seen("red_hair")
@@ -157,6 +157,6 @@ def test_several_colours_agree_with_each() -> None:
     assert verdict.refuted == ("green_eyes",)
 
 
-def test_closed_eyes_show_no_colour() -> None:
+def test_closed_eyes_show_no_color() -> None:
     closed = seen("closed_eyes", 0.6)
     assert reconcile(Part.EYES, closed, ["blue_eyes"], sure=SURE) == ColorDecision(closed, ("blue_eyes",))

@@ -50,8 +50,8 @@ def test_each_face_stands_in_its_cell_upright(tmp_path: Path, orientation: int) 
     sheet = ContactSheet()
     sheet.add(two_heads(tmp_path, "two.png", orientation))
     image = drawn(sheet)
-    for column, colour in enumerate((RED, BLUE)):
-        assert image.getpixel(cell_centre(column)) == pytest.approx(colour, abs=3)
+    for column, color in enumerate((RED, BLUE)):
+        assert image.getpixel(cell_centre(column)) == pytest.approx(color, abs=3)
     assert len(sheet) == 2
 
 

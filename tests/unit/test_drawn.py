@@ -14,7 +14,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from booru_export.drawn import EYE_COLOURS, HAIR_COLOURS, STYLES, Drawing, DrawnHead, draw_scene
+from booru_export.drawn import EYE_COLORS, HAIR_COLORS, STYLES, Drawing, DrawnHead, draw_scene
 from PIL import Image
 
 from booru_tagger.imaging import Pixels
@@ -46,13 +46,13 @@ def part(drawing: Drawing, head: DrawnHead, left: float, top: float, right: floa
     return np.asarray(drawing.image)[y0:y1, x0:x1].reshape(-1, 3)
 
 
-def share_of_hue(pixels: Pixels, name: str, least_saturation: float) -> float:
+def share_of_hue(pixels: Pixels, name: str, min_saturation: float) -> float:
     """How many of the pixels have a colour's hue, give or take 14 degrees."""
     hits = 0
     for red, green, blue in pixels.tolist():
         hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
         apart = abs((hue * 360 - HUES[name] + 180) % 360 - 180)
-        hits += apart <= 14 and saturation >= least_saturation and value > 0.2
+        hits += apart <= 14 and saturation >= min_saturation and value > 0.2
     return hits / len(pixels)
 
 
@@ -71,8 +71,8 @@ def test_every_style_draws_as_many_heads_as_asked_for(style: str, characters: in
     assert drawing.image.mode == "RGB"
     assert len(drawing.heads) == characters
     for head in drawing.heads:
-        assert head.hair in HAIR_COLOURS
-        assert head.eyes in (*EYE_COLOURS, "closed")
+        assert head.hair in HAIR_COLORS
+        assert head.eyes in (*EYE_COLORS, "closed")
         assert 0 <= head.box.x0 < head.box.x1 <= 320
         assert 0 <= head.box.y0 < head.box.y1 <= 200
 
@@ -84,7 +84,7 @@ def test_heads_do_not_hide_one_another_and_are_about_as_wide_as_tall() -> None:
         assert all(0.7 < head.box.width / head.box.height < 1.35 for head in heads)
 
 
-def test_the_colour_named_as_the_hair_s_fills_the_upper_part_of_the_head_box() -> None:
+def test_the_color_named_as_the_hair_s_fills_the_upper_part_of_the_head_box() -> None:
     """Just below the top there is nothing but hair, or something worn on it."""
     told = [(drawing, head) for drawing in portraits() for head in drawing.heads if head.hair in HUES]
     filled = [
@@ -95,7 +95,7 @@ def test_the_colour_named_as_the_hair_s_fills_the_upper_part_of_the_head_box() -
     assert np.mean(filled) > 0.75
 
 
-def test_the_colour_named_as_the_eyes_is_found_where_eyes_are() -> None:
+def test_the_color_named_as_the_eyes_is_found_where_eyes_are() -> None:
     told = [
         (drawing, head)
         for drawing in portraits()

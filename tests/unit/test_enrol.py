@@ -23,9 +23,9 @@ OLIVE: RGB = (60, 90, 10)
 VIOLET: RGB = (200, 30, 230)
 
 
-def shade(colour: RGB, number: int) -> RGB:
+def shade(color: RGB, number: int) -> RGB:
     """The same person in another light."""
-    return tuple(min(255, max(0, value + (number * 37) % 19 - 9)) for value in colour)  # type: ignore[return-value]
+    return tuple(min(255, max(0, value + (number * 37) % 19 - 9)) for value in color)  # type: ignore[return-value]
 
 
 def mine(x: int, number: int = 0, side: int = 70) -> Painted:
@@ -35,8 +35,8 @@ def mine(x: int, number: int = 0, side: int = 70) -> Painted:
 def passer_by(x: int, number: int = 0) -> Painted:
     """Each time somebody else."""
     who = [OLIVE, VIOLET, (20, 160, 250), (250, 250, 250), (0, 60, 60)][number % 5]
-    colours = ["green", "white", "blue", "black", "orange"]
-    return Painted(x, 120, 70, who, colours[number % 5], colours[(number + 2) % 5])
+    colors = ["green", "white", "blue", "black", "orange"]
+    return Painted(x, 120, 70, who, colors[number % 5], colors[(number + 2) % 5])
 
 
 def saved(path: Path, *faces: Painted) -> Path:
@@ -114,16 +114,16 @@ def test_crops_are_faces_already(tiny_bundle: Path, tmp_path: Path) -> None:
     assert len(done.enrolled.faces) == 5 and done.warnings == ()
 
 
-def test_what_the_user_says_of_colours_wins(tagger: Tagger, crowd: list[Path]) -> None:
+def test_what_the_user_says_of_colors_wins(tagger: Tagger, crowd: list[Path]) -> None:
     done = enrol(tagger, "oc", crowd, details=Details(hair=("pink_hair",), eyes=()))
     assert done.enrolled.label.implied == ("pink_hair",)
 
 
-def test_colours_that_vary_are_not_implied(tagger: Tagger, tmp_path: Path) -> None:
+def test_colors_that_vary_are_not_implied(tagger: Tagger, tmp_path: Path) -> None:
     hair = ["pink", "black", "white", "purple", "purple", "orange"]
     pictures = [
-        saved(tmp_path / f"{n}.png", Painted(20, 40, 100, RED, colour, "green"))
-        for n, colour in enumerate(hair)
+        saved(tmp_path / f"{n}.png", Painted(20, 40, 100, RED, color, "green"))
+        for n, color in enumerate(hair)
     ]
     done = enrol(tagger, "oc", pictures, same_person=-1)
     assert done.enrolled.label.implied == ("green_eyes",)

@@ -104,7 +104,7 @@ def test_makes_room(
     face_cache = FaceCache(path, tagger)
     face_cache.make(Path(result.path), result, result.faces)
     face_cache.close()
-    monkeypatch.setattr(module, "MOST_BYTES", 0)
+    monkeypatch.setattr(module, "MAX_BYTES", 0)
     face_cache = FaceCache(path, tagger)
     assert face_cache.find(Path(result.path), boxes(result)) is None, "half of the two is gone"
     face_cache.close()

@@ -69,12 +69,14 @@ def difference(one: Box, other: Box) -> float:
     return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
-def missing(faces: tuple[FaceResult, ...], among: tuple[FaceResult, ...], least: float) -> list[FaceResult]:
+def missing(
+    faces: tuple[FaceResult, ...], among: tuple[FaceResult, ...], min_score: float
+) -> list[FaceResult]:
     """Clear faces that are not, at the same place, among the others."""
     return [
         face
         for face in faces
-        if face.score >= least
+        if face.score >= min_score
         and not any(
             difference(face.box, other.box) <= max(NEAR, SHARE * max(face.box.width, face.box.height))
             for other in among
@@ -85,13 +87,13 @@ def missing(faces: tuple[FaceResult, ...], among: tuple[FaceResult, ...], least:
 def test_same_faces_and_same_tags_with_the_model_that_ships(pictures: list[Encoded]) -> None:
     tagger = Tagger(TaggerOptions(gallery=None))
     assert tagger.bundle.detector is not None
-    least = tagger.bundle.detector.threshold + CLEAR
+    min_score = tagger.bundle.detector.threshold + CLEAR
     slow, fast = by_reference(tagger, pictures), by_fast_path(tagger, pictures)
     assert sum(len(result.faces) for result in slow) >= len(pictures)
     for before, after in zip(slow, fast, strict=True):
         assert (after.path, after.width, after.height) == (before.path, before.width, before.height)
-        assert missing(before.faces, after.faces, least) == []
-        assert missing(after.faces, before.faces, least) == []
+        assert missing(before.faces, after.faces, min_score) == []
+        assert missing(after.faces, before.faces, min_score) == []
         for one, other in ((before, after), (after, before)):
             sure = {tag.tag for tag in one.tags if tag.score >= SURE}
             assert sure <= {tag.tag for tag in other.tags}

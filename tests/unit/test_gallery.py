@@ -114,7 +114,7 @@ def test_a_face_is_compared_with_everybody() -> None:
     matches = people.match(around(1, 1, 0.05, seed=9)[0], 0.6)
     assert [match.label.tag for match in matches] == ["one", "zero"]
     assert matches[0].similarity > 0.8 and matches[0].score > 0.9 > 0.1 > matches[1].score
-    assert len(people.match(around(1, 1, 0.05)[0], 0.6, most=1)) == 1
+    assert len(people.match(around(1, 1, 0.05)[0], 0.6, max_matches=1)) == 1
     assert Gallery(SPACE).match(around(1, 1, 0.05)[0], 0.6) == []
 
 
@@ -256,7 +256,7 @@ def read(
         people = gallery(person("mine", FACES))
     rules = Rules(bundle.recogniser, bundle.labels, thresholds or {}, gallery=people)
     answer = Recognition(np.array(scores, np.float32), embedding=embedding)
-    return rules.read(FACE, answer, coloured=True).face
+    return rules.read(FACE, answer, colored=True).face
 
 
 def at(similarity: float) -> Rows:
@@ -326,7 +326,7 @@ def test_a_model_that_asks_for_nothing_or_all_does_not_decide_for_the_gallery(
     rules = Rules(bundle.recogniser, bundle.labels, {}, gallery=gallery(person("mine", FACES)))
     for similarity, named in ((0.2, False), (0.95, True)):
         answer = Recognition(np.array([-1], np.float32), embedding=at(similarity))
-        character = rules.read(FACE, answer, coloured=True).face.character
+        character = rules.read(FACE, answer, colored=True).face.character
         assert (character is not None and character.tag == "mine") == named
 
 

@@ -26,7 +26,7 @@ from booru_tagger.imaging import (
     Limits,
     Normalisation,
     Pixels,
-    colourfulness,
+    colorfulness,
     crop,
     decode_picture,
     fit,
@@ -118,7 +118,7 @@ def test_alpha_is_laid_on_white() -> None:
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
-def test_a_transparent_colour_is_laid_on_white(mode: str) -> None:
+def test_a_transparent_color_is_laid_on_white(mode: str) -> None:
     image = Image.new("RGB", (2, 1), (0, 0, 0))
     image.putpixel((1, 0), (200, 200, 200))
     image = image.quantize(2) if mode == "P" else image.convert(mode)
@@ -160,7 +160,7 @@ def test_floating_point_pictures_survive_numbers_that_are_none() -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_an_animation_shows_its_first_frame(kind: str) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ((200, 0, 0), (0, 0, 200))]
+    frames = [Image.new("RGB", (16, 16), color) for color in ((200, 0, 0), (0, 0, 200))]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     red, _, blue = decode_picture(data, "picture").pixels[8, 8].tolist()
     assert red > 180 and blue < 20
@@ -384,19 +384,19 @@ def test_normalisation_is_per_channel_and_planar() -> None:
         assert result[:, channel] == pytest.approx(np.full((2, 3, 5), expected), abs=1e-6)
 
 
-def test_colourfulness_sees_greyscale_and_tinted_scans() -> None:
+def test_colorfulness_sees_greyscale_and_tinted_scans() -> None:
     grey = np.random.default_rng(0).integers(0, 200, (80, 60, 1), dtype=np.uint8).repeat(3, axis=2)
-    assert colourfulness(grey) == 0
-    assert colourfulness(grey + np.array([30, 20, 0], np.uint8)) < 1
-    assert colourfulness(np.asarray(quarters())) > 50
+    assert colorfulness(grey) == 0
+    assert colorfulness(grey + np.array([30, 20, 0], np.uint8)) < 1
+    assert colorfulness(np.asarray(quarters())) > 50
 
 
 @pytest.mark.parametrize("tint", [(240, 200, 145), (120, 150, 255), (110, 130, 220)])
 def test_pictures_of_one_tint_are_colorless(tint: tuple[int, int, int]) -> None:
     grey = np.random.default_rng(0).integers(0, 256, (128, 96, 1))
     smooth = Image.fromarray((grey * np.array(tint) // 255).astype(np.uint8)).resize((512, 384))
-    assert colourfulness(smooth) < 2
-    assert colourfulness(np.asarray(smooth)) < 2
+    assert colorfulness(smooth) < 2
+    assert colorfulness(np.asarray(smooth)) < 2
 
 
 def test_what_is_nearly_of_one_tint_counts_half_but_in_a_face() -> None:
@@ -404,5 +404,5 @@ def test_what_is_nearly_of_one_tint_counts_half_but_in_a_face() -> None:
     pixels = np.repeat(level, 64, axis=1)
     pixels[:, ::2, 0] -= 24  # something of another color beside it
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-    assert colourfulness(image) == pytest.approx(colourfulness(image, face=True) / 2)
-    assert colourfulness(image, face=True) > 6
+    assert colorfulness(image) == pytest.approx(colorfulness(image, face=True) / 2)
+    assert colorfulness(image, face=True) > 6

@@ -9,7 +9,7 @@ import pytest
 from booru_tagger.colors import Part
 from booru_tagger.errors import ConfigError
 from booru_tagger.models.bundle import Label
-from booru_tagger.tagging.implications import Implication, colour_tag, extended, read_implications
+from booru_tagger.tagging.implications import Implication, color_tag, extended, read_implications
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted, paint
@@ -53,7 +53,7 @@ def test_a_row_extends_or_overrides(tmp_path: Path, row: str, series: str, impli
     assert (label.tag, label.series, label.implied) == ("hatsune_miku", series, implied)
 
 
-def test_new_colours_take_the_place_of_mixed_ones() -> None:
+def test_new_colors_take_the_place_of_mixed_ones() -> None:
     label = Label("x", implied=("multicolored_hair", "heterochromia", "sword"))
     assert Implication(hair=("red_hair",)).applied(label).implied == ("red_hair", "heterochromia", "sword")
     assert Implication(eyes=()).applied(label).implied == ("multicolored_hair", "sword")
@@ -96,10 +96,10 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read_implications(tmp_path / "latin.csv")
 
 
-def test_colours_by_all_their_names() -> None:
+def test_colors_by_all_their_names() -> None:
     words = {"blond": "blonde_hair", "Silver": "grey_hair", "light blue": "light_blue_hair"}
-    assert {word: colour_tag(Part.HAIR, word) for word in words} == words
-    assert colour_tag(Part.EYES, "blonde") == "yellow_eyes" == colour_tag(Part.EYES, "yellow_eyes")
+    assert {word: color_tag(Part.HAIR, word) for word in words} == words
+    assert color_tag(Part.EYES, "blonde") == "yellow_eyes" == color_tag(Part.EYES, "yellow_eyes")
 
 
 def test_the_table_holds_in_tagging(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_each_label_has_its_own_threshold(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path, labels=labels)
 
     def named(scores: list[float], thresholds: Any = None) -> str | None:
-        reading = rules(folder, thresholds=thresholds).read(FACE, answer(scores, {}, {}), coloured=True)
+        reading = rules(folder, thresholds=thresholds).read(FACE, answer(scores, {}, {}), colored=True)
         return reading.face.character.tag if reading.face.character else None
 
     assert named([0.35, 0.2, 0.2]) == "easy"
@@ -59,13 +59,13 @@ def test_each_label_has_its_own_threshold(tmp_path: Path) -> None:
 def test_candidates_are_the_best_five(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path, labels=[{"tag": f"c{index}"} for index in range(7)])
     scores = [0.01, 0.2, 0.05, 0.3, 0.0, 0.1, 0.04]
-    reading = rules(folder).read(FACE, answer(scores, {}, {}), coloured=True)
+    reading = rules(folder).read(FACE, answer(scores, {}, {}), colored=True)
     assert [candidate.tag for candidate in reading.face.candidates] == ["c3", "c1", "c5", "c2", "c6"]
     assert reading.face.character is None and reading.tags == ()
 
 
 def read(folder: Path, hair: dict[str, float], eyes: dict[str, float], **options: Any) -> Reading:
-    return rules(folder, **options).read(FACE, answer([0.97, 0, 0], hair, eyes), coloured=True)
+    return rules(folder, **options).read(FACE, answer([0.97, 0, 0], hair, eyes), colored=True)
 
 
 def test_a_sure_contradiction_leaves_the_implied_tag_out(tiny_bundle: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_sure_contradiction_leaves_the_implied_tag_out(tiny_bundle: Path) -> N
     assert reading.face.hair_color and reading.face.hair_color.tag == "pink_hair"
 
 
-def test_a_mistakable_or_unsure_colour_yields_to_the_canon(tiny_bundle: Path) -> None:
+def test_a_mistakable_or_unsure_color_yields_to_the_canon(tiny_bundle: Path) -> None:
     reading = read(tiny_bundle, {"blue": 0.95}, {"red": 0.6})
     assert reading.conflicts == ()
     assert reading.face.hair_color == ScoredTag("aqua_hair", about(0.95))
@@ -91,7 +91,7 @@ def test_a_mistakable_or_unsure_colour_yields_to_the_canon(tiny_bundle: Path) ->
     assert not {"blue_hair", "red_eyes"} & {tag.tag for tag in reading.tags}
 
 
-def test_closed_eyes_leave_the_implied_eye_colour_out(tiny_bundle: Path) -> None:
+def test_closed_eyes_leave_the_implied_eye_color_out(tiny_bundle: Path) -> None:
     reading = read(tiny_bundle, {}, {"closed": 0.6})
     assert reading.face.eye_color is None
     assert Tag("closed_eyes", "general", about(0.6), "measured") in reading.tags
@@ -113,11 +113,11 @@ def test_labels_of_one_meaning_count_together(tmp_path: Path) -> None:
     scores = Recognition(
         np.zeros(3, np.float32), eyes=np.array([0.3, 0.15, 0.15, 0.4, *[0] * 10], np.float32)
     )
-    face = rules(folder).read(FACE, scores, coloured=True).face
+    face = rules(folder).read(FACE, scores, colored=True).face
     assert face.eye_color == ScoredTag("yellow_eyes", about(0.6))
 
 
-def test_without_implying_colours_are_told_as_measured(tiny_bundle: Path) -> None:
+def test_without_implying_colors_are_told_as_measured(tiny_bundle: Path) -> None:
     reading = read(tiny_bundle, {"blue": 0.95}, {"red": 0.6}, imply=False)
     assert {tag.tag for tag in reading.tags} == {"hatsune_miku", "blue_hair", "red_eyes"}
     assert reading.conflicts == ()
@@ -138,23 +138,23 @@ def test_stripping_leaves_out_what_the_name_says(tiny_bundle: Path) -> None:
 def test_stripping_leaves_other_faces_alone(tiny_bundle: Path) -> None:
     strict = rules(tiny_bundle, strip_implied=True)
     readings = [
-        strict.read(FACE, answer(scores, {"aqua": 0.9}, {}), coloured=True)
+        strict.read(FACE, answer(scores, {"aqua": 0.9}, {}), colored=True)
         for scores in ([0.97, 0, 0], [0.1, 0, 0])
     ]
     assert {tag.tag for tag in readings[0].tags} == {"hatsune_miku", "vocaloid"}
     assert {tag.tag for tag in picture_tags(readings)} == {"hatsune_miku", "vocaloid", "aqua_hair"}
 
 
-def test_a_canon_is_no_conflict_where_no_colour_is_seen(tiny_bundle: Path) -> None:
+def test_a_canon_is_no_conflict_where_no_color_is_seen(tiny_bundle: Path) -> None:
     scores = answer([0.97, 0, 0], {"pink": 0.99}, {"red": 0.99})
-    reading = rules(tiny_bundle).read(FACE, scores, coloured=False)
+    reading = rules(tiny_bundle).read(FACE, scores, colored=False)
     assert reading.conflicts == () and reading.face.hair_color is None
     assert {"aqua_hair", "aqua_eyes"} <= {tag.tag for tag in reading.tags}
 
 
 def test_a_picture_has_the_union_of_its_faces_tags(tiny_bundle: Path) -> None:
     readings = [
-        rules(tiny_bundle).read(FACE, scores, coloured=True)
+        rules(tiny_bundle).read(FACE, scores, colored=True)
         for scores in (
             answer([0.7, 0, 0], {"aqua": 0.6}, {}),
             answer([0.9, 0, 0], {"aqua": 0.95}, {}),

@@ -23,7 +23,7 @@ from booru_tagger.errors import (
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor
 from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, RunReport, run
-from booru_tagger.runner.report import MOST_FAILURES
+from booru_tagger.runner.report import MAX_FAILURES
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import PictureError, Tag, TagResult
@@ -177,8 +177,8 @@ def test_attempt_leaves_interrupts_alone() -> None:
 
 
 def test_only_so_many_failures_are_kept_but_all_are_counted() -> None:
-    report, _ = go(Path(f"bad{number}") for number in range(MOST_FAILURES + 5))
-    assert (report.failed, len(report.failures)) == (MOST_FAILURES + 5, MOST_FAILURES)
+    report, _ = go(Path(f"bad{number}") for number in range(MAX_FAILURES + 5))
+    assert (report.failed, len(report.failures)) == (MAX_FAILURES + 5, MAX_FAILURES)
 
 
 def test_a_writer_that_fails_does_not_stop_the_other_writers_or_pictures() -> None:

@@ -201,7 +201,7 @@ def test_a_bundle_without_a_recogniser_finds_faces(tmp_path: Path) -> None:
         Tagger(folder).networks.recognise(imaging.read_picture(tmp_path / "a.png"), [])
 
 
-def test_a_colourless_picture_gives_no_colours(tagger: Tagger, tmp_path: Path) -> None:
+def test_a_colorless_picture_gives_no_colors(tagger: Tagger, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png", [Painted(20, 30, 160, "nobody", "black", "grey")])
     (face,) = tagger.tag(path).faces
     assert face.hair_color and face.eye_color  # the magenta frame is colour enough
@@ -211,7 +211,7 @@ def test_a_colourless_picture_gives_no_colours(tagger: Tagger, tmp_path: Path) -
     assert result.faces[0].hair_color is None and result.faces[0].eye_color is None
 
 
-def test_a_greyscale_crop_gives_no_colours(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_a_greyscale_crop_gives_no_colors(tiny_bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     paint([Painted(0, 0, 160, "nobody", "black", "black")], (160, 160)).convert("L").save(path)
     (face,) = Tagger(TaggerOptions(tiny_bundle, crops=True)).tag(path).faces
@@ -278,7 +278,7 @@ def test_running_out_of_memory_costs_one_picture(
     def greedy(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(looking, "colourfulness", greedy)
+    monkeypatch.setattr(looking, "colorfulness", greedy)
     (result,) = tag_paths([path], tagger)
     assert result.error and result.error.kind == "too-large"
 

@@ -72,7 +72,7 @@ class TestOverlay:
         told = overlay(result, [say(result, RIGHT, "named", "my_oc")], tagger.retell).result
         assert {"my_oc": "review", "red_hair": "measured"}.items() <= tags(told).items()
 
-    def test_unknown_takes_the_name_away_and_leaves_the_colours(
+    def test_unknown_takes_the_name_away_and_leaves_the_colors(
         self, tagger: Tagger, result: TagResult
     ) -> None:
         told = overlay(result, [say(result, LEFT, "unknown")], tagger.retell).result

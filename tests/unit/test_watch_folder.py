@@ -107,7 +107,7 @@ class TestLostEvents:
         assert scene.given(3) == ["a.png", "b.png"]
 
     def test_more_news_than_fit_count_as_lost(self, folder: Path) -> None:
-        inbox = Inbox(most=2)
+        inbox = Inbox(max_paths=2)
         for name in "abc":
             inbox.put_file(name, writing=False)
         news = inbox.take()

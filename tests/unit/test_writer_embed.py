@@ -115,8 +115,8 @@ def test_prompts_of_image_generators_stay(tmp_path: Path) -> None:
 
 
 def test_animation_keeps_its_frames(tmp_path: Path) -> None:
-    colours = [Image.new("RGB", (32, 32), colour) for colour in ("red", "lime", "blue")]
-    colours[0].save(tmp_path / "a.webp", save_all=True, append_images=colours[1:], lossless=True, duration=70)
+    colors = [Image.new("RGB", (32, 32), color) for color in ("red", "lime", "blue")]
+    colors[0].save(tmp_path / "a.webp", save_all=True, append_images=colors[1:], lossless=True, duration=70)
     before = frames(tmp_path / "a.webp")
     write(make_writer("embed"), tmp_path / "a.webp", *MIKU)
     assert frames(tmp_path / "a.webp") == before

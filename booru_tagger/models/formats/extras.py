@@ -16,7 +16,7 @@ from booru_tagger.models.formats.records import RGB, Filter, Format, Preparation
 from booru_tagger.vocab import CATEGORIES
 
 _FILTERS = ("bilinear", "bicubic", "lanczos")
-_COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0)}
+_COLORS = {"white": (255, 255, 255), "black": (0, 0, 0)}
 _PLAIN = frozenset({"to_tensor", "maybe_to_tensor", "convert_rgb"})
 """Stages that say nothing which the record does not."""
 
@@ -87,8 +87,8 @@ def _scaling(how: Preparation, stage: Mapping[str, Any], fit: str) -> Preparatio
     name = str(stage.get("interpolation") or "bilinear").lower()
     if name not in _FILTERS:
         raise ValueError(f"scaling by {name!r}")
-    colour = stage.get("background_color", "white")
-    fill = _COLOURS[colour] if isinstance(colour, str) else tuple(colour)
+    color = stage.get("background_color", "white")
+    fill = _COLORS[color] if isinstance(color, str) else tuple(color)
     changed = replace(how, filter=cast(Filter, name), fill=fill)
     return _sided(replace(changed, fit="stretch" if fit == "stretch" else "shrink"), size[0])
 

@@ -41,8 +41,8 @@ class ThresholdChoice:
     def threshold(self, category: str, scores: Floats) -> float | None:
         """The least score of a tag of this category in a picture whose scores these are."""
         if category in self.cut:
-            least = mcut(scores)
-            return max(CHARACTER_FLOOR, least) if category == CHARACTER else least
+            min_score = mcut(scores)
+            return max(CHARACTER_FLOOR, min_score) if category == CHARACTER else min_score
         return self.thresholds.get(category)
 
 
@@ -73,10 +73,10 @@ class Columns:
             if category == RATING:
                 continue
             own = scores[places]
-            least = choice.threshold(category, own)
-            if least is None:
+            min_score = choice.threshold(category, own)
+            if min_score is None:
                 continue
-            for place in np.flatnonzero(own >= least):
+            for place in np.flatnonzero(own >= min_score):
                 tag = self._tag(places[place], float(own[place]))
                 if tag.tag not in found or found[tag.tag].score < tag.score:
                     found[tag.tag] = tag

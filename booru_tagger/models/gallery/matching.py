@@ -13,7 +13,7 @@ import numpy as np
 
 from booru_tagger.imaging import Floats
 
-_LEAST_ODDS, _MOST_ODDS = 0.05, 0.95
+_MIN_ODDS, _MAX_ODDS = 0.05, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def anchor_for(character_threshold: float) -> float:
 
     Kept away from 0 and 1, where every face would pass or none.
     """
-    return min(max(character_threshold, _LEAST_ODDS), _MOST_ODDS)
+    return min(max(character_threshold, _MIN_ODDS), _MAX_ODDS)
 
 
 def prototype(faces: Floats) -> Floats:

@@ -115,8 +115,8 @@ class Gallery:
     def _prototypes(self) -> Floats:
         return np.stack([prototype(enrolled.faces) for enrolled in self])
 
-    def match(self, embedding: Floats | None, anchor: float, most: int = 5) -> list[Match]:
-        """The ``most`` likeliest characters, best first; a similarity at the threshold scores ``anchor``.
+    def match(self, embedding: Floats | None, anchor: float, max_matches: int = 5) -> list[Match]:
+        """The likeliest characters, best first; a similarity at the threshold scores ``anchor``.
 
         Raises :class:`ModelError` where the embedding is missing or of another length than those here.
         """
@@ -129,7 +129,7 @@ class Gallery:
                 f"gives {found}; enrol the characters again with this model, or use --no-gallery"
             )
         similarities = self._prototypes @ embedding
-        order = np.argsort(self.thresholds - similarities, kind="stable")[:most].tolist()
+        order = np.argsort(self.thresholds - similarities, kind="stable")[:max_matches].tolist()
         return [self._match(index, float(similarities[index]), anchor) for index in order]
 
     def _match(self, index: int, similarity: float, anchor: float) -> Match:

@@ -17,7 +17,7 @@ from booru_tagger.models.manifest import FileRecord
 from booru_tagger.models.model_record import ModelRecord, digest, read_record, write_record
 
 _CHUNK = 1 << 20
-_MOST_BYTES = 16_000_000_000
+_MAX_BYTES = 16_000_000_000
 """An archive without a manifest may not unpack to more than this."""
 
 
@@ -90,7 +90,7 @@ def _unpack_tagger(opened: zipfile.ZipFile, archive: Path, partial: Path) -> Non
         )
     base, found = place
     sizes = {name: opened.getinfo(str(base / name)).file_size for name in found.files}
-    if sum(sizes.values()) > min(_MOST_BYTES, shutil.disk_usage(partial).free):
+    if sum(sizes.values()) > min(_MAX_BYTES, shutil.disk_usage(partial).free):
         raise ModelError(f"{archive}: would unpack to {sum(sizes.values()):,} bytes; there is no room for it")
     for name, size in sizes.items():
         _copy(opened, base / name, partial / name, size)
@@ -118,20 +118,20 @@ def _base(opened: zipfile.ZipFile) -> PurePosixPath | None:
     return min(places, key=lambda place: len(place.parts)).parent if places else None
 
 
-def _copy(opened: zipfile.ZipFile, member: PurePosixPath, target: Path, most: int) -> None:
+def _copy(opened: zipfile.ZipFile, member: PurePosixPath, target: Path, max_bytes: int) -> None:
     try:
         info = opened.getinfo(str(member))
     except KeyError as error:
         raise ModelError(f"{opened.filename}: {member} is missing, though the manifest lists it") from error
     if info.flag_bits & 0x1:
         raise ModelError(f"{opened.filename}: {member} is encrypted; unpack it first and name the folder")
-    left = most
+    left = max_bytes
     with opened.open(info) as source, target.open("xb") as sink:
         while chunk := source.read(_CHUNK):
             left -= len(chunk)
             if left < 0:
                 raise ModelError(
-                    f"{opened.filename}: {member} is larger than {most:,} bytes, as it should be"
+                    f"{opened.filename}: {member} is larger than {max_bytes:,} bytes, as it should be"
                 )
             sink.write(chunk)
         sink.flush()

@@ -39,7 +39,7 @@ PAGE = {
 }
 """The files of the page; there are no others."""
 
-MOST_FACES = 20_000
+MAX_FACES = 20_000
 """Faces in one request at most."""
 _FOREVER = "private, max-age=31536000, immutable"
 """For pictures: their addresses name the session, so what one stands for never changes."""
@@ -197,7 +197,7 @@ def _body(data: bytes) -> dict[str, Any]:
 
 def _numbers(body: dict[str, Any]) -> list[int]:
     numbers = body.get("faces")
-    if not isinstance(numbers, list) or not 0 < len(numbers) <= MOST_FACES:
+    if not isinstance(numbers, list) or not 0 < len(numbers) <= MAX_FACES:
         raise DataError("'faces' is a list of the faces that are meant")
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
         raise DataError("'faces' is a list of whole numbers")

@@ -16,7 +16,7 @@ from booru_tagger.types import ScoredTag
 
 SAMPLES = 4
 """Faces shown of a candidate."""
-MOST_ALIKE = 200
+MAX_ALIKE = 200
 """Look-alikes shown of a face."""
 
 
@@ -33,13 +33,13 @@ def details(session: ReviewSession, number: int) -> dict[str, Any]:
             "box": list(head.box.rounded()),
             "found": round(head.face.score, 3),
             "candidates": [{**candidate, "samples": samples[candidate["tag"]]} for candidate in candidates],
-            "hair": _colour(head.face.hair_color),
-            "eyes": _colour(head.face.eye_color),
+            "hair": _color(head.face.hair_color),
+            "eyes": _color(head.face.eye_color),
             "alike": [
                 {"id": other.id, "similarity": round(near, 3)}
                 for other, near in alike
                 if other.waits and other.listed
-            ][:MOST_ALIKE],
+            ][:MAX_ALIKE],
             "tags": _tags(session, picture),
         }
 
@@ -65,8 +65,8 @@ def _picture(session: ReviewSession, picture: ReviewPicture) -> dict[str, Any]:
     }
 
 
-def _colour(colour: ScoredTag | None) -> dict[str, Any] | None:
-    return None if colour is None else colour.to_json()
+def _color(color: ScoredTag | None) -> dict[str, Any] | None:
+    return None if color is None else color.to_json()
 
 
 def _alike(session: ReviewSession, head: ReviewFace) -> list[tuple[ReviewFace, float]]:

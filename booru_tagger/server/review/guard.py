@@ -34,7 +34,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 """Bytes of a request's body at most; ten thousand face numbers need a tenth of it."""
 
 
@@ -85,7 +85,7 @@ class Guard:
         length = headers.get("content-length", "")
         if not length.isdecimal():
             return _refused(411, "The request must have a Content-Length header.")
-        if int(length) > MOST_BYTES:
+        if int(length) > MAX_BYTES:
             return _refused(413, "The body is too large.")
         return None
 

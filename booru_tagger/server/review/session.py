@@ -25,8 +25,8 @@ from booru_tagger.vocab import tag_named
 from booru_tagger.writers.base import Writer
 from booru_tagger.writers.naming import WriterOptions
 
-MOST_UNDO = 1_000
-LEAST_BOX = 4.0
+MAX_UNDO = 1_000
+MIN_BOX = 4.0
 """Pixels of a drawn box's side at least; less is a slip of the hand."""
 
 
@@ -198,7 +198,7 @@ class ReviewSession:
             heads += there
             gone += left
         if before:
-            self._steps = [*self._steps, before][-MOST_UNDO:]
+            self._steps = [*self._steps, before][-MAX_UNDO:]
         return ReviewChanges(tuple(heads), tuple(gone), tuple(failures))
 
     def _write(self, picture: ReviewPicture, verdicts: tuple[Verdict, ...]) -> None:
@@ -274,6 +274,6 @@ def _inside(box: Box, result: TagResult) -> Box:
     x0, x1 = sorted((box.x0, box.x1))
     y0, y1 = sorted((box.y0, box.y1))
     inside = Box(max(0.0, x0), max(0.0, y0), min(float(result.width), x1), min(float(result.height), y1))
-    if not (inside.width >= LEAST_BOX and inside.height >= LEAST_BOX):  # not so for NaN either
+    if not (inside.width >= MIN_BOX and inside.height >= MIN_BOX):  # not so for NaN either
         raise DataError("the box is too small, or lies outside of the picture")
     return inside

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_SECONDS = 10.0
 """For the head of a request to arrive. Uvicorn itself would wait for ever."""
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 """More are answered 503 at once."""
 
 
@@ -59,7 +59,7 @@ def make_server(app: Starlette, seconds: float) -> uvicorn.Server:
         "server_header": False,
         "timeout_keep_alive": 5,
         "timeout_graceful_shutdown": int(seconds) + 1,
-        "limit_concurrency": MOST_CONNECTIONS,
+        "limit_concurrency": MAX_CONNECTIONS,
         "h11_max_incomplete_event_size": 32_768,
     }
     return uvicorn.Server(uvicorn.Config(app, **config))

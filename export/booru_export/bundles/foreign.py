@@ -29,7 +29,7 @@ from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.vocab import tag_named
 
 OPSET = 20
-MOST_DIFFERENCE = 1e-4
+MAX_DIFFERENCE = 1e-4
 """Between torch and the bundle as the runtime runs it, on scores from 0 to 1."""
 
 IMAGENET = Normalisation(MEAN, STD)
@@ -257,6 +257,6 @@ def _round_trip(
         face = Tagger(TaggerOptions(bundle.folder, crops=True)).tag(picture).faces[0]
         scores = dict(zip(foreign.labels, expected[0].tolist(), strict=True))
         difference = max([difference, *(abs(scores[one.tag] - one.score) for one in face.candidates)])
-    if not difference <= MOST_DIFFERENCE:
-        raise ModelError(f"{name} differs from torch by {difference:.6f}, more than {MOST_DIFFERENCE:g}")
+    if not difference <= MAX_DIFFERENCE:
+        raise ModelError(f"{name} differs from torch by {difference:.6f}, more than {MAX_DIFFERENCE:g}")
     return difference

@@ -43,7 +43,7 @@ CANDIDATES = 3
 """Likeliest characters of each face that the weights are fitted on."""
 STRANGERS = 0.7
 """How many strangers come on each known face when chances are fitted."""
-DRAWS, FEWEST, MOST = 40, 3, 10
+DRAWS, MIN_PICTURES, MAX_PICTURES = 40, 3, 10
 """Galleries that are drawn to learn how enrolled characters fare, and how many faces each has."""
 SAME_PERSON_KEPT = 0.9
 """Share of the pairs of one character's faces that ``same_person`` lets pass."""
@@ -245,7 +245,7 @@ def _draws(
     """Galleries of strangers, and faces to ask them about: of whom each is by index, or -1."""
     labels = np.asarray([one.label for one in strangers])
     names, counts = np.unique(labels, return_counts=True)
-    able = names[counts > FEWEST].tolist()
+    able = names[counts > MIN_PICTURES].tolist()
     if len(able) < 4:
         return
     rng = np.random.default_rng(0)
@@ -254,7 +254,7 @@ def _draws(
         faces, asked = [], []
         for number, name in enumerate(chosen):
             rows = rng.permutation(np.flatnonzero(labels == name))
-            count = int(rng.integers(FEWEST, min(MOST, len(rows) - 1) + 1))
+            count = int(rng.integers(MIN_PICTURES, min(MAX_PICTURES, len(rows) - 1) + 1))
             faces.append(embeddings([strangers[row] for row in rows[:count]]))
             asked += [(strangers[row], number) for row in rows[count:].tolist()]
         others = rng.permutation(np.flatnonzero(~np.isin(labels, chosen)))[: len(asked)]

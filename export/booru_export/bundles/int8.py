@@ -39,9 +39,9 @@ SCENES_SHOWN, FACES_SHOWN = 60, 300
 SCENES_JUDGED, FACES_JUDGED = 220, 1200
 """Other pictures that before and after are compared on, those of the validation part first. The rest are of
 the training part: half a point shows only on many heads, and rounding does not care what was learned from."""
-MOST_LOSS = 0.005
+MAX_LOSS = 0.005
 """Half a point: what 8 bits may cost of any figure."""
-_LOWEST_FACE = 0.25
+_MIN_FACE_SCORE = 0.25
 
 Item = TypeVar("Item", FaceItem, Scene)
 Halves: TypeAlias = tuple[list[Item], list[Item]]
@@ -50,13 +50,13 @@ Halves: TypeAlias = tuple[list[Item], list[Item]]
 
 @dataclass(frozen=True, slots=True)
 class QuantisedPart:
-    """How a part did before and after, and its file's bytes. It is taken if it loses ``most`` or less."""
+    """How a part did before and after, and its file's bytes. It is taken if it loses ``max_loss`` or less."""
 
     part: Part
     before: dict[str, float]
     after: dict[str, float]
     sizes: tuple[int, int]
-    most: float
+    max_loss: float
 
     @property
     def loss(self) -> float:
@@ -65,7 +65,7 @@ class QuantisedPart:
 
     @property
     def taken(self) -> bool:
-        return self.loss <= self.most
+        return self.loss <= self.max_loss
 
 
 class _Recording(Session):
@@ -145,12 +145,12 @@ class _Data:
         if bundle.detector is None or not self.scenes[1]:
             return chosen
         with progress("illustrations", len(self.scenes[1])) as step:
-            looked = look_at_scenes(folder, self.scenes[1], lowest=_LOWEST_FACE, step=step)
+            looked = look_at_scenes(folder, self.scenes[1], min_score=_MIN_FACE_SCORE, step=step)
         if part == "detector":
             found = matches(looked)
             return {"f1": found.at(bundle.detector.threshold)[0], "ap": found.average_precision()}
-        colours = scene_figures(looked, frozenset(), bundle)
-        return chosen | {name: colours[name] for name in ("hair_exact", "eyes_exact") if name in colours}
+        colors = scene_figures(looked, frozenset(), bundle)
+        return chosen | {name: colors[name] for name in ("hair_exact", "eyes_exact") if name in colors}
 
 
 def _halves(sides: dict[Side, list[Item]], shown: int, judged: int) -> tuple[list[Item], list[Item]]:
@@ -161,11 +161,11 @@ def _halves(sides: dict[Side, list[Item]], shown: int, judged: int) -> tuple[lis
 
 
 def to_int8(
-    source: Path, output: Path, parts: Sequence[Part], data: Path, *, most_loss: float = MOST_LOSS
+    source: Path, output: Path, parts: Sequence[Part], data: Path, *, max_loss: float = MAX_LOSS
 ) -> list[QuantisedPart]:
     """Put the bundle in ``source`` into ``output`` (which may be the same) with ``parts`` in 8 bits.
 
-    ``data`` has ``faces`` and ``scenes``. A part that loses more than ``most_loss`` of any of its figures
+    ``data`` has ``faces`` and ``scenes``. A part that loses more than ``max_loss`` of any of its figures
     stays as it was; where that leaves none, :class:`ModelError` is raised and nothing is written.
     """
     bundle = Bundle.load(source)
@@ -174,11 +174,11 @@ def to_int8(
             raise ModelError(f"{source}: has no {part} to quantise")
     pictures = _Data(data, bundle)
     with tempfile.TemporaryDirectory() as folder:
-        verdicts = [_try(source, Path(folder) / part, part, pictures, most_loss) for part in parts]
+        verdicts = [_try(source, Path(folder) / part, part, pictures, max_loss) for part in parts]
         if not any(verdict.taken for verdict in verdicts):
             lost = " and ".join(f"the {item.part} {100 * item.loss:.2f} points" for item in verdicts)
             raise ModelError(
-                f"{source}: 8 bits would cost {lost}, more than {100 * most_loss:g}; nothing was written"
+                f"{source}: 8 bits would cost {lost}, more than {100 * max_loss:g}; nothing was written"
             )
         copy_bundle(source, output)
         for verdict in verdicts:
@@ -189,13 +189,13 @@ def to_int8(
     return verdicts
 
 
-def _try(source: Path, folder: Path, part: Part, pictures: _Data, most_loss: float) -> QuantisedPart:
+def _try(source: Path, folder: Path, part: Part, pictures: _Data, max_loss: float) -> QuantisedPart:
     bundle = copy_bundle(source, folder)
     before = bundle.read(getattr(bundle, part).file)
     after = quantise(before, pictures.inputs(part, bundle))
     _put(folder, part, after)
     figures = [pictures.figures(part, place) for place in (source, folder)]
-    return QuantisedPart(part, figures[0], figures[1], (len(before), len(after)), most_loss)
+    return QuantisedPart(part, figures[0], figures[1], (len(before), len(after)), max_loss)
 
 
 def _take(folder: Path, output: Path, verdict: QuantisedPart) -> None:

@@ -20,7 +20,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.models.session import Session
 
 OPSET = 20
-MOST_DIFFERENCE = 0.02
+MAX_DIFFERENCE = 0.02
 """Between torch and onnxruntime, on scores from 0 to 1, with weights rounded to float16."""
 
 Array = npt.NDArray[np.float32]
@@ -122,6 +122,6 @@ def parity(graph: DetectorGraph | RecogniserGraph, path: Path, examples: Sequenc
             reference: Array = tensor.numpy()
             size = max(1.0, float(np.abs(reference).max()))
             worst = max(worst, float(np.abs(answer[name] - reference).max()) / size)
-    if not worst < MOST_DIFFERENCE:
-        raise ModelError(f"{path}: differs from the trained net by {worst:.4f}, more than {MOST_DIFFERENCE}")
+    if not worst < MAX_DIFFERENCE:
+        raise ModelError(f"{path}: differs from the trained net by {worst:.4f}, more than {MAX_DIFFERENCE}")
     return worst

@@ -49,7 +49,14 @@ def gaps(data: Path, few: int) -> None:
     show_default=True,
     help="Least cosine between a face and a character's mean embedding.",
 )
-@click.option("--most", type=click.IntRange(1), default=60, show_default=True, help="Candidates a character.")
+@click.option(
+    "--most",
+    "max_candidates",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Candidates a character.",
+)
 @click.option(
     "--verdicts",
     type=DATA,
@@ -64,7 +71,7 @@ def collect(
     labels: tuple[str, ...],
     model: str,
     closeness: float,
-    most: int,
+    max_candidates: int,
     verdicts: Path | None,
 ) -> None:
     """Search the pictures in FOLDER for characters that have few in DATA; write a sheet to approve them on.
@@ -91,7 +98,7 @@ def collect(
         assert folder is not None
         wanted = _wanted(data, items, labels, few)
         candidates, looked = _searched(folder, items, collector, wanted, closeness)
-        kept = ranked(without_known(candidates, items), most)
+        kept = ranked(without_known(candidates, items), max_candidates)
     _discard([candidate.crop for candidate in candidates], {candidate.crop for candidate in kept})
     output.mkdir(parents=True, exist_ok=True)
     kept.sort(key=lambda candidate: candidate.label)  # the sheet groups them

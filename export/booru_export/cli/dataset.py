@@ -25,9 +25,9 @@ DATA = click.Path(path_type=Path, exists=True)
 SHARE = click.FloatRange(0, 0.9)
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "moeimouto-146": {"layout": "moeimouto", "ignored": False, "least": 1},
-    "moeimouto-173": {"layout": "moeimouto", "ignored": True, "least": 10},
-    "moeimouto-176": {"layout": "moeimouto", "ignored": True, "least": 5},
+    "moeimouto-146": {"layout": "moeimouto", "ignored": False, "min_pictures": 1},
+    "moeimouto-173": {"layout": "moeimouto", "ignored": True, "min_pictures": 10},
+    "moeimouto-176": {"layout": "moeimouto", "ignored": True, "min_pictures": 5},
 }
 """Filters under which Nagadomi's data set is quoted, by the number of classes; see docs/datasets.md."""
 
@@ -52,7 +52,7 @@ def dataset() -> None:
 @click.option(
     "--ignored/--no-ignored", default=None, help="With moeimouto: take folders marked 'ignore' too."
 )
-@click.option("--min-pictures", "least", type=click.IntRange(1), help="Leave rarer characters out.")
+@click.option("--min-pictures", "min_pictures", type=click.IntRange(1), help="Leave rarer characters out.")
 @click.option("--rename", "renames", multiple=True, metavar="OLD=NEW", help="Another label; repeatable.")
 @click.option("--rename-file", type=DATA, help="CSV of old,new labels.")
 @click.option("--source", default="", help="What to write into the column source (default: folder name).")
@@ -115,9 +115,11 @@ def _tell_import(done: Imported, dry_run: bool) -> None:
 @click.option("--chart", type=PATH, help="Write a bar chart to this PNG file.")
 @click.option("--json", "report", type=PATH, help="Write everything to this JSON file.")
 @click.option("--no-pictures", is_flag=True, help="Count only: no sizes, no duplicates.")
-@click.option("--most", type=click.IntRange(1), default=20, show_default=True, help="Examples to print.")
+@click.option(
+    "--most", "max_examples", type=click.IntRange(1), default=20, show_default=True, help="Examples to print."
+)
 def stats(
-    data: Path, few: int, chart: Path | None, report: Path | None, no_pictures: bool, most: int
+    data: Path, few: int, chart: Path | None, report: Path | None, no_pictures: bool, max_examples: int
 ) -> None:
     """Count pictures per character; find copies, sizes, and labels that may be one character."""
     from booru_export.data.stats import collect_stats, describe
@@ -129,7 +131,7 @@ def stats(
     items = read_faces(data)
     with progress("reading pictures", 0 if no_pictures else len(items)) as step:
         found = collect_stats(items, few=few, look=not no_pictures, step=step)
-    for line in describe(found, most=most):
+    for line in describe(found, max_examples=max_examples):
         click.echo(line)
     if chart is not None:
         title = f"{len(items):,} pictures of {len(found.characters):,} characters; red: fewer than {few}"

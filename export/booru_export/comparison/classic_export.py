@@ -24,7 +24,7 @@ from booru_tagger.models.session import Session
 
 OPSET = 20
 ML_OPSET = 3
-MOST_DIFFERENCE = 1e-4
+MAX_DIFFERENCE = 1e-4
 """Between scikit-learn and onnxruntime, on probabilities."""
 PREFIX = "classic_"
 
@@ -35,7 +35,7 @@ def export_classic(
     """Put a fitted pipeline into the bundle at ``output`` as its recogniser, and compare it on ``examples``.
 
     Returns the bundle and the largest difference. Raises :class:`ModelError` where that is above
-    ``MOST_DIFFERENCE``.
+    ``MAX_DIFFERENCE``.
     """
     model = to_onnx(trained)
     difference = compare(trained, model, examples)
@@ -70,7 +70,7 @@ def _section(trained: Trained) -> dict[str, Any]:
             "views": [view.keys() for view in spec.views],
             "hair": list(spec.hair),
             "eyes": list(spec.eyes),
-            "min_colourfulness": spec.min_colourfulness,
+            "min_colourfulness": spec.min_colorfulness,
         }
     return values
 
@@ -170,9 +170,9 @@ def compare(trained: Trained, model: bytes, examples: Sequence[FaceItem]) -> flo
     session = Session(model, name=f"the exported {trained.recipe.method}")
     answer = session.run({"faces": trained.source.faces(examples)})["character"]
     difference = float(np.abs(answer - trained.probabilities(examples)).max())
-    if not difference <= MOST_DIFFERENCE:
+    if not difference <= MAX_DIFFERENCE:
         raise ModelError(
             f"the exported {trained.recipe.method} differs from scikit-learn's by {difference:.6f}, "
-            f"more than {MOST_DIFFERENCE:g}: another version of scikit-learn or skl2onnx may agree"
+            f"more than {MAX_DIFFERENCE:g}: another version of scikit-learn or skl2onnx may agree"
         )
     return difference

@@ -117,14 +117,14 @@ class MethodResult:
             counts[index[answer.item.label], index[answer.tag]] += 1
         return counts
 
-    def confused(self, most: int) -> list[tuple[str, str, list[Prediction]]]:
+    def confused(self, max_pairs: int) -> list[tuple[str, str, list[Prediction]]]:
         """The most frequent mistakes as (label, taken for, the answers), most frequent first."""
         pairs = Counter(
             (answer.item.label, answer.tag) for answer in self.answers if answer.tag != answer.item.label
         )
         return [
             (label, taken, [one for one in self.answers if (one.item.label, one.tag) == (label, taken)])
-            for (label, taken), _ in pairs.most_common(most)
+            for (label, taken), _ in pairs.most_common(max_pairs)
         ]
 
 

@@ -38,8 +38,8 @@ class Canon:
 
     def implied_tags(self) -> tuple[str, ...]:
         """All tags that follow from the character, colours first."""
-        colours = [f"{self.hair}_hair"] * bool(self.hair) + [f"{self.eyes}_eyes"] * bool(self.eyes)
-        return (*colours, *self.implied)
+        colors = [f"{self.hair}_hair"] * bool(self.hair) + [f"{self.eyes}_eyes"] * bool(self.eyes)
+        return (*colors, *self.implied)
 
     def to_label(self) -> dict[str, Any]:
         """The character as a label of a bundle's manifest."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from booru_export.data.cropping import LEAST, Cutter
+from booru_export.data.cropping import MIN_SIDE, Cutter
 from booru_export.data.duplicates import near_pairs, take_prints
 from booru_export.data.importing import ORIGIN_COLUMNS, ORIGINS, append_rows
 from booru_export.data.tables import FaceItem, add_faces, read_faces, table_bytes, table_of
@@ -163,7 +163,7 @@ class Collector:
     def _candidates(
         self, path: Path, picture: Picture, prototypes: Prototypes, wanted: frozenset[str], closeness: float
     ) -> Iterator[Candidate]:
-        faces = [face for face in self.tagger.networks.detect(picture) if _side(face) >= LEAST]
+        faces = [face for face in self.tagger.networks.detect(picture) if _side(face) >= MIN_SIDE]
         embeddings = self._embed(picture, [face.box for face in faces]) if faces else []
         for face, embedding in zip(faces, embeddings, strict=True):
             label, near, lead, rival = prototypes.nearest(embedding)
@@ -196,15 +196,15 @@ def without_known(candidates: Sequence[Candidate], items: Sequence[FaceItem]) ->
     return [candidate for index, candidate in enumerate(candidates) if index not in doubles]
 
 
-def ranked(candidates: Iterable[Candidate], most: int) -> list[Candidate]:
-    """At most ``most`` of each character: those first that are near and far from any rival."""
+def ranked(candidates: Iterable[Candidate], max_candidates: int) -> list[Candidate]:
+    """At most ``max_candidates`` of each character: those first that are near and far from any rival."""
     by_label: dict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         by_label[candidate.label].append(candidate)
     return [
         candidate
         for _, members in sorted(by_label.items())
-        for candidate in sorted(members, key=lambda one: -(one.closeness + one.lead))[:most]
+        for candidate in sorted(members, key=lambda one: -(one.closeness + one.lead))[:max_candidates]
     ]
 
 

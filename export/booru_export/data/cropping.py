@@ -19,9 +19,9 @@ from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face
 
-MOST = 320
+MAX_SIDE = 320
 """Pixels of a crop's side at most: more than any network here looks at."""
-LEAST = 24.0
+MIN_SIDE = 24.0
 """Pixels of a head's longer side below which nobody could say who it is."""
 LARGER = 1.6
 """How many times as long the side of one head must be than of any other, to be whom the picture is of."""
@@ -84,7 +84,7 @@ class Cutter:
     def save(self, item: FaceItem, pixels: Pixels, face: Face) -> Cut:
         """Write the crop of ``face`` in the picture ``item.path``, whose full-size ``pixels`` are given."""
         square = square_around(face.box, self.expand)
-        data = jpeg_bytes(crop(pixels, square, min(MOST, max(1, round(square.width)))))
+        data = jpeg_bytes(crop(pixels, square, min(MAX_SIDE, max(1, round(square.width)))))
         name = f"{sha256_of_bytes(data)[:16]}.jpg"
         path = self.folder / folder_name(item.label) / name
         if self.write and not path.exists():
@@ -98,7 +98,7 @@ class Cutter:
         ordered = sorted(faces, key=_side, reverse=True)
         if len(ordered) > 1 and (self.several == "skip" or _side(ordered[0]) < LARGER * _side(ordered[1])):
             return Rejected("several faces on it, and nobody says which one the label means")
-        return ordered[0] if _side(ordered[0]) >= LEAST else Rejected("the face on it is too small")
+        return ordered[0] if _side(ordered[0]) >= MIN_SIDE else Rejected("the face on it is too small")
 
 
 def _side(face: Face) -> float:

@@ -28,7 +28,7 @@ THUMB = 8
 """Side of the small colour picture."""
 NEAR_BITS = 28
 """Bits of 143 in which near-duplicates differ at most: all such pairs in 11,000 faces were of one drawing."""
-NEAR_COLOUR = 12.0
+NEAR_COLOR = 12.0
 """Mean difference of the small colour pictures at most, of 255."""
 BLOCK = 512
 
@@ -120,8 +120,8 @@ def exact_copies(prints: Fingerprints) -> list[list[int]]:
     return [members for members in same.values() if len(members) > 1]
 
 
-def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, colour: float = NEAR_COLOUR) -> list[Pair]:
-    """All pairs that differ in at most ``bits`` of the hash and ``colour`` of the small pictures.
+def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, color: float = NEAR_COLOR) -> list[Pair]:
+    """All pairs that differ in at most ``bits`` of the hash and ``color`` of the small pictures.
 
     Time grows with the square of the number of pictures: 50,000 take about half a minute on one core.
     """
@@ -132,7 +132,7 @@ def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, colour: float = NEAR
             if mirrored:
                 theirs = theirs[:, :, ::-1]
             apart = np.abs(prints.thumbs[first] - theirs).mean(axis=(1, 2, 3))
-            kept = apart <= colour
+            kept = apart <= color
             pairs += [
                 Pair(one, two, round(differing), mirrored)
                 for one, two, differing in zip(

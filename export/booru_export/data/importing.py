@@ -31,9 +31,9 @@ from booru_tagger.imaging import read_picture
 
 TABLE = "faces.csv"
 ORIGINS = "origins.csv"
-COLOURS = "colors.csv"
+COLORS = "colors.csv"
 ORIGIN_COLUMNS = ("path", "picture", "x0", "y0", "x1", "y1", "score", "model")
-COLOUR_COLUMNS = ("path", "hair", "skin")
+COLOR_COLUMNS = ("path", "hair", "skin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ImportRequest:
     layout: DataLayout | None = None
     images: Path | None = None
     ignored: bool = False
-    least: int = 1
+    min_pictures: int = 1
     renames: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     whole: bool | None = None
@@ -92,7 +92,7 @@ def import_data(request: ImportRequest) -> Imported:
         listing.items = [cut.item for cut in cuts]
     else:
         _check(listing, errors)
-    listing = keep_frequent(listing, request.least)
+    listing = keep_frequent(listing, request.min_pictures)
     kept = {item.path for item in listing.items}
     if whole and not request.dry_run:
         _forget(cuts, kept, before)
@@ -105,7 +105,7 @@ def import_data(request: ImportRequest) -> Imported:
     if not request.dry_run:
         request.output.mkdir(parents=True, exist_ok=True)
         _write_origins(request, [cut for cut in cuts if cut.item.path in kept])
-        _write_colours(request.output / COLOURS, listing, new)
+        _write_colors(request.output / COLORS, listing, new)
         add_faces(table, new)
     return Imported(layout, table, items, new, listing.left_out, errors)
 
@@ -211,8 +211,8 @@ def _copied(item: FaceItem, output: Path, listing: PictureListing) -> FaceItem:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, data)
-    if item.path in listing.colours:
-        listing.colours[target] = listing.colours[item.path]
+    if item.path in listing.colors:
+        listing.colors[target] = listing.colors[item.path]
     return replace(item, path=target)
 
 
@@ -233,22 +233,22 @@ def _write_origins(request: ImportRequest, cuts: list[Cut]) -> None:
     append_rows(request.output / ORIGINS, ORIGIN_COLUMNS, rows)
 
 
-def _write_colours(table: Path, listing: PictureListing, new: list[FaceItem]) -> None:
+def _write_colors(table: Path, listing: PictureListing, new: list[FaceItem]) -> None:
     rows: list[dict[str, object]] = [
         {
             "path": path_from(table.parent, item.path),
-            "hair": _hex(colours.hair),
-            "skin": _hex(colours.skin),
+            "hair": _hex(colors.hair),
+            "skin": _hex(colors.skin),
         }
         for item in new
-        if (colours := listing.colours.get(item.path))
+        if (colors := listing.colors.get(item.path))
     ]
     if rows:
-        append_rows(table, COLOUR_COLUMNS, rows)
+        append_rows(table, COLOR_COLUMNS, rows)
 
 
-def _hex(colour: RGB | None) -> str:
-    return "" if colour is None else "#{:02x}{:02x}{:02x}".format(*colour)
+def _hex(color: RGB | None) -> str:
+    return "" if color is None else "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def append_rows(table: Path, columns: tuple[str, ...], rows: list[dict[str, object]]) -> None:

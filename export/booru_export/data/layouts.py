@@ -25,7 +25,7 @@ RGB = tuple[int, int, int]
 _ILLUSTRATION = re.compile(r"face_\d+(?=_)")
 _NUMBERED = re.compile(r"\d{3,}_(?P<name>.+)")
 IGNORE = "ignore"
-COLOURS = "color.csv"
+COLORS = "color.csv"
 
 
 class DataLayout(StrEnum):
@@ -51,7 +51,7 @@ class PictureListing:
 
     items: list[FaceItem] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    colours: dict[Path, FaceColors] = field(default_factory=dict)
+    colors: dict[Path, FaceColors] = field(default_factory=dict)
 
     def tags(self) -> Counter[str]:
         """Pictures of each character."""
@@ -102,15 +102,15 @@ def read_moeimouto(place: Path, *, ignored: bool) -> PictureListing:
         name = _NUMBERED.fullmatch(folder.name)
         files = sorted(path for path in folder.iterdir() if path.is_file())
         marked = any(path.name == IGNORE for path in files)
-        pictures = [path for path in files if path.name not in (IGNORE, COLOURS)]
+        pictures = [path for path in files if path.name not in (IGNORE, COLORS)]
         if name is None:
             listing.left_out["in a folder that is not named NNN_character"] += len(pictures)
         elif marked and not ignored:
             listing.left_out["in a folder with an 'ignore' file"] += len(pictures)
         else:
             _take(listing, pictures, name["name"], place, _ILLUSTRATION)
-            if folder / COLOURS in files:
-                listing.colours |= read_colours(folder / COLOURS)
+            if folder / COLORS in files:
+                listing.colors |= read_colors(folder / COLORS)
     return listing
 
 
@@ -134,7 +134,7 @@ def _take(
             listing.left_out["not a picture by its name"] += 1
 
 
-def read_colours(table: Path) -> dict[Path, FaceColors]:
+def read_colors(table: Path) -> dict[Path, FaceColors]:
     """A ``color.csv`` by its header (``file,hair_r,hair_g,hair_b,skin_r,…``); a damaged row gives less.
 
     A file without the column ``file``, or that cannot be read, gives nothing: colours are an extra.
@@ -143,16 +143,16 @@ def read_colours(table: Path) -> dict[Path, FaceColors]:
         text = read_text(table, "replace")
     except OSError:
         return {}
-    colours = {}
+    colors = {}
     for row in csv.DictReader(text.splitlines(), skipinitialspace=True):
         if name := (row.get("file") or "").strip():
-            found = FaceColors(_colour(row, "hair"), _colour(row, "skin"))
+            found = FaceColors(_color(row, "hair"), _color(row, "skin"))
             if found.hair or found.skin:
-                colours[table.parent / name] = found
-    return colours
+                colors[table.parent / name] = found
+    return colors
 
 
-def _colour(row: Mapping[str, str | None], part: str) -> RGB | None:
+def _color(row: Mapping[str, str | None], part: str) -> RGB | None:
     try:
         red, green, blue = (round(float(row.get(f"{part}_{channel}") or "")) for channel in "rgb")
     except (ValueError, OverflowError):
@@ -182,18 +182,18 @@ def relabel(listing: PictureListing, renames: Mapping[str, str]) -> PictureListi
             left_out[f"the label {label!r} cannot be a tag: {reason}"] += 1
         else:
             items.append(replace(item, label=label))
-    return PictureListing(items, left_out, listing.colours)
+    return PictureListing(items, left_out, listing.colors)
 
 
-def keep_frequent(listing: PictureListing, least: int) -> PictureListing:
-    """Without the characters that have fewer than ``least`` pictures."""
+def keep_frequent(listing: PictureListing, min_pictures: int) -> PictureListing:
+    """Without the characters that have fewer than ``min_pictures`` pictures."""
     counts = listing.tags()
-    items = [item for item in listing.items if counts[item.label] >= least]
+    items = [item for item in listing.items if counts[item.label] >= min_pictures]
     left_out = Counter(listing.left_out)
     if dropped := len(listing.items) - len(items):
-        rare = sum(1 for count in counts.values() if count < least)
-        left_out[f"of {rare:,} characters with fewer than {least} pictures"] += dropped
-    return PictureListing(items, left_out, listing.colours)
+        rare = sum(1 for count in counts.values() if count < min_pictures)
+        left_out[f"of {rare:,} characters with fewer than {min_pictures} pictures"] += dropped
+    return PictureListing(items, left_out, listing.colors)
 
 
 def read_renames(pairs: Sequence[str], table: Path | None) -> dict[str, str]:

@@ -136,8 +136,8 @@ def _without_copies(pairs: Sequence[Pair], prints: Fingerprints, read: Sequence[
     ]
 
 
-def describe(stats: DataStats, *, most: int = 20) -> list[str]:
-    """The statistics in words and a table; of findings at most ``most`` examples each."""
+def describe(stats: DataStats, *, max_examples: int = 20) -> list[str]:
+    """The statistics in words and a table; of findings at most ``max_examples`` examples each."""
     few, total = stats.few, len(stats.items)
     width = max([len(label) for label, _ in stats.characters] + [9])
     longest = max((count for _, count in stats.characters), default=1)
@@ -155,15 +155,15 @@ def describe(stats: DataStats, *, most: int = 20) -> list[str]:
             listed = ", ".join(f"{key or 'undecided'} {count:,}" for key, count in counted.most_common())
             lines.append(f"{name}: {listed}")
     if stats.sizes:
-        (low, middle, high), (least, median, most_) = stats.sizes.width, stats.sizes.height
+        (low, middle, high), (shortest, median, tallest) = stats.sizes.width, stats.sizes.height
         lines.append(
-            f"sizes: {low}-{high} px wide (median {middle}), {least}-{most_} px high (median {median}); "
+            f"sizes: {low}-{high} px wide (median {middle}), {shortest}-{tallest} px high (median {median}); "
             f"{stats.sizes.small:,} with a side below {SMALL} px"
         )
-    return lines + _findings(stats, most)
+    return lines + _findings(stats, max_examples)
 
 
-def _findings(stats: DataStats, most: int) -> list[str]:
+def _findings(stats: DataStats, max_examples: int) -> list[str]:
     def name(index: int) -> str:
         return str(stats.items[index].path)
 
@@ -199,6 +199,8 @@ def _findings(stats: DataStats, most: int) -> list[str]:
     lines = []
     for title, found in findings:
         if found:
-            lines += ["", f"{len(found):,} {title}", *(f"  {line}" for line in found[:most])]
-            lines += [f"  and {len(found) - most:,} more (--json lists all)"] * (len(found) > most)
+            lines += ["", f"{len(found):,} {title}", *(f"  {line}" for line in found[:max_examples])]
+            lines += [f"  and {len(found) - max_examples:,} more (--json lists all)"] * (
+                len(found) > max_examples
+            )
     return lines

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from PIL import Image, ImageDraw, ImageFilter
 
 from booru_export.drawn.curves import corners, ellipse, star
-from booru_export.drawn.palette import RGB, any_colour, light, mix, shade
+from booru_export.drawn.palette import RGB, any_color, light, mix, shade
 from booru_export.drawn.pen import ShapeStyle, ramp
 
 Size = tuple[int, int]
@@ -22,7 +22,7 @@ def draw_backdrop(size: Size, rng: random.Random) -> Image.Image:
 def draw_foreground(image: Image.Image, look: ShapeStyle, rng: random.Random) -> Image.Image:
     """The picture with light over it (soft styles), and sometimes petals or sparkles before everything."""
     if look.soft:
-        glow = ramp(image.size, (255, 246, 230), mix((120, 110, 190), any_colour(rng), 0.3))
+        glow = ramp(image.size, (255, 246, 230), mix((120, 110, 190), any_color(rng), 0.3))
         image = Image.blend(image, glow, rng.uniform(0.03, 0.1))
     kind = rng.choice(("", "", "petals", "sparkles"))
     draw = ImageDraw.Draw(image)
@@ -37,7 +37,7 @@ def draw_foreground(image: Image.Image, look: ShapeStyle, rng: random.Random) ->
 
 
 def _pale(rng: random.Random) -> RGB:
-    return any_colour(rng, (0.05, 0.4), (0.85, 1.0))
+    return any_color(rng, (0.05, 0.4), (0.85, 1.0))
 
 
 def _plain(size: Size, rng: random.Random) -> Image.Image:
@@ -45,8 +45,8 @@ def _plain(size: Size, rng: random.Random) -> Image.Image:
 
 
 def _gradient(size: Size, rng: random.Random) -> Image.Image:
-    colour = any_colour(rng, (0.2, 0.7), (0.5, 1.0))
-    return ramp(size, light(colour, rng.uniform(0.2, 0.7)), mix(colour, any_colour(rng), 0.4))
+    color = any_color(rng, (0.2, 0.7), (0.5, 1.0))
+    return ramp(size, light(color, rng.uniform(0.2, 0.7)), mix(color, any_color(rng), 0.4))
 
 
 def _sky(size: Size, rng: random.Random) -> Image.Image:
@@ -78,7 +78,7 @@ def _sky(size: Size, rng: random.Random) -> Image.Image:
 
 
 def _night(size: Size, rng: random.Random) -> Image.Image:
-    image = ramp(size, (14, 16, 48), mix((60, 60, 130), any_colour(rng, (0.4, 0.7), (0.3, 0.6)), 0.4))
+    image = ramp(size, (14, 16, 48), mix((60, 60, 130), any_color(rng, (0.4, 0.7), (0.3, 0.6)), 0.4))
     draw = ImageDraw.Draw(image)
     for _ in range(60):
         x, y, r = rng.uniform(0, size[0]), rng.uniform(0, size[1]), rng.uniform(0.001, 0.004) * max(size)
@@ -108,12 +108,12 @@ def _windows(
 
 
 def _room(size: Size, rng: random.Random) -> Image.Image:
-    wall = any_colour(rng, (0.08, 0.3), (0.75, 0.95))
+    wall = any_color(rng, (0.08, 0.3), (0.75, 0.95))
     image = ramp(size, wall, shade(wall, 0.15))
     draw = ImageDraw.Draw(image)
     width, height = size
     floor = rng.uniform(0.7, 0.88) * height
-    draw.rectangle((0, floor, width, height), fill=any_colour(rng, (0.3, 0.5), (0.4, 0.7)))
+    draw.rectangle((0, floor, width, height), fill=any_color(rng, (0.3, 0.5), (0.4, 0.7)))
     x, y, w, h = rng.uniform(0, 0.6) * width, rng.uniform(0.05, 0.2) * height, 0.36 * width, 0.36 * height
     draw.rectangle(
         (x - 0.02 * width, y - 0.02 * width, x + w + 0.02 * width, y + h + 0.02 * width), fill=(250, 248, 244)
@@ -126,7 +126,7 @@ def _room(size: Size, rng: random.Random) -> Image.Image:
     book = left
     while book < left + 0.27 * width:
         thick, tall = rng.uniform(0.015, 0.035) * width, rng.uniform(0.08, 0.13) * height
-        draw.rectangle((book, shelf - tall, book + thick, shelf), fill=any_colour(rng))
+        draw.rectangle((book, shelf - tall, book + thick, shelf), fill=any_color(rng))
         book += thick
     return image
 
@@ -163,7 +163,7 @@ def _stripes(size: Size, rng: random.Random) -> Image.Image:
 
 def _two_tones(size: Size, rng: random.Random) -> tuple[Image.Image, RGB, float]:
     """A picture of one colour, a second colour for its pattern, and how far the pattern's marks are apart."""
-    base = any_colour(rng, (0.1, 0.6), (0.7, 1.0))
+    base = any_color(rng, (0.1, 0.6), (0.7, 1.0))
     other = light(base, 0.45) if rng.random() < 0.7 else shade(base, 0.2)
     return Image.new("RGB", size, base), other, rng.uniform(0.06, 0.16) * max(size)
 
@@ -171,12 +171,12 @@ def _two_tones(size: Size, rng: random.Random) -> tuple[Image.Image, RGB, float]
 def _bokeh(size: Size, rng: random.Random) -> Image.Image:
     """Soft discs of light."""
     small = (max(1, size[0] // 8), max(1, size[1] // 8))
-    image = ramp(small, any_colour(rng, (0.2, 0.6), (0.4, 0.9)), any_colour(rng, (0.2, 0.6), (0.3, 0.8)))
+    image = ramp(small, any_color(rng, (0.2, 0.6), (0.4, 0.9)), any_color(rng, (0.2, 0.6), (0.3, 0.8)))
     for _ in range(14):
         x, y, r = rng.uniform(0, small[0]), rng.uniform(0, small[1]), rng.uniform(0.03, 0.14) * max(small)
         mask = Image.new("L", small)
         ImageDraw.Draw(mask).ellipse((x - r, y - r, x + r, y + r), fill=rng.randint(30, 110))
-        image.paste(light(any_colour(rng, (0.2, 0.6), (0.9, 1.0)), 0.4), (0, 0), mask)
+        image.paste(light(any_color(rng, (0.2, 0.6), (0.9, 1.0)), 0.4), (0, 0), mask)
     return image.filter(ImageFilter.GaussianBlur(1.2)).resize(size, Image.Resampling.BICUBIC)
 
 

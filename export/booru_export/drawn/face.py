@@ -74,14 +74,12 @@ def _blush(pen: Pen, traits: Traits) -> None:
 def draw_nose(pen: Pen, traits: Traits) -> None:
     front = pen.on_head()
     y = (traits.build.eye_y + traits.build.eye_height + traits.build.chin) / 2 - 0.14
-    colour = skin_shade(traits.skin, 0.3)
+    color = skin_shade(traits.skin, 0.3)
     if pen.look.chibi:
-        front.fill(ellipse(0, y - 0.02, 0.025, 0.018), colour, outline=0)
+        front.fill(ellipse(0, y - 0.02, 0.025, 0.018), color, outline=0)
         return
-    front.wash(points([(0.0, y - 0.07), (0.07, y + 0.02), (-0.03, y + 0.02)]), colour, 0.7)
-    front.stroke(
-        points([(-0.035, y + 0.01), (0.01, y + 0.025), (0.035, y + 0.01)]), (0.0, 0.028, 0.0), colour
-    )
+    front.wash(points([(0.0, y - 0.07), (0.07, y + 0.02), (-0.03, y + 0.02)]), color, 0.7)
+    front.stroke(points([(-0.035, y + 0.01), (0.01, y + 0.025), (0.035, y + 0.01)]), (0.0, 0.028, 0.0), color)
 
 
 def draw_mouth(pen: Pen, traits: Traits) -> None:

@@ -222,27 +222,27 @@ def draw_back_hair(pen: Pen, traits: Traits, hair: Hair) -> None:
 
 def draw_front_hair(pen: Pen, traits: Traits, hair: Hair) -> None:
     """Bangs and side locks with their shine, over the face."""
-    colour = traits.hair_rgb
+    color = traits.hair_rgb
     front = pen.on_head()
     for side in hair.sides:
-        pen.layered(side, colour)
+        pen.layered(side, color)
     for wisp in hair.ahoge:
-        pen.paint(wisp, colour)
-    front.layered(hair.bangs, colour)
+        pen.paint(wisp, color)
+    front.layered(hair.bangs, color)
     with front.inside(hair.bangs) as inner:
-        _draw_strands_from_crown(inner, hair, colour)
+        _draw_strands_from_crown(inner, hair, color)
         _draw_shine(inner, traits)
 
 
-def back_tone(colour: RGB, pen: Pen) -> RGB:
+def back_tone(color: RGB, pen: Pen) -> RGB:
     """Hair behind the head lies in shadow."""
-    return shade(colour, 0.28 * pen.look.depth + (0.06 if luminance(colour) > 0.8 else 0.0))
+    return shade(color, 0.28 * pen.look.depth + (0.06 if luminance(color) > 0.8 else 0.0))
 
 
-def _draw_strands_down(pen: Pen, shape: Points, colour: RGB) -> None:
+def _draw_strands_down(pen: Pen, shape: Points, color: RGB) -> None:
     """A few lines that follow hair down to its ends."""
     low, high = shape.min(0), shape.max(0)
-    dark = shade(colour, 0.3 * pen.look.depth)
+    dark = shade(color, 0.3 * pen.look.depth)
     with pen.inside(shape) as inner:
         for share in (0.14, 0.3, 0.7, 0.86):
             x = low[0] + (high[0] - low[0]) * share
@@ -255,8 +255,8 @@ def _draw_strands_down(pen: Pen, shape: Points, colour: RGB) -> None:
             inner.stroke(line, (0.05, 0.02, 0.0), dark)
 
 
-def _draw_strands_from_crown(pen: Pen, hair: Hair, colour: RGB) -> None:
-    dark = shade(colour, 0.24 * pen.look.depth + 0.05)
+def _draw_strands_from_crown(pen: Pen, hair: Hair, color: RGB) -> None:
+    dark = shade(color, 0.24 * pen.look.depth + 0.05)
     low = hair.bangs[:, 1] > -0.75
     ends = hair.bangs[low]
     for index in np.linspace(2, len(ends) - 3, 9).astype(int):
@@ -265,19 +265,19 @@ def _draw_strands_from_crown(pen: Pen, hair: Hair, colour: RGB) -> None:
             line = bend((x, y), (x * 1.05, y - 0.45), (x * 0.75, y - 0.8))
             pen.stroke(line, (0.045, 0.03, 0.0), dark)
     if pen.look.soft:
-        pen.wash(join(hair.cap, (hair.cap * (0.82, 0.86))[::-1]), shade(colour, 0.35), 0.6, blur=0.12)
+        pen.wash(join(hair.cap, (hair.cap * (0.82, 0.86))[::-1]), shade(color, 0.35), 0.6, blur=0.12)
 
 
 def _draw_shine(pen: Pen, traits: Traits) -> None:
     """The ring of light round the crown that drawn hair has."""
-    colour = light(traits.hair_rgb, 0.3 if luminance(traits.hair_rgb) < 0.25 else 0.5)
+    color = light(traits.hair_rgb, 0.3 if luminance(traits.hair_rgb) < 0.25 else 0.5)
     if pen.look.name == "flat":
-        colour = light(traits.hair_rgb, 0.18)
+        color = light(traits.hair_rgb, 0.18)
     xs = np.linspace(-0.85, 0.85, 12)
     upper = [(x, -0.98 + 0.34 * x * x - (0.07 if i % 2 else 0.0)) for i, x in enumerate(xs)]
     lower = [(x, -0.82 + 0.36 * x * x + (0.1 if i % 2 else -0.02)) for i, x in enumerate(xs)]
     band = join(points(upper), points(lower[::-1]))
     if pen.look.soft:
-        pen.wash(band, colour, 0.75, blur=0.06)
+        pen.wash(band, color, 0.75, blur=0.06)
     else:
-        pen.wash(band, colour, 0.85)
+        pen.wash(band, color, 0.85)

@@ -107,35 +107,35 @@ def _draw_lower_arm(pen: Pen, traits: Traits, side: int, elbow: Point, hand: Poi
 
 def _draw_legs(pen: Pen, traits: Traits) -> None:
     bare = traits.outfit in ("sailor", "blazer", "dress")
-    colour = traits.skin if bare else shade(traits.cloth, 0.45)
+    color = traits.skin if bare else shade(traits.cloth, 0.45)
     foot = 5.9 if pen.look.chibi else 8.3
     for side in (-1, 1):
         leg = points(
             [(side * 0.45, 3.0), (side * 0.47, 4.6), (side * 0.42, foot * 0.8), (side * 0.4, foot - 0.1)]
         )
-        pen.paint(ribbon(spline(leg, steps=4), (0.78, 0.62, 0.5, 0.34)), colour)
+        pen.paint(ribbon(spline(leg, steps=4), (0.78, 0.62, 0.5, 0.34)), color)
         pen.fill(ellipse(side * 0.48, foot, 0.34, 0.2), shade(traits.trim, 0.5))
 
 
-def _draw_skirt(pen: Pen, colour: RGB) -> None:
+def _draw_skirt(pen: Pen, color: RGB) -> None:
     skirt = points(
         [(-0.9, 2.55), (0.9, 2.55), (1.55, 4.5), (0.8, 4.64), (0, 4.68), (-0.8, 4.64), (-1.55, 4.5)]
     )
-    pen.paint(skirt, colour, depth=0.3)
+    pen.paint(skirt, color, depth=0.3)
     for x in (-0.6, -0.2, 0.2, 0.6):
-        pen.stroke(points([(x, 2.7), (x * 1.7, 4.62)]), (0.0, 0.05), shade(colour, 0.3))
+        pen.stroke(points([(x, 2.7), (x * 1.7, 4.62)]), (0.0, 0.05), shade(color, 0.3))
 
 
-def _bow(pen: Pen, colour: RGB, y: float, size: float) -> None:
+def _bow(pen: Pen, color: RGB, y: float, size: float) -> None:
     loop = spline([(0.04, y), (0.5 * size, y - 0.26 * size), (0.58 * size, y + 0.22 * size)], closed=True)
     for shape in (loop, mirrored(loop)):
-        pen.paint(shape, colour)
+        pen.paint(shape, color)
     for side in (-1, 1):
         pen.paint(
             points([(0, y), (side * 0.34 * size, y + 0.78 * size), (side * 0.12 * size, y + 0.7 * size)]),
-            shade(colour, 0.12),
+            shade(color, 0.12),
         )
-    pen.fill(ellipse(0, y, 0.11 * size, 0.12 * size), shade(colour, 0.15))
+    pen.fill(ellipse(0, y, 0.11 * size, 0.12 * size), shade(color, 0.15))
 
 
 def _sailor(pen: Pen, traits: Traits) -> None:
@@ -173,10 +173,10 @@ def _hoodie(pen: Pen, traits: Traits) -> None:
 
 def _kimono(pen: Pen, traits: Traits) -> None:
     pen.fill(points([(-0.34, 0.1), (0.34, 0.1), (0, 1.0)]), traits.skin, outline=0)
-    for side, colour in ((1, traits.trim), (-1, light(traits.trim, 0.35))):
+    for side, color in ((1, traits.trim), (-1, light(traits.trim, 0.35))):
         pen.fill(
             points([(side * 0.44, 0.05), (side * 0.2, 0.12), (-side * 0.6, 2.0), (-side * 0.25, 2.05)]),
-            colour,
+            color,
         )
     pen.fill(points([(-1.2, 1.75), (1.2, 1.75), (1.2, 2.6), (-1.2, 2.6)]), traits.trim)
     for x, y in ((-0.75, 1.2), (0.8, 1.3), (-0.5, 2.95), (0.55, 3.05)):

@@ -49,8 +49,8 @@ _EYES = MappingProxyType(
         "grey": _Range((210, 240), (0.03, 0.1), (0.5, 0.62)),
     }
 )
-HAIR_COLOURS = tuple(_HAIR)
-EYE_COLOURS = tuple(_EYES)
+HAIR_COLORS = tuple(_HAIR)
+EYE_COLORS = tuple(_EYES)
 
 _SKINS: tuple[RGB, ...] = (
     (255, 232, 216),
@@ -63,19 +63,19 @@ _SKINS: tuple[RGB, ...] = (
 _SKIN_WEIGHTS = (6, 6, 5, 4, 2, 1)
 
 
-def hair_colour(name: str, rng: random.Random) -> RGB:
+def hair_color(name: str, rng: random.Random) -> RGB:
     return _pick(_HAIR[name], rng)
 
 
-def eye_colour(name: str, rng: random.Random) -> RGB:
+def eye_color(name: str, rng: random.Random) -> RGB:
     return _pick(_EYES[name], rng)
 
 
-def skin_colour(rng: random.Random) -> RGB:
+def skin_color(rng: random.Random) -> RGB:
     return rng.choices(_SKINS, _SKIN_WEIGHTS)[0]
 
 
-def any_colour(
+def any_color(
     rng: random.Random,
     saturation: tuple[float, float] = (0.2, 0.8),
     value: tuple[float, float] = (0.3, 1.0),
@@ -95,15 +95,15 @@ def mix(first: RGB, second: RGB, share: float) -> RGB:
     return red, green, blue
 
 
-def shade(colour: RGB, amount: float) -> RGB:
+def shade(color: RGB, amount: float) -> RGB:
     """The colour in shadow: darker, a little more saturated, its hue moved towards blue as painters do."""
-    hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
+    hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in color))
     darker = _from_hsv(hue, min(1.0, saturation * (1 + 0.4 * amount)), value * (1 - amount))
     return mix(darker, (70, 60, 130), amount * 0.18)
 
 
-def light(colour: RGB, amount: float) -> RGB:
-    return mix(colour, (255, 255, 250), amount)
+def light(color: RGB, amount: float) -> RGB:
+    return mix(color, (255, 255, 250), amount)
 
 
 def skin_shade(skin: RGB, amount: float = 0.16) -> RGB:
@@ -111,9 +111,9 @@ def skin_shade(skin: RGB, amount: float = 0.16) -> RGB:
     return mix(skin, (188, 92, 84), amount * 1.6)
 
 
-def luminance(colour: RGB) -> float:
+def luminance(color: RGB) -> float:
     """Perceived lightness, 0 to 1 (ITU-R BT.601)."""
-    return (0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]) / 255
+    return (0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]) / 255
 
 
 def _from_hsv(hue: float, saturation: float, value: float) -> RGB:

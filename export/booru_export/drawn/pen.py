@@ -93,30 +93,30 @@ class Pen:
     def pixels(self, shape: Points) -> Points:
         return self.place.to_pixels(shape, round_head=self.round_head)
 
-    def fill(self, shape: Points, colour: RGB, *, outline: float = 1.0) -> None:
+    def fill(self, shape: Points, color: RGB, *, outline: float = 1.0) -> None:
         """A closed shape in one colour, with the style's outline ``outline`` times as wide as usual."""
         spots = corners(self.pixels(shape))
-        ImageDraw.Draw(self.image).polygon(spots, fill=colour)
-        self._outline(spots, colour, outline)
+        ImageDraw.Draw(self.image).polygon(spots, fill=color)
+        self._outline(spots, color, outline)
 
-    def paint(self, shape: Points, colour: RGB, *, outline: float = 1.0, depth: float = 0.25) -> None:
+    def paint(self, shape: Points, color: RGB, *, outline: float = 1.0, depth: float = 0.25) -> None:
         """Like :meth:`fill`; soft styles let it run from light above to shade below."""
         if not self.look.soft:
-            self.fill(shape, colour, outline=outline)
+            self.fill(shape, color, outline=outline)
             return
-        self.blend(shape, light(colour, depth * 0.6), shade(colour, depth * self.look.depth))
-        self._outline(corners(self.pixels(shape)), colour, outline)
+        self.blend(shape, light(color, depth * 0.6), shade(color, depth * self.look.depth))
+        self._outline(corners(self.pixels(shape)), color, outline)
 
-    def layered(self, shape: Points, colour: RGB, *, amount: float = 0.22) -> None:
+    def layered(self, shape: Points, color: RGB, *, amount: float = 0.22) -> None:
         """Like :meth:`paint`, for hair: hard styles leave a shadow along the lower right edges."""
         if self.look.soft:
-            self.paint(shape, colour, depth=0.35)
+            self.paint(shape, color, depth=0.35)
             return
-        self.fill(shape, colour, outline=0)
+        self.fill(shape, color, outline=0)
         with self.inside(shape) as inner:
-            inner.fill(shape, shade(colour, amount * self.look.depth), outline=0)
-            inner.fill(shape * (0.99, 1.0) - (0.05, 0.085), colour, outline=0)
-        self._outline(corners(self.pixels(shape)), colour, 1.0)
+            inner.fill(shape, shade(color, amount * self.look.depth), outline=0)
+            inner.fill(shape * (0.99, 1.0) - (0.05, 0.085), color, outline=0)
+        self._outline(corners(self.pixels(shape)), color, 1.0)
 
     def blend(self, shape: Points, top: RGB, bottom: RGB) -> None:
         """A closed shape filled with a vertical gradient, without outline."""
@@ -127,7 +127,7 @@ class Pen:
         size = (region[2] - region[0], region[3] - region[1])
         self.image.paste(ramp(size, top, bottom), region[:2], _mask(spots, region))
 
-    def wash(self, shape: Points, colour: RGB, strength: float, *, blur: float = 0.0) -> None:
+    def wash(self, shape: Points, color: RGB, strength: float, *, blur: float = 0.0) -> None:
         """A translucent closed shape, ``strength`` from 0 to 1, its edge blurred over ``blur`` units."""
         spots = self.pixels(shape)
         radius = blur * self.place.unit
@@ -137,15 +137,15 @@ class Pen:
         mask = _mask(spots, region, round(255 * strength))
         if radius > 0.5:
             mask = _blurred(mask, radius)
-        self.image.paste(colour, region, mask)
+        self.image.paste(color, region, mask)
 
-    def stroke(self, middle: Points, widths: tuple[float, ...], colour: RGB) -> None:
+    def stroke(self, middle: Points, widths: tuple[float, ...], color: RGB) -> None:
         """A line with changing width (in units), for lashes, mouths and strands."""
-        least = SMALLEST_LINE * self.oversample / self.place.unit
-        if max(widths) < least:
-            widths = tuple(width * least / max(widths) for width in widths)
+        min_width = SMALLEST_LINE * self.oversample / self.place.unit
+        if max(widths) < min_width:
+            widths = tuple(width * min_width / max(widths) for width in widths)
         spots = corners(self.pixels(ribbon(middle, widths)))
-        ImageDraw.Draw(self.image).polygon(spots, fill=colour)
+        ImageDraw.Draw(self.image).polygon(spots, fill=color)
 
     @contextmanager
     def inside(self, shape: Points) -> Iterator[Pen]:
@@ -160,16 +160,16 @@ class Pen:
         yield replace(self, image=part, place=moved)
         self.image.paste(part, region[:2], _mask(spots, region))
 
-    def ink(self, colour: RGB) -> RGB:
+    def ink(self, color: RGB) -> RGB:
         """The colour of a line around something of this colour."""
-        return mix(shade(colour, 0.35), INK, self.look.ink)
+        return mix(shade(color, 0.35), INK, self.look.ink)
 
-    def _outline(self, spots: list[tuple[float, float]], colour: RGB, times: float) -> None:
+    def _outline(self, spots: list[tuple[float, float]], color: RGB, times: float) -> None:
         if self.look.line == 0 or times == 0:
             return
         width = max(self.look.line * times * self.place.unit, SMALLEST_LINE * self.oversample)
         ImageDraw.Draw(self.image).line(
-            [*spots, spots[0], spots[1]], fill=self.ink(colour), width=max(1, round(width)), joint="curve"
+            [*spots, spots[0], spots[1]], fill=self.ink(color), width=max(1, round(width)), joint="curve"
         )
 
     def _region(self, spots: Points, margin: int = 0) -> tuple[int, int, int, int] | None:

@@ -6,13 +6,13 @@ import random
 from dataclasses import dataclass
 
 from booru_export.drawn.palette import (
-    EYE_COLOURS,
-    HAIR_COLOURS,
+    EYE_COLORS,
+    HAIR_COLORS,
     RGB,
-    any_colour,
-    eye_colour,
-    hair_colour,
-    skin_colour,
+    any_color,
+    eye_color,
+    hair_color,
+    skin_color,
 )
 from booru_export.drawn.pen import ShapeStyle
 
@@ -67,15 +67,15 @@ class Traits:
 
 def choose_traits(rng: random.Random, look: ShapeStyle) -> Traits:
     """A random character in proportions that suit the style."""
-    hair, eyes = rng.choice(HAIR_COLOURS), rng.choice(EYE_COLOURS)
+    hair, eyes = rng.choice(HAIR_COLORS), rng.choice(EYE_COLORS)
     eye_shape = rng.choices(EYE_SHAPES, (8, 5, 5, 2, 0.6, 0.4, 0.5))[0]
     back_hair = rng.choice(BACK_HAIR)
     return Traits(
         hair=hair,
         eyes=CLOSED if eye_shape in _SHUT else eyes,
-        hair_rgb=hair_colour(hair, rng),
-        eye_rgb=eye_colour(eyes, rng),
-        skin=skin_colour(rng),
+        hair_rgb=hair_color(hair, rng),
+        eye_rgb=eye_color(eyes, rng),
+        skin=skin_color(rng),
         build=_build(rng, look),
         back_hair=back_hair,
         bangs="blunt" if back_hair == "hime" else rng.choice(BANGS),
@@ -87,8 +87,8 @@ def choose_traits(rng: random.Random, look: ShapeStyle) -> Traits:
         glance=rng.uniform(-0.25, 0.25),
         outfit=rng.choice(OUTFITS),
         pose=rng.choice(POSES),
-        cloth=any_colour(rng),
-        trim=any_colour(rng, (0.4, 0.9), (0.5, 1.0)),
+        cloth=any_color(rng),
+        trim=any_color(rng, (0.4, 0.9), (0.5, 1.0)),
         accessories=_accessories(rng, back_hair),
     )
 

@@ -25,20 +25,20 @@ def draw_glasses(pen: Pen, traits: Traits) -> None:
         return
     front = pen.on_head()
     build = traits.build
-    colour = shade(traits.trim, 0.55)
+    color = shade(traits.trim, 0.55)
     for side in (-1, 1):
         lens = ellipse(
             side * build.eye_x, build.eye_y + 0.04, build.eye_width * 1.35, build.eye_height * 1.12 + 0.05
         )
         front.wash(lens, (225, 240, 255), 0.14)
-        front.stroke(join(lens, lens[:1]), (0.05, 0.05), colour)
+        front.stroke(join(lens, lens[:1]), (0.05, 0.05), color)
         edge = side * (build.eye_x + build.eye_width * 1.35)
-        front.stroke(points([(edge, build.eye_y), (side * 1.0, build.eye_y - 0.06)]), (0.045, 0.045), colour)
+        front.stroke(points([(edge, build.eye_y), (side * 1.0, build.eye_y - 0.06)]), (0.045, 0.045), color)
     bridge = build.eye_x - build.eye_width * 1.35
     front.stroke(
         bend((-bridge, build.eye_y), (0, build.eye_y - 0.07), (bridge, build.eye_y)),
         (0.045, 0.045, 0.045),
-        colour,
+        color,
     )
 
 

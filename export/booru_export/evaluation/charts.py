@@ -91,9 +91,9 @@ def matrix(values: npt.NDArray[np.int64], names: Sequence[str], *, title: str) -
     shares = values / np.maximum(values.sum(axis=1, keepdims=True), 1)
     for row in range(count):
         for column in np.flatnonzero(values[row]).tolist():
-            colour = GOOD if row == column else BAD
+            color = GOOD if row == column else BAD
             strength = 0.15 + 0.85 * float(shares[row, column])
-            fill = tuple(round(255 + (tone - 255) * strength) for tone in colour)
+            fill = tuple(round(255 + (tone - 255) * strength) for tone in color)
             x, y = left + column * cell, top + row * cell
             draw.rectangle((x, y, x + cell - 1, y + cell - 1), fill=fill)
             if count <= 60:

@@ -78,4 +78,4 @@ def _namer(tagger: Tagger, gallery: Gallery) -> Callable[[EmbeddedFace], Charact
     spec = tagger.bundle.recogniser
     assert spec is not None
     rules = Rules(spec, tagger.bundle.labels, {}, gallery=gallery, identity=tagger.networks.identity)
-    return lambda item: rules.read(item.face, item.answer, coloured=True).face.character
+    return lambda item: rules.read(item.face, item.answer, colored=True).face.character

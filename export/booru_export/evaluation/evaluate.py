@@ -28,7 +28,7 @@ from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 
-LOWEST_FACE = 0.05
+MIN_FACE_SCORE = 0.05
 """Heads are looked at down to this score, so that a threshold can be chosen afterwards."""
 MATCH_IOU = 0.5
 
@@ -101,11 +101,11 @@ def look_at_scenes(
     model: Path,
     scenes: Sequence[Scene],
     *,
-    lowest: float = LOWEST_FACE,
+    min_score: float = MIN_FACE_SCORE,
     step: Callable[[], None] = lambda: None,
 ) -> list[SeenScene]:
-    """Run the bundle on whole illustrations, down to faces that score ``lowest``."""
-    tagger = Tagger(TaggerOptions(str(model), thresholds={"face": lowest}, gallery=None))
+    """Run the bundle on whole illustrations, down to faces that score ``min_score``."""
+    tagger = Tagger(TaggerOptions(str(model), thresholds={"face": min_score}, gallery=None))
     seen = []
     for scene in scenes:
         seen.append(SeenScene(scene, tagger.tag(scene.path).faces))
@@ -187,7 +187,7 @@ def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bun
             figures[f"{name}_ap"] = found.average_precision()
     if bundle.recogniser is not None:
         figures |= _naming_figures(seen, labels, NamingRule.of(bundle), threshold)
-        figures |= colour_figures(seen, threshold)
+        figures |= color_figures(seen, threshold)
     return figures
 
 
@@ -220,7 +220,7 @@ def _naming_figures(
     return figures
 
 
-def colour_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, float]:
+def color_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, float]:
     """Share of heads with a clear label whose colour is told exactly; a head not found or not told is
     wrong. ``…_exact_found`` leaves out those that were not found.
     """
@@ -250,12 +250,12 @@ def _face_of(box: Box, faces: Sequence[FaceResult]) -> FaceResult | None:
     return best if best is not None and best.box.iou(box) >= MATCH_IOU else None
 
 
-def confusions(seen: Sequence[SeenFace], most: int = 10) -> list[tuple[str, str, int]]:
+def confusions(seen: Sequence[SeenFace], max_pairs: int = 10) -> list[tuple[str, str, int]]:
     """The most frequent mistakes as (label, taken for, how often)."""
     pairs = Counter(
         (item.label, item.best.tag) for item in seen if item.label and item.best.tag != item.label
     )
-    return [(label, taken, count) for (label, taken), count in pairs.most_common(most)]
+    return [(label, taken, count) for (label, taken), count in pairs.most_common(max_pairs)]
 
 
 def tuned_thresholds(

@@ -32,7 +32,7 @@ def identity_logits(net: FaceNet, embedding: Tensor, scale: float) -> Tensor:
 
 
 def recogniser_loss(
-    net: FaceNet, answer: Answer, batch: Batch, *, scale: float, margin: float, colour_weight: float
+    net: FaceNet, answer: Answer, batch: Batch, *, scale: float, margin: float, color_weight: float
 ) -> dict[str, Tensor]:
     """The parts of the loss by name for the net's ``answer`` to the batch; their sum is what is minimised."""
     embedding, hair, eyes = (part.float() for part in answer)
@@ -42,8 +42,8 @@ def recogniser_loss(
     held_back = F.one_hot(wanted, logits.shape[1]).to(logits.dtype) * (margin * scale)
     return {
         "character": F.cross_entropy(logits[named] - held_back, wanted),
-        "hair": colour_weight * _colour_loss(hair, batch.hair, batch.colour_weight),
-        "eyes": colour_weight * _colour_loss(eyes, batch.eyes, batch.colour_weight),
+        "hair": color_weight * _color_loss(hair, batch.hair, batch.color_weight),
+        "eyes": color_weight * _color_loss(eyes, batch.eyes, batch.color_weight),
     }
 
 
@@ -68,7 +68,7 @@ def teaching_loss(net: FaceNet, answer: Answer, teacher: FaceNet, taught: Answer
     return torch.stack(parts).sum() * SOFTNESS**2
 
 
-def _colour_loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+def _color_loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     losses = F.cross_entropy(logits, wanted, ignore_index=UNLABELLED, reduction="none")
     counted = weight * (wanted != UNLABELLED)
     return (losses * counted).sum() / counted.sum().clamp(min=1.0)

@@ -70,7 +70,7 @@ class Batch:
     character: Tensor
     hair: Tensor
     eyes: Tensor
-    colour_weight: Tensor
+    color_weight: Tensor
 
 
 def load_faces(items: Sequence[FaceItem], labels: Sequence[str], canon: dict[str, Canon]) -> list[Faces]:
@@ -216,7 +216,7 @@ class Batches:
         head_weight = np.where(telling, 2.0, 1.0 if recipe.scene_strangers else 0.0)
         self.head_weight = head_weight / max(1.0, head_weight.sum())
         shades = [HAIR.index(name) for name in SHADES] + [UNLABELLED] * recipe.scene_strangers
-        self.recolourable = ~np.isin(self.hair, shades)
+        self.recolorable = ~np.isin(self.hair, shades)
 
     def draw(self, size: int, step: int) -> Batch:
         """The batch of a step, of side ``size``; values from -1 to 1."""
@@ -233,7 +233,7 @@ class Batches:
             chosen = faces[(faces >= begin) & (faces < end)] - begin
             if len(chosen):
                 parts.append(pool.cut(chosen, size, zoom, streams, any_turn))
-        character, turns = self._recoloured(faces, streams)
+        character, turns = self._recolored(faces, streams)
         images = augment.turn_hue(torch.cat(parts), turns, streams.torch)
         images = augment.cover_corners(images, self.badged[faces], streams.torch, self.recipe.corners)
         if head_count:
@@ -253,24 +253,24 @@ class Batches:
         grey = torch.rand(len(images), generator=streams.torch) < self.recipe.grey
         images = augment.to_grey(augment.light(images, streams.torch), grey)
         images = augment.erase_some(augment.blur_some(images, streams.torch), streams.torch)
-        colourless = grey.clone()
-        colourless[: len(faces)] |= turns >= 0
+        colorless = grey.clone()
+        colorless[: len(faces)] |= turns >= 0
         weight = torch.cat([torch.full((len(faces),), self.recipe.canon_weight), torch.ones(len(heads))])
         return Batch(
             images.contiguous(memory_format=torch.channels_last),
             character.to(self.device),
             self._labels(self.hair[faces], self.heads.faces.hair[heads]),
             self._labels(self.eyes[faces], self.heads.faces.eyes[heads]),
-            torch.where(colourless, torch.zeros(()), weight).to(self.device),
+            torch.where(colorless, torch.zeros(()), weight).to(self.device),
         )
 
     def _labels(self, faces: Labels, heads: Labels) -> Tensor:
         return torch.from_numpy(np.concatenate([faces, heads])).to(self.device)
 
-    def _recoloured(self, faces: Labels, streams: Streams) -> tuple[Tensor, Tensor]:
+    def _recolored(self, faces: Labels, streams: Streams) -> tuple[Tensor, Tensor]:
         """Characters of the faces, and the turn of hue that makes made-up people of some of them."""
         character = self.character[faces].copy()
-        chosen = (streams.numpy.random(len(faces)) < self.recipe.recolour) & self.recolourable[faces]
+        chosen = (streams.numpy.random(len(faces)) < self.recipe.recolour) & self.recolorable[faces]
         turn = streams.numpy.integers(0, len(augment.TURNS), len(faces))
         turns = np.where(chosen, turn, -1)
         character = np.where(chosen, self.characters * (1 + turn) + character, character)

@@ -163,7 +163,7 @@ class RecogniserTask:
             batch,
             scale=recipe.scale,
             margin=recipe.margin * min(1.0, max(step, 0) / MARGIN_STEPS),
-            colour_weight=recipe.colour_weight,
+            color_weight=recipe.colour_weight,
         )
         if self.teacher is not None:
             with torch.no_grad(), self.device.precision():

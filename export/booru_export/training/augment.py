@@ -116,12 +116,12 @@ def erase_some(batch: Tensor, generator: torch.Generator, share: float = 0.3) ->
     sides = torch.rand(count, 2, generator=generator) * 0.3 + 0.08
     starts = torch.rand(count, 2, generator=generator) * (1 - sides)
     sides[torch.rand(count, generator=generator) >= share] = 0
-    colour = (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1).to(batch.device)
+    color = (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1).to(batch.device)
     starts, ends = (starts * size).to(batch.device), ((starts + sides) * size).to(batch.device)
     axis = torch.arange(size, device=batch.device).expand(count, size)
     down = (axis >= starts[:, :1]) & (axis < ends[:, :1])
     across = (axis >= starts[:, 1:]) & (axis < ends[:, 1:])
-    return torch.where(down[:, None, :, None] & across[:, None, None, :], colour, batch)
+    return torch.where(down[:, None, :, None] & across[:, None, None, :], color, batch)
 
 
 def cover_corners(
@@ -135,13 +135,13 @@ def cover_corners(
     at_end = torch.rand(count, 2, generator=generator) < 0.5
     hit = (torch.rand(count, generator=generator) < share) & candidates
     side[~hit] = 0
-    colour = (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1).to(batch.device)
+    color = (torch.rand(count, 3, 1, 1, generator=generator) * 2 - 1).to(batch.device)
     start = torch.where(at_end, 1 - side, torch.zeros(())) * size
     start, end = start.to(batch.device), (start + side * size).to(batch.device)
     axis = torch.arange(size, device=batch.device).expand(count, size)
     down = (axis >= start[:, :1]) & (axis < end[:, :1])
     across = (axis >= start[:, 1:]) & (axis < end[:, 1:])
-    return torch.where(down[:, None, :, None] & across[:, None, None, :], colour, batch)
+    return torch.where(down[:, None, :, None] & across[:, None, None, :], color, batch)
 
 
 _BLOCK = 8

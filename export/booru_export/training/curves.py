@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 PANEL = (420, 240)
 MARGIN = 34
-COLOURS = ((31, 119, 180), (214, 69, 65), (44, 160, 44), (148, 103, 189), (140, 86, 75), (227, 119, 194))
+COLORS = ((31, 119, 180), (214, 69, 65), (44, 160, 44), (148, 103, 189), (140, 86, 75), (227, 119, 194))
 
 
 def draw_curves(table: Path, picture: Path) -> None:
@@ -47,11 +47,11 @@ def _panel(
     draw.text((left - MARGIN + 2, top + height - 6), f"{low:.3g}", fill="black")
     draw.text((left + width - 50, top + height + 6), f"{last:.0f} min", fill="black")
     for number, (name, points) in enumerate(series.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        color = COLORS[number % len(COLORS)]
         path = [
             (left + minute / last * width, top + height - (value - low) / span * height)
             for minute, value in points
         ]
         if len(path) > 1:
-            draw.line(path, fill=colour, width=2)
-        draw.text((left + 4 + number * 110, top - 16), name.removeprefix("loss_"), fill=colour)
+            draw.line(path, fill=color, width=2)
+        draw.text((left + 4 + number * 110, top - 16), name.removeprefix("loss_"), fill=color)

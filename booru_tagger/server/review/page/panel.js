@@ -125,7 +125,7 @@ function paintAlike() {
   const count = details.alike.length;
   box.querySelector('h3').textContent = count === 1
     ? '1 more looks like this'
-    : `${count}${count === MOST_ALIKE ? ' and more' : ' more'} look like this`;
+    : `${count}${count === MAX_ALIKE ? ' and more' : ' more'} look like this`;
   box.querySelector('.faces').replaceChildren(...details.alike.map(other => {
     const button = make('button');
     button.type = 'button';
@@ -154,7 +154,7 @@ function label() {
   );
 }
 
-const MOST_ALIKE = 200; // the server shows no more of them at once
+const MAX_ALIKE = 200; // the server shows no more of them at once
 const FIRST = ['character', 'copyright', 'artist'];
 
 function paintTags() {
