@@ -53,7 +53,7 @@ def spec(**changes: Any) -> RecogniserSpec:
         "eyes_threshold": 0.5,
         "review": 0.3,
         "sure": 0.8,
-        "min_colourfulness": 6.0,
+        "min_colorfulness": 6.0,
     }
     return RecogniserSpec("r.onnx", **(plain | changes))
 
