@@ -155,7 +155,7 @@ def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, s
 
     Where they differ, a colour that is easily mistaken for the canon's, or one measured with a score below
     ``sure``, yields to the canon; any other refutes it (another costume, a wig, a wrong name). A tag for
-    several colours agrees with every colour. Closed eyes show no colour at all, so they refute every canon.
+    several colours agrees with every colour. Closed eyes show no colour, so they refute every canon.
     """
     canon = tuple(canon)
     own = [(tag, color.name) for tag in canon if (color := color_of(tag)) and color.part == part]

@@ -158,7 +158,7 @@ class Verdict:
     def from_json(cls, data: Mapping[str, Any]) -> Verdict:
         kind = data["kind"]
         if kind not in ("named", "unknown", "not_a_face"):
-            raise ValueError(f"{kind!r} is no verdict")
+            raise ValueError(f"{kind!r} is not a verdict")
         width, height = data["size"]
         face = FaceResult.from_json(data["face"])
         said_at = float(data["said_at"])

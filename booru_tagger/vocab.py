@@ -16,7 +16,7 @@ RATING = "rating"
 CATEGORIES = MappingProxyType({GENERAL: 0, ARTIST: 1, COPYRIGHT: 3, CHARACTER: 4, META: 5, RATING: 9})
 """Category names and Danbooru's numbers for them. A series is a tag of the category ``copyright``."""
 TAG_CATEGORIES = tuple(category for category in CATEGORIES if category != RATING)
-"""The categories of tags: a rating is no tag."""
+"""The categories of tags; a rating is not a tag."""
 
 MAX_LENGTH = 170
 """Characters in a tag at most, as on Danbooru."""

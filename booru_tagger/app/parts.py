@@ -40,7 +40,7 @@ DEFAULT_PROVIDER = "cpu"
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[str], None]
-"""Hears, in a sentence, what a person should know and what is no reason to stop."""
+"""Hears, in a sentence, what a person should know and what does not stop the run."""
 
 
 def make_limits(reading: ReadingSettings) -> Limits:
@@ -48,7 +48,7 @@ def make_limits(reading: ReadingSettings) -> Limits:
 
 
 def make_walk(reading: ReadingSettings, exclude: Sequence[Path] = ()) -> Walk:
-    """How folders are gone through; ``exclude`` are files that are no pictures of the user's."""
+    """How folders are gone through; ``exclude`` are files that are not the user's pictures."""
     return Walk(
         recursive=reading.recursive,
         follow_links=reading.follow_links,

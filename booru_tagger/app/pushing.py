@@ -74,7 +74,7 @@ def open_hydrus_run(
             if file.is_picture:
                 yield to_hydrus.picture_of(file.hash)
         if others:
-            tell(f"left out {others:,} {'file' if others == 1 else 'files'} that are no pictures")
+            tell(f"left out {others:,} {'file' if others == 1 else 'files'} that are not pictures")
 
     def sink(pushes: Pushes | None) -> Sink:
         return to_hydrus.HydrusSink(

@@ -35,7 +35,7 @@ def write_report(
     ``step`` is called with each picture. Raises BooruTaggerError, also where something else has that name.
     """
     if target.exists() and not is_report(target):
-        raise OutputError(f"{target}: exists and is no report; it is left alone, choose another name")
+        raise OutputError(f"{target}: exists and is not a report; it was left alone, choose another name")
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     with (
         need_journal(settings.recording, tell) as journal,

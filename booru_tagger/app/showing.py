@@ -31,7 +31,9 @@ def draw_heads(path: Path, picture: Path, known: Provenance, reading: ReadingSet
     Raises :class:`OutputError` where something else has that name, or where there is nothing to draw.
     """
     if path.exists() and not is_drawing(path):
-        raise OutputError(f"{path}: exists and is no drawing of ours; it is left alone, choose another name")
+        raise OutputError(
+            f"{path}: exists and is not a drawing by this program; it was left alone, choose another name"
+        )
     if known.result is None:
         raise OutputError(f"{path}: nothing to draw: {picture} was not tagged yet, or was untagged since")
     decoded = read_picture(picture, longest=LONGEST, limits=make_limits(reading))

@@ -188,7 +188,7 @@ class _Sheet:
     def __init__(self, path: Path, limits: Limits) -> None:
         if path.exists() and not is_sheet(path):
             raise OutputError(
-                f"{path}: exists and is no contact sheet; it is left alone, choose another name"
+                f"{path}: exists and is not a contact sheet; it was left alone, choose another name"
             )
         self.path = path
         self._limits = limits

@@ -150,6 +150,9 @@ def _only_one(folder: Path) -> Iterator[None]:
         except OSError as error:
             reason = error.strerror or str(error)
             _watch_log.warning(
-                "%s: cannot be locked (%s), so take care to watch %s only once", lock, reason, folder
+                "%s: cannot be locked (%s), so make sure that only one program watches %s",
+                lock,
+                reason,
+                folder,
             )
         yield

@@ -82,7 +82,7 @@ class Server:
     tries, in seconds; each further one is twice as long. Redirections are not followed: they would take the
     secret in the headers elsewhere.
 
-    Raises :class:`ConfigError` for an address that is none.
+    Raises :class:`ConfigError` for an invalid address.
     """
 
     def __init__(
@@ -228,7 +228,7 @@ def split_url(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable:
-        raise ConfigError(f"{url!r} is no address; it must look like http://127.0.0.1:8080")
+        raise ConfigError(f"{url!r} is not an address; it must look like http://127.0.0.1:8080")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigError("the address must have no user, password, query or fragment in it")
     return parts

@@ -128,7 +128,7 @@ class Szurubooru:
         address = urljoin(self.server.url.removesuffix("api"), post.content)
         parts = urlsplit(address)
         origin = f"{parts.scheme}://{parts.netloc}"
-        # Files are open to whoever knows their address, and may be another host's: no login goes there.
+        # Files are open to anyone who knows their address, and may be on another host: no login goes there.
         host = self._hosts.setdefault(origin, self.server.sibling(origin))
         return host.send("GET", urlunsplit(("", "", parts.path, parts.query, "")), max_bytes=max_bytes)
 

@@ -137,7 +137,7 @@ class SzurubooruSink(BooruSink):
                     continue
             self._record(item, todo.after)
             return changes
-        raise ConflictError(f"post {number}: somebody else changes it all the time; try again later")
+        raise ConflictError(f"post {number}: somebody else keeps changing it; try again later")
 
     def _upload(self, picture: Path, content: bytes, item: str, result: TagResult) -> bool:
         token = self._site.upload(picture.name, content)
@@ -149,7 +149,7 @@ class SzurubooruSink(BooruSink):
             raise RemoteError(f"{picture}: its post was deleted there, so it is not uploaded again (--force)")
         if looks.similar and not self._uploading.similar:
             posts = ", ".join(f"post {post} (distance {away:.2f})" for post, away in looks.similar)
-            raise RemoteError(f"{picture}: looks like {posts}; --similar uploads it all the same")
+            raise RemoteError(f"{picture}: looks like {posts}; --similar uploads it anyway")
         wanted = self._spelled(result.tags)
         self._announce(item, wanted)
         self._need(wanted, wanted)
@@ -162,7 +162,7 @@ class SzurubooruSink(BooruSink):
         return True
 
     def _spelled(self, tags: Iterable[Tag]) -> dict[str, str]:
-        """Names as szurubooru allows them, each with its category. A rating is no tag there, but a safety."""
+        """Names as szurubooru allows them, each with its category. A rating becomes a "safety" there."""
         spelled = {"_".join(tag.tag.split()): tag.category for tag in tags if tag.category != RATING}
         if self._marker:
             spelled.setdefault("_".join(self._marker.split()), META)

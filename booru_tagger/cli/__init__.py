@@ -12,7 +12,7 @@ from booru_tagger.cli.lazy import LazyGroup, PipeClosedError
 from booru_tagger.errors import BooruTaggerError
 
 EXIT_BROKEN_PIPE = 141
-"""128 + SIGPIPE: whoever read our output closed it."""
+"""128 + SIGPIPE: the reader of our output closed it."""
 EXIT_INTERRUPTED = 130
 
 
@@ -21,7 +21,7 @@ EXIT_INTERRUPTED = 130
     commands={
         "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
         "watch": ("booru_tagger.cli.watch:watch", "Tag what is in folders, and then whatever comes."),
-        "models": ("booru_tagger.cli.models:models", "List, pull and check models; nothing comes by itself."),
+        "models": ("booru_tagger.cli.models:models", "List, download and check models."),
         "characters": ("booru_tagger.cli.characters:characters", "Enrol characters of your own."),
         "show": ("booru_tagger.cli.show:show", "Show every tag of a picture and where it comes from."),
         "review": ("booru_tagger.cli.review:review", "Say who the uncertain faces are, on a local web page."),
@@ -29,7 +29,7 @@ EXIT_INTERRUPTED = 130
         "serve": ("booru_tagger.cli.serve:serve", "Answer programs that ask for the tags of pictures."),
         "push": ("booru_tagger.cli.push:push", "Tag what is in hydrus or on a szurubooru site."),
         "untag": ("booru_tagger.cli.untag:untag", "Take out again exactly the tags that were written."),
-        "config": ("booru_tagger.cli.config:config", "Show, begin or check the configuration."),
+        "config": ("booru_tagger.cli.config:config", "Show, create or check the configuration."),
     },
     plugin_group="booru_tagger.commands",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -65,8 +65,8 @@ def add(
 ) -> int:
     """Enrol the character NAME from 5 to 20 pictures of it; a folder stands for the pictures in it.
 
-    Give whole pictures, in which the character may be with others: it is whoever is in most of them. With
-    --crops each picture is the character's face.
+    Give whole pictures: of all who are in them, the one who is in most is enrolled. With --crops, each
+    picture is the character's face.
 
     \b
       booru-tagger characters add "my_oc_(original)" ~/art/my_oc --series original --imply sword
@@ -90,7 +90,7 @@ def add(
 @characters.command("list")
 @with_settings("gallery")
 def list_(loaded: Loaded) -> None:
-    """List the enrolled characters: name, faces, least similarity, what the name implies."""
+    """List the enrolled characters: name, faces, minimum similarity, what the name implies."""
     from booru_tagger.app.characters import gallery_file
     from booru_tagger.enrol import read
 
@@ -130,7 +130,7 @@ def show(name: str, loaded: Loaded) -> None:
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @with_settings("gallery")
 def remove(names: tuple[str, ...], loaded: Loaded) -> None:
-    """Forget the enrolled characters NAME.
+    """Remove the enrolled characters NAME from the gallery.
 
     The gallery as it was is kept beside it, with .bak added to its name.
     """

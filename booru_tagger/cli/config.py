@@ -16,7 +16,7 @@ from booru_tagger.errors import ConfigError
 
 @click.group()
 def config() -> None:
-    """Show, begin or check the configuration."""
+    """Show, create or check the configuration."""
 
 
 @config.command()

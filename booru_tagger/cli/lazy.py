@@ -97,6 +97,6 @@ def _loaded(entry: EntryPoint) -> click.Command:
         ) from error
     if not isinstance(command, click.Command):
         raise MissingExtraError(
-            f"the command {entry.name!r} of the package {entry.package} is no click command ({entry.value})"
+            f"the command {entry.name!r} of the package {entry.package} is not a click command: {entry.value}"
         )
     return command

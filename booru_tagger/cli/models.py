@@ -21,7 +21,7 @@ def models() -> None:
     """List models, pull them from a hub, check and remove them.
 
     MODEL is `default`, a name that `models list` shows, a hub id (hf:owner/name@revision), a folder or a zip
-    file. Nothing is ever downloaded but by `models pull`. See docs/models.md.
+    file. Only `models pull` ever downloads anything. See docs/models.md.
     """
 
 

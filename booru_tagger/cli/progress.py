@@ -61,7 +61,7 @@ def show_progress(count: Callable[[], int] | None, *, wanted: bool = True) -> It
 
 @contextmanager
 def looking(total: int | None, what: str) -> Iterator[Callable[[], None]]:
-    """A bar for work that is no run, where standard error is a terminal: yields what to call at each step.
+    """A bar for work other than a run, where standard error is a terminal: yields what to call at each step.
 
     Without ``total`` it only counts.
     """

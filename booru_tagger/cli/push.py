@@ -18,14 +18,14 @@ _TAGGING = (*names_in("tagging", "policy"), "format", "jobs", "journal", "max_pi
 _SENDING = ("marker", "request_rate", "request_timeout")
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Send nothing; print what would be sent.")
-_force = click.option("--force", is_flag=True, help="Do again what was pushed before.")
+_force = click.option("--force", is_flag=True, help="Push again what was pushed before.")
 
 
 @click.group()
 def push() -> None:
     """Tag what is in hydrus, or on a szurubooru site, by way of its API. See docs/boorus.md.
 
-    Keys and passwords belong into the configuration file or the environment; @FILE reads one from a file.
+    Keys and passwords belong in the configuration file or the environment; @FILE reads one from a file.
     """
 
 
@@ -54,7 +54,7 @@ def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--posts", metavar="QUERY", help="Tag the posts that match, as in the site's search box.")
 @click.option("--batch", is_flag=True, help="Upload all pictures below the folders named.")
-@click.option("--similar", is_flag=True, help="Upload also what looks like a post that is there.")
+@click.option("--similar", is_flag=True, help="Also upload pictures that look like an existing post.")
 @_dry_run
 @_force
 @with_settings(

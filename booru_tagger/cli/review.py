@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
-@click.option("--queue", is_flag=True, help="Review the faces that wait, in whichever folder they are.")
+@click.option("--queue", is_flag=True, help="Review all faces that wait, in any folder.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: any free one]"
 )
-@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.  [default: open]")
+@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.   [default: open]")
 @click.option(
     "--export",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.csv",
-    help="Open no page; write what was said of faces so far into a table, for `dataset collect --verdicts`.",
+    help="Open no page; write the verdicts on faces so far into a table, for `dataset collect --verdicts`.",
 )
 @with_settings(
     *names_in("tagging", "policy", "writing", "recording", without=("respect_deletions",)),

@@ -105,7 +105,9 @@ def _print(undoing: PictureUndo, form: str) -> None:
             click.echo(printable(f"{undone.target}: {_SAID[undone.fate]}{tags}"))
     if not undoing.targets:
         click.echo(
-            printable(f"{undoing.picture}: nothing of ours is known; was it tagged under another --journal?"),
+            printable(
+                f"{undoing.picture}: no tags of this program are known; was it tagged with another --journal?"
+            ),
             err=True,
         )
     for undone in undoing.targets:
@@ -137,7 +139,7 @@ def _summary(tally: _Tally, dry_run: bool) -> str:
     files = [
         f"{counted(tally.fates['restored'], 'file')} as before",
         f"{tally.fates['deleted']:,} deleted",
-        f"{tally.fates['edited']:,} rid of our tags",
+        f"{tally.fates['edited']:,} freed of our tags",
     ]
     rehearsed = " (dry run: nothing was changed)" if dry_run else ""
     return f"{', '.join(parts)}; {', '.join(files)}{rehearsed}"

@@ -26,14 +26,14 @@ _STATS_SECONDS = 60.0
 @click.option(
     "--polling",
     is_flag=True,
-    help="Look into the folders time and again instead of waiting for the system's events, which most "
+    help="List the folders again and again instead of waiting for the system's events, which most "
     "network shares do not send.",
 )
 @click.option(
     "--settle",
     type=click.FloatRange(0.05, 3600),
     metavar="SECONDS",
-    help="Take a picture when it has not changed for so long.  [default: 0.5; with --polling 3]",
+    help="Seconds a picture must stay unchanged before it is tagged.   [default: 0.5; with --polling 3]",
 )
 @click.option("--stats", is_flag=True, help="Log once a minute how many pictures were tagged.")
 @click.option(

@@ -42,26 +42,26 @@ class TaggingSettings:
     """Which model looks at pictures, and what its scores mean."""
 
     model: Annotated[
-        str, Text("NAME|PATH"), "The model: a name or hub id, a bundle, or a tagger that others made."
+        str, Text("NAME|PATH"), "The model: a name or hub id, a bundle, or a third-party tagger."
     ] = "default"
     face_model: Annotated[
-        str, Text("NAME|PATH"), "The model of the faces, where --model is a tagger that others made."
+        str, Text("NAME|PATH"), "The model for faces, where --model is a third-party tagger."
     ] = "default"
-    faces: Annotated[bool, Flag(), "Look for faces, too, where --model is a tagger that others made."] = True
+    faces: Annotated[bool, Flag(), "Look for faces, too, where --model is a third-party tagger."] = True
     tag_threshold: Annotated[
         Mapping[str, float],
         Shares(TAG_CATEGORIES),
-        "Least score of a tag, by category, where --model is a tagger that others made.",
+        "Minimum score of a tag, by category, where --model is a third-party tagger.",
     ] = field(default_factory=dict)
     mcut: Annotated[
         tuple[str, ...],
         Words("CATEGORY", TAG_CATEGORIES),
-        "A category whose least score each picture sets itself, by the widest gap.",
+        "A category whose minimum score is set for each picture, at the widest gap between scores.",
     ] = ()
     threshold: Annotated[
         Mapping[str, float],
         Shares(THRESHOLDS),
-        "Least score to be kept, by kind: face, character, hair or eyes.",
+        "Minimum score to be kept, by kind: face, character, hair or eyes.",
     ] = field(default_factory=dict)
     crops: Annotated[bool, Flag(), "The pictures are face crops already: look for no faces in them."] = False
     imply: Annotated[bool, Flag(), "Add what a recognised character implies, such as the hair colour."] = True
@@ -69,10 +69,12 @@ class TaggingSettings:
         bool, Flag(), "Leave out the general tags that a recognised character implies, for training sets."
     ] = False
     implications: Annotated[
-        Path | None, File("FILE.csv"), "A table of what more, or else, characters imply."
+        Path | None, File("FILE.csv"), "A table of implied tags that adds to the model's, or replaces them."
     ] = None
     gallery: Annotated[
-        Path | bool, FileOrSwitch(), "The characters enrolled with `booru-tagger characters`."
+        Path | bool,
+        FileOrSwitch(),
+        "The gallery: the file of characters enrolled with `booru-tagger characters`.",
     ] = True
     provider: Annotated[str, Choice(tuple(PROVIDERS)), "What the model runs on; see docs/performance.md."] = (
         "cpu"
@@ -107,13 +109,17 @@ class PolicySettings:
         default_factory=dict
     )
     category_threshold: Annotated[
-        Mapping[str, float], Shares(tuple(CATEGORIES)), "Least score of a tag to be written, by category."
+        Mapping[str, float], Shares(tuple(CATEGORIES)), "Minimum score of a tag to be written, by category."
     ] = field(default_factory=dict)
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"
-    prefix: Annotated[tuple[str, ...], Texts("TAG"), "What to put before all others, letter by letter."] = ()
-    suffix: Annotated[tuple[str, ...], Texts("TAG"), "What to put behind all others, letter by letter."] = ()
+    prefix: Annotated[
+        tuple[str, ...], Texts("TAG"), "A tag to put before all others, written exactly as given."
+    ] = ()
+    suffix: Annotated[
+        tuple[str, ...], Texts("TAG"), "A tag to put after all others, written exactly as given."
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ class RecordingSettings:
     review_band: Annotated[
         tuple[float, float] | None,
         Span(),
-        "Scores between unknown and sure: such faces go into the review queue.",
+        "Scores between unknown and sure: faces with them go into the review queue.",
     ] = None
 
 
@@ -194,11 +200,11 @@ class PushingSettings:
     szurubooru_category: Annotated[
         Mapping[str, str], TextTable("CATEGORY=NAME"), "What szurubooru calls a category of ours."
     ] = field(default_factory=dict)
-    safety: Annotated[str, Choice(SAFETIES), "Safety of uploaded pictures of which no rating is known."] = (
+    safety: Annotated[str, Choice(SAFETIES), "Safety of uploaded pictures whose rating is not known."] = (
         "unsafe"
     )
     marker: Annotated[str | None, Text("TAG"), "A tag that marks all that was pushed."] = None
-    request_rate: Annotated[int, Count(), "Requests a second to a booru at most."] = 20
+    request_rate: Annotated[int, Count(), "Maximum number of requests a second to a booru."] = 20
     request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
 
 
@@ -208,10 +214,14 @@ class ServingSettings:
 
     host: Annotated[str, Text("ADDRESS"), "Where `booru-tagger serve` listens."] = "127.0.0.1"
     port: Annotated[int, Count(), "The port that it listens on."] = 5000
-    token: Annotated[str | None, Secret(), "What its clients must know."] = None
+    token: Annotated[str | None, Secret(), "The token that clients must send."] = None
     max_upload: Annotated[int, Count(), "Refuse requests of more bytes than this."] = 50_000_000
-    max_waiting: Annotated[int, Count(), "Pictures that may wait before it says that it is busy."] = 64
-    answer_timeout: Annotated[int, Count(), "Seconds for a request to arrive, and for its answer."] = 60
+    max_waiting: Annotated[
+        int, Count(), "Pictures that may wait before further ones are refused as busy."
+    ] = 64
+    answer_timeout: Annotated[
+        int, Count(), "Seconds allowed for a request to arrive, and for its answer."
+    ] = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +286,7 @@ def names_in(*groups: str, without: Collection[str] = ()) -> tuple[str, ...]:
 
 
 def unknown(name: str) -> str:
-    """What is said of a name that is no setting's."""
+    """The error message for an unknown setting."""
     near = nearest(name.replace("-", "_"), settings())
     hint = f"; did you mean {near!r}?" if near else f"; known are {', '.join(settings())}"
     return f"there is no setting {name!r}{hint}"

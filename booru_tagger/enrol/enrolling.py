@@ -93,7 +93,7 @@ def enrol(
 
     In whole pictures it is the person common to most of them. ``others`` are the characters enrolled so far,
     to warn of mix-ups. ``step`` is called after each picture. A picture that cannot be read is left out.
-    Writes nothing. Raises :class:`ConfigError` for what is no name, :class:`DataError` where the pictures do
+    Writes nothing. Raises :class:`ConfigError` for an invalid name, :class:`DataError` where the pictures do
     not say who is meant, and :class:`ModelError`.
     """
     tag = checked_name(tag)
@@ -236,7 +236,7 @@ def _about_pictures(seen: _Seen, enrolled: int, rival: int) -> list[str]:
 def _about_outliers(outliers: Sequence[str], kept: bool) -> list[str]:
     if not outliers:
         return []
-    fate = "enrolled all the same" if kept else "left out (--keep-outliers would keep them)"
+    fate = "enrolled anyway" if kept else "left out (--keep-outliers would keep them)"
     return [f"the face is unlike the others, so it was {fate}: {', '.join(outliers)}"]
 
 
@@ -244,7 +244,7 @@ def _about_name(tag: str, tagger: Tagger, others: Gallery | None) -> list[str]:
     warnings = []
     trained = near_names(tag, (label.tag for label in tagger.bundle.labels))
     if tag in trained:
-        warnings.append(f"the model knows a character {tag!r} already; what is enrolled adds to it")
+        warnings.append(f"the model knows a character {tag!r} already; these faces are added to it")
     close = [name for name in (*trained, *near_names(tag, others.tags if others else ())) if name != tag]
     if close:
         names = ", ".join(dict.fromkeys(close))

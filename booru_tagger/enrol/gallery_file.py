@@ -27,7 +27,7 @@ def edit(path: Path, change: Callable[[Gallery | None], Gallery]) -> Gallery:
 
     It is called with ``None`` where there is no gallery, and again where another program changed the file in
     between. Where a character is dropped or replaced, the file as it was is kept beside it. Raises
-    :class:`OutputError`, :class:`ModelError` for a file that is no gallery (it is left alone), and what
+    :class:`OutputError`, :class:`ModelError` for a file that is not a gallery (it is left alone), and what
     ``change`` raises.
     """
     result: Gallery | None = None

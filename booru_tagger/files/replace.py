@@ -27,7 +27,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only; write elsewhere with --output",
     errno.ENAMETOOLONG: "the name is too long; rename the picture, or use --sidecar-name stem",
     errno.ENOENT: "its folder does not exist (any more)",
-    errno.ENOTDIR: "a part of its path is no folder",
+    errno.ENOTDIR: "a part of its path is not a folder",
 }
 
 

@@ -199,7 +199,7 @@ def _draft(image: Image.Image, longest: Longest) -> bool:
 
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; to be asked after loading, since some formats turn themselves."""
-    with contextlib.suppress(Exception):  # damaged EXIF is no reason to refuse the pixels
+    with contextlib.suppress(Exception):  # damaged EXIF does not spoil the pixels
         orientation = image.getexif().get(_ORIENTATION, 1)
         return orientation if orientation in _UPRIGHT else 1
     return 1

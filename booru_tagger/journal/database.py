@@ -1,7 +1,7 @@
 """The SQLite file under the journal: opening it, short transactions, and what happens when it is damaged.
 
 A journal can always be done without: losing it costs the time to tag again, never a tag. So a damaged one is
-moved out of the way and a new one begun, and where none can be kept at all, one in memory serves for the run.
+moved out of the way and a new one begun, and where no file can be kept, one in memory serves for the run.
 One that merely cannot be written right now (no space, locked) is an error that says so: to go on would leave
 tags in files that nobody knows to be ours.
 """
@@ -96,9 +96,9 @@ class Database:
         code = _code(error)
         if code is None:
             return error
-        hint = "free some space there" if self._is_full(error) else "see to its folder's permissions"
+        hint = "free some space there" if self._is_full(error) else "check its folder's permissions"
         if code in _LOCKED:
-            hint = "another program holds it; end that one"
+            hint = "another program is using it; stop that one"
         return OutputError(f"{self.path}: the journal cannot be used ({error}); {hint}, or use --journal")
 
     def _is_full(self, error: Exception) -> bool:
@@ -111,7 +111,7 @@ class Database:
         if self._identity is not None and _identity(self.path) != self._identity:
             self._connection.close()
             self.warnings.append(
-                f"{self.path}: the journal was removed or replaced while in use; it is begun anew"
+                f"{self.path}: the journal was removed or replaced while in use; a new one was made"
             )
             self._connection, self._identity = self._open()
 
@@ -136,7 +136,7 @@ class Database:
                     raise self._unusable(error) from error
                 if not self._set_aside(error, _identity(self.path)):
                     return self._in_memory(error)
-        return self._in_memory("there is damage again as soon as it is made")
+        return self._in_memory("it is damaged again as soon as it is made")
 
     def _connect(self, name: str) -> sqlite3.Connection:
         deadline = time.monotonic() + BUSY_SECONDS
@@ -162,7 +162,7 @@ class Database:
     def _in_memory(self, reason: object) -> tuple[sqlite3.Connection, None]:
         self.warnings.append(
             f"{self.path}: no journal can be kept there ({reason}); this run will not be remembered, and "
-            "untag will not know its tags. See to the folder's permissions, or use --journal"
+            "untag will not know its tags. Check the folder's permissions, or use --journal"
         )
         return self._connect(":memory:"), None
 
@@ -184,7 +184,7 @@ class Database:
             return False
         self.warnings.append(
             f"{self.path}: the journal could not be used ({error}) and was set aside as {aside.name}; "
-            "a new one is begun, so pictures are tagged once more"
+            "a new one was made, so pictures are tagged again"
         )
         return True
 

@@ -309,7 +309,7 @@ def _tags(packed: bytes) -> frozenset[str]:
     try:
         return frozenset(map(str, json.loads(packed)))
     except (ValueError, TypeError) as error:
-        raise DamagedError(f"a list of tags does not read: {error}") from error
+        raise DamagedError(f"a list of tags cannot be read: {error}") from error
 
 
 def unpacked(packed: bytes | None) -> TagResult | None:
@@ -326,7 +326,7 @@ def _result(packed: bytes | None, made_of: Callable[[dict[str, Any]], TagResult]
     try:
         return None if packed is None else made_of(json.loads(zlib.decompress(packed)))
     except (zlib.error, ValueError, TypeError, KeyError) as error:
-        raise DamagedError(f"a result does not read: {error}") from error
+        raise DamagedError(f"a result cannot be read: {error}") from error
 
 
 def _deflated(content: bytes | None) -> bytes | None:
@@ -337,4 +337,4 @@ def _inflated(packed: bytes | None) -> bytes | None:
     try:
         return None if packed is None else zlib.decompress(packed)
     except (zlib.error, TypeError) as error:
-        raise DamagedError(f"kept bytes do not read: {error}") from error
+        raise DamagedError(f"kept bytes cannot be read: {error}") from error

@@ -64,7 +64,7 @@ def _tags(text: object) -> frozenset[str]:
     try:
         tags = json.loads(text) if isinstance(text, str | bytes) else None
     except ValueError as error:
-        raise DamagedError(f"no list of tags: {error}") from error
+        raise DamagedError(f"not a list of tags: {error}") from error
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise DamagedError("no list of tags")
+        raise DamagedError("not a list of tags")
     return frozenset(tags)

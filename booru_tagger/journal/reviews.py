@@ -171,4 +171,4 @@ def _unpacked(packed: bytes) -> tuple[Verdict, ...]:
     try:
         return tuple(Verdict.from_json(item) for item in json.loads(packed))
     except (ValueError, TypeError, KeyError) as error:
-        raise DamagedError(f"a verdict does not read: {error}") from error
+        raise DamagedError(f"a verdict cannot be read: {error}") from error

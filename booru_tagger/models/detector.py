@@ -13,7 +13,7 @@ from booru_tagger.models.tiles import Tile, is_long, max_heads, tiles_of
 from booru_tagger.types import Box, Face
 
 MIN_SIDE = 1.0
-"""Pixels of the original below which a box, once clipped to the picture, is no face."""
+"""Pixels of the original below which a box, once clipped to the picture, is not a face."""
 INSIDE = 0.7
 """In a long picture, a box goes where so much of it lies in a better one: looks may differ in their sizes."""
 

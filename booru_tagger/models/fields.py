@@ -103,7 +103,7 @@ class Table:
                 self.fail(key, f"expected a list of texts, found {_kind(value)} in it")
         if len(set(values)) != len(values):
             twice = next(value for value in values if values.count(value) > 1)
-            self.fail(key, f"{twice!r} is there twice")
+            self.fail(key, f"{twice!r} is listed twice")
         return values
 
     def table(self, key: str) -> Table:

@@ -266,7 +266,7 @@ def read_labels(table: Table) -> tuple[Label, ...]:
     seen: set[str] = set()
     for index, label in enumerate(labels):
         if label.tag in seen:
-            table.fail(f"labels[{index}].tag", f"{label.tag!r} is there twice")
+            table.fail(f"labels[{index}].tag", f"{label.tag!r} is listed twice")
         seen.add(label.tag)
     return labels
 

@@ -37,7 +37,7 @@ class ModelRecord:
         for name, sha256 in hashes.items():
             record = self.files.get(name)
             if record is None:
-                raise ModelError(f"{folder / name}: was not there when the model was fetched; take it away")
+                raise ModelError(f"{folder / name}: was not there when the model was fetched; remove it")
             if record.sha256 != sha256:
                 raise ModelError(
                     f"{folder / name}: its SHA-256 begins {sha256[:12]} where {record.sha256[:12]} was "

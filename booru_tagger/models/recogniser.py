@@ -138,7 +138,7 @@ class Recogniser:
                     f"{self.session.name}: output {name!r} has the shape {values.shape}, "
                     f"expected {(len(crops), columns)}"
                 )
-            # A number that is none (an overflow in half precision) must not reach anyone's sidecar.
+            # NaN (an overflow in half precision) must never reach a sidecar.
             values = np.nan_to_num(values)
             kept[name] = values if name == "embedding" else np.clip(values, 0, 1)
         return kept

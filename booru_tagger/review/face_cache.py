@@ -144,7 +144,7 @@ def _packed(embedding: Floats | None) -> bytes | None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The cache's file; begun anew where it is no such file, in memory where none can be had."""
+    """The cache's file; begun anew where the file is something else, in memory where none can be made."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -104,7 +104,7 @@ class Output:
         return self._journal.is_done(picture, self._fingerprint_for(targets)) and not self._force
 
     def found_before(self, picture: Path) -> TagResult | None:
-        """The raw result of an earlier run: another policy or writer is no reason to look once more."""
+        """The raw result of an earlier run: another policy or writer does not make it look again."""
         if self._journal is None or self._force or not self._raw_fingerprint:
             return None
         raw = self._journal.raw(picture, self._raw_fingerprint)

@@ -59,7 +59,7 @@ class _EditedSinceError(Exception):
 def written_for(paths: Iterable[Path], journal: Journal, walk: Walk) -> Iterator[Path]:
     """The pictures of ``paths`` for which tags of ours stand in some file, each once.
 
-    A path that is no folder is yielded as it is, even where nothing is known of it. A folder stands for every
+    Any path but a folder is yielded as it is, even where nothing is known of it. A folder stands for every
     picture in it that is known, gone ones too; ``walk`` says whether for those further below, too, and which
     patterns leave some out. Folders that nobody means count like others: what was written there comes out.
     """

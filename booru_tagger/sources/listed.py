@@ -232,7 +232,7 @@ def from_manifest(
                 try:
                     name = str(json.loads(line)["path"]) if as_json else os.fsdecode(line)
                 except (ValueError, KeyError, TypeError):
-                    yield failure(manifest, "input", f'line {number} is no JSON object with a "path"')
+                    yield failure(manifest, "input", f'line {number} is not a JSON object with a "path"')
                 else:
                     item = elsewhere(name)
                     yield from from_paths([manifest.parent / name], walk) if item is None else (item,)

@@ -1,4 +1,4 @@
-"""Pictures in storage that is no file system: `s3://…`, `gs://…` and whatever else fsspec knows.
+"""Pictures in storage that is not a file system: `s3://…`, `gs://…` and whatever else fsspec knows.
 
 A run knows its pictures by paths, so such a picture is a path whose text names it: :func:`path_of` makes it
 of an address, :func:`url_of` gives the address back. Its bytes go straight into memory, in the worker.

@@ -56,11 +56,11 @@ def extended(labels: Iterable[Label], table: Mapping[str, Implication]) -> tuple
 def color_tag(part: Part, word: str) -> str:
     """The tag for a colour that a user named: ``blonde``, ``blonde_hair``, ``multicolored``.
 
-    Raises ValueError for what is no colour.
+    Raises ValueError for an unknown colour.
     """
     tag = tag_for(part, word)
     if tag is None or _part(tag) != part:
-        raise ValueError(f"{word!r} is no colour of {part}; known are {', '.join(sorted(COLORS))}")
+        raise ValueError(f"{word!r} is not a colour of {part}; known are {', '.join(sorted(COLORS))}")
     return tag
 
 
@@ -83,7 +83,7 @@ def read_implications(path: Path) -> dict[str, Implication]:
         for row in reader:
             tag = tag_named(row["tag"])
             if tag in table:
-                raise ValueError(f"{tag!r} has a line already")
+                raise ValueError(f"{tag!r} already has a line")
             table[tag] = _implication(row)
     except (ValueError, csv.Error) as error:
         raise ConfigError(f"{path}, line {max(1, reader.line_num)}: {error}") from error

@@ -106,7 +106,7 @@ class WholePictureTagger:
     """A foreign tagger and which of its scores become tags.
 
     ``thresholds`` replace the customary ones, by category; the categories in ``cut`` are cut by MCut. Raises
-    :class:`ConfigError` for what is no category of tags, and for a threshold that is none.
+    :class:`ConfigError` for an unknown category of tags, and for an invalid threshold.
     """
 
     def __init__(self, tagger: ForeignTagger, thresholds: Mapping[str, float], cut: Collection[str]) -> None:

@@ -17,7 +17,7 @@ _BLANKS = re.compile(rf"[{_BOM} \t\r\n]*")
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
-    """JSON with real letters; escapes where a file name is no Unicode and only they can carry it."""
+    """JSON with real letters; escapes where a file name is not valid Unicode."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     try:
         text.encode()

@@ -197,7 +197,7 @@ def _tags(line: JsonObject) -> list[str]:
 def _lines(data: bytes | None) -> ListLayout:
     if data is None:
         return ListLayout("", [], [], "\n")
-    text = data.decode("utf-8", "surrogateescape")  # a line that is no UTF-8 is somebody's, and stays
+    text = data.decode("utf-8", "surrogateescape")  # a line that is not UTF-8 is a person's, and stays
     behind = "\n" if text.endswith("\n") else ""
     text = text.removesuffix("\n")
     items = text.split("\n") if text else []
@@ -205,7 +205,7 @@ def _lines(data: bytes | None) -> ListLayout:
 
 
 def _find(lines: ListLayout, name: str) -> int | None:
-    """The line of the picture called ``name``; what is no JSON object is passed over."""
+    """The line of the picture called ``name``; anything but a JSON object is passed over."""
     spellings = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
     for index, text in enumerate(lines.items):
         if any(spelling in text for spelling in spellings):

@@ -21,7 +21,7 @@ IPTC, WINDOWS = "iptc", "windows"
 """Flat names again, where older programs look for them inside a picture; IPTC allows 64 bytes to each."""
 
 _TREES = {DIGIKAM: "/", LIGHTROOM: "|"}
-# What a tag has of a field's separator is written full-width: fate/stay_night is no path, ;) no two keywords.
+# A field's separator within a tag is full-width: fate/stay_night is not a path, ;) is not two keywords.
 _STAND_INS = {DIGIKAM: ("/", "／"), LIGHTROOM: ("|", "｜"), WINDOWS: (";", "；")}
 _LONGEST_IPTC = 64
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

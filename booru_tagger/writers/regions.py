@@ -112,7 +112,7 @@ ANY_REGIONS = regions_property(TagResult(""), 1)
 
 
 def read_regions(packet: bytes) -> list[str]:
-    """The notes of all regions in a packet; of those that are no plain rectangles, something unique."""
+    """The notes of all regions in a packet; of those that are not plain rectangles, something unique."""
     return [
         region.note if (region := _read(item)) else f"{_NOTE}other {number}"
         for number, item in enumerate(items(packet, ANY_REGIONS))

@@ -105,7 +105,7 @@ def _encoding(data: bytes) -> str:
         name = codecs.lookup(declared[1].decode()).name
     except LookupError as error:
         raise XmlError(
-            f"it is declared to be in {declared[1].decode()!r}, which is no known encoding"
+            f"it is declared to be in {declared[1].decode()!r}, which is not a known encoding"
         ) from error
     # What could be read byte by byte so far is not UTF-16, whatever it says.
     return "utf-8" if name.startswith(("utf", "ascii")) else name

@@ -404,7 +404,7 @@ def test_labels_of_another_model_are_refused(tmp_path: Path) -> None:
         ("cl", "tag_mapping.json", '{"1": {"tag": "a", "category": "General"}}', "numbered from 0 to 0"),
         ("camie", "camie-tagger-v2-metadata.json", "{}", "not as this layout has it|not the labels"),
         ("pixai", "preprocess.json", '{"stages": [{"type": "rotate"}]}', "a stage 'rotate'"),
-        ("pixai", "preprocess.json", '{"stages": [{"type": "resize", "size": 448}]}', "which is no square"),
+        ("pixai", "preprocess.json", '{"stages": [{"type": "resize", "size": 448}]}', "which is not square"),
         ("pixai", "thresholds.csv", "category,threshold\n0,7\n", "a threshold of 7"),
         ("pixai", "categories.json", "[1]", "not a list of categories"),
         ("deepdanbooru", "project.json", '{"image_width": "x"}', "a side of 'x' pixels"),

@@ -41,7 +41,7 @@ def _read(path: Path, parse: Any) -> Any:
         return parse(text)
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise ModelError(f"{path}: not as this layout has it ({reason}); get the file anew") from error
+        raise ModelError(f"{path}: not as this layout has it ({reason}); download the file again") from error
 
 
 def _camie_side(data: Mapping[str, Any], default: int) -> object:
@@ -83,7 +83,7 @@ def _staged(how: Preparation, data: Mapping[str, Any]) -> Preparation:
 def _scaling(how: Preparation, stage: Mapping[str, Any], fit: str) -> Preparation:
     size = stage["size"]
     if isinstance(size, int) or len(size) != 2 or size[0] != size[1]:
-        raise ValueError(f"scaling to {size!r}, which is no square")
+        raise ValueError(f"scaling to {size!r}, which is not square")
     name = str(stage.get("interpolation") or "bilinear").lower()
     if name not in _FILTERS:
         raise ValueError(f"scaling by {name!r}")

@@ -133,7 +133,7 @@ class ForeignTagger:
                 f"{self.session.name}: the answer has the shape {values.shape}, but {self.found.labels} "
                 f"lists {expected[1]:,} labels; the two files are not of one model"
             )
-        # A number that is none is no tag, before the sigmoid and after it.
+        # NaN never becomes a tag, before the sigmoid or after it.
         scores = np.nan_to_num(values.astype(np.float32, copy=False), nan=-1e9 if answer.logits else 0.0)
         if answer.logits:
             return _sigmoid(scores)

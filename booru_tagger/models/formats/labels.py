@@ -35,10 +35,10 @@ def read_labels(path: Path, layout: Format, folder: Path) -> tuple[TagLabel, ...
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(
-            f"{path}: not the labels of a {layout.title} ({reason}); get the file anew"
+            f"{path}: not the labels of a {layout.title} ({reason}); download the file again"
         ) from error
     if not labels:
-        raise ModelError(f"{path}: there are no labels in it; get the file anew")
+        raise ModelError(f"{path}: there are no labels in it; download the file again")
     return labels
 
 
@@ -51,7 +51,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise ModelError(f"{path}: not text in UTF-8 ({error}); get the file anew") from error
+        raise ModelError(f"{path}: not text in UTF-8 ({error}); download the file again") from error
 
 
 def label(name: str, category: str) -> TagLabel:
@@ -77,7 +77,7 @@ def _category_names(path: Path) -> Mapping[int, str]:
     try:
         return {int(row["category"]): str(row["name"]) for row in json.loads(read_text(path))}
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: not a list of categories ({error}); get the file anew") from error
+        raise ModelError(f"{path}: not a list of categories ({error}); download the file again") from error
 
 
 def _mapping(text: str, layout: Format, folder: Path) -> Iterable[TagLabel]:

@@ -57,7 +57,7 @@ def parse(data: bytes, name: str, *, matching: Matching | None = None) -> Galler
     try:
         values = json.loads(decoded(data))
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{name}: not a gallery: it is no valid JSON ({error})") from error
+        raise ModelError(f"{name}: not a gallery: it is not valid JSON ({error})") from error
     if not isinstance(values, dict) or values.get("kind") != KIND:
         raise ModelError(f"{name}: not a gallery: `booru-tagger characters` wrote no such file")
     table = Table(values, name)

@@ -71,7 +71,9 @@ def make_app(
         lifespan=lifespan,
         exception_handlers={
             BooruTaggerError: lambda request, error: JSONResponse({"error": str(error)}, 409),
-            KeyError: lambda request, error: JSONResponse({"error": "there is no such thing here"}, 404),
+            KeyError: lambda request, error: JSONResponse(
+                {"error": "nothing has this address or number"}, 404
+            ),
         },
     )
 
@@ -163,7 +165,7 @@ class _Handlers:
     def decide(self, body: dict[str, Any]) -> dict[str, Any]:
         kind, tag = body.get("kind"), body.get("tag", "")
         if kind not in ("named", "unknown", "not_a_face") or not isinstance(tag, str):
-            raise DataError("a verdict is 'named' with a 'tag', 'unknown' or 'not_a_face'")
+            raise DataError("a verdict must be 'named' (with a 'tag'), 'unknown' or 'not_a_face'")
         return self.session.decide(_numbers(body), kind, tag).to_json() | self._state()
 
     def clear(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +174,7 @@ class _Handlers:
     def draw(self, body: dict[str, Any]) -> dict[str, Any]:
         box = body.get("box")
         if not (isinstance(box, list) and len(box) == 4 and all(_is_number(side) for side in box)):
-            raise DataError("a box is four numbers: left, top, right, bottom")
+            raise DataError("a box must be four numbers: left, top, right, bottom")
         number = body.get("picture")
         if not isinstance(number, int):
             raise DataError("say which picture the box is in")
@@ -198,9 +200,9 @@ def _body(data: bytes) -> dict[str, Any]:
 def _numbers(body: dict[str, Any]) -> list[int]:
     numbers = body.get("faces")
     if not isinstance(numbers, list) or not 0 < len(numbers) <= MAX_FACES:
-        raise DataError("'faces' is a list of the faces that are meant")
+        raise DataError("'faces' must be a list of face numbers")
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
-        raise DataError("'faces' is a list of whole numbers")
+        raise DataError("'faces' must be a list of whole numbers")
     return numbers
 
 

@@ -143,7 +143,7 @@ class ReviewSession:
     def decide(self, numbers: Sequence[int], kind: VerdictKind, tag: str = "") -> ReviewChanges:
         """Say the same of these faces. What cannot be written is among the failures, and not remembered.
 
-        Raises KeyError for a face that is not there, and :class:`DataError` for a name that is none.
+        Raises KeyError for a face that is not there, and :class:`DataError` for an invalid name.
         """
         tag = _checked(tag) if kind == "named" else ""
         with self.lock:
@@ -207,7 +207,7 @@ class ReviewSession:
         journal = self.tools.journal
         entry = journal.entry(picture.path) if journal.is_unchanged(picture.path) else None
         if entry is None or entry.result is None:
-            raise DataError(f"{picture.path}: is not as it was when it was tagged; tag it again first")
+            raise DataError(f"{picture.path}: has changed since it was tagged; tag it again first")
         old = journal.reviews.verdicts(picture.path)
         raw = self._raw(picture.path, entry)
         overlaid = overlay(raw.result, verdicts, self.tools.tagger.retell)

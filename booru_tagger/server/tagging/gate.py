@@ -17,7 +17,7 @@ from booru_tagger.server.tagging.metrics import Metrics
 from booru_tagger.server.tagging.pool import RequestLimits
 
 OPEN = frozenset({"/healthz"})
-"""Addresses that need no token: whoever watches over the server need not know it."""
+"""Addresses that need no token, so that monitoring need not know it."""
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -66,7 +66,7 @@ class Gate:
         headers = Headers(scope=scope)
         answer: Response | None = None
         if scope["path"] not in OPEN and not self._may_enter(headers):
-            answer = _refusal(401, "unauthorized", "this server wants its token: Authorization: Bearer …")
+            answer = _refusal(401, "unauthorized", "this server needs its token: Authorization: Bearer …")
             answer.headers["www-authenticate"] = 'Basic realm="booru-tagger", charset="UTF-8"'
         elif _announced(headers) > self._bounds.body:
             answer = self._too_large()

@@ -59,12 +59,12 @@ _RESULTS = {
     },
 }
 _REFUSALS = {
-    "400": "The request makes no sense.",
+    "400": "The request is malformed.",
     "401": "The token is missing or wrong.",
     "408": "The request did not arrive in time.",
     "413": "The request or a picture is too large.",
     "422": "A picture cannot be read.",
-    "503": "Too much waits already; see Retry-After.",
+    "503": "Too many requests are waiting; see Retry-After.",
 }
 
 

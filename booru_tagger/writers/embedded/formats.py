@@ -20,4 +20,4 @@ def take_apart(data: bytes) -> PictureFile:
         return Webp(data)
     if is_tiff(data):
         return Tiff(data)
-    raise EmbedError("they go into JPEG, PNG, WebP and TIFF files only, and this is none")
+    raise EmbedError("they go into JPEG, PNG, WebP and TIFF files only, and this is another format")

@@ -108,7 +108,7 @@ def _check_form(names: Sequence[bytes]) -> None:
     if not any(name in _PICTURE for name in names):
         raise EmbedError("there is no picture in it")
     if b"VP8X" in names[1:] or (names[0] != b"VP8X" and any(name in _NEEDS_EXTENDED for name in names)):
-        raise EmbedError("it has chunks that do not belong into its form")
+        raise EmbedError("it has chunks that do not belong in its kind of file")
 
 
 def _put_together(chunks: Sequence[_Chunk]) -> bytes:

@@ -100,7 +100,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
     if not found or len(set(found)) < len(found):
-        raise DataError(f"{path}: {'a label is there twice' if found else 'there is no label in it'}")
+        raise DataError(f"{path}: {'a label is listed twice' if found else 'there is no label in it'}")
     return found
 
 

@@ -47,7 +47,7 @@ def gaps(data: Path, few: int) -> None:
     type=click.FloatRange(-1, 1),
     default=0.4,
     show_default=True,
-    help="Least cosine between a face and a character's mean embedding.",
+    help="Minimum cosine between a face and a character's mean embedding.",
 )
 @click.option(
     "--most",
@@ -177,7 +177,7 @@ def _discard(crops: list[Path], kept: set[Path]) -> None:
 @click.option(
     "--closer-than", "closeness", type=click.FloatRange(-1, 1), help="Approve all at least this near."
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would join.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be added.")
 def approve(
     sheet: Path, data: Path, listed: Path | None, everything: bool, closeness: float | None, dry_run: bool
 ) -> None:

@@ -147,7 +147,7 @@ def backbone(
 @click.option("--recipe", "network_recipe", default="recogniser-quick", show_default=True)
 @click.option("--backbone-recipe", default="backbone", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--again", is_flag=True, help="Train anew what was trained before.")
+@click.option("--again", is_flag=True, help="Train again what was trained before.")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads for training (default: all).")
 @click.option("--json", "figures", type=PATH, help="Write the figures to this file too.")
 def compare(

@@ -74,8 +74,8 @@ def dataset() -> None:
 )
 @click.option("--copy", is_flag=True, help="Copy crops into the output folder instead of naming them.")
 @click.option("--add", is_flag=True, help="Add to the faces.csv that is there.")
-@click.option("--limit", type=click.IntRange(1), help="Only this many pictures, to try things out.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after this many pictures, for a trial.")
+@click.option("--dry-run", is_flag=True, help="Do everything except write.")
 def import_(
     preset: str | None, layout: str, renames: tuple[str, ...], rename_file: Path | None, **given: Any
 ) -> None:
@@ -155,7 +155,7 @@ def stats(
 @click.option("--test", "test_", type=SHARE, default=0.1, show_default=True, help="Share of the pictures.")
 @click.option("--near/--no-near", default=True, show_default=True, help="Look for near-duplicates.")
 @click.option("--json", "report", type=PATH, help="Write the comparison to this JSON file.")
-@click.option("--replace", is_flag=True, help="Decide anew where the table has a split already.")
+@click.option("--replace", is_flag=True, help="Divide again a table that already has a split.")
 @click.option("--dry-run", is_flag=True, help="Compare only; write nothing.")
 def split(
     data: Path, output: Path | None, mode: Any, report: Path | None, dry_run: bool, **given: Any
@@ -171,7 +171,7 @@ def split(
     table = output or table_of(data)
     if not dry_run and not given["replace"] and output is None and any(item.split for item in items):
         raise DataError(
-            f"{table} has a split already: decide anew with --replace, or write elsewhere with -o"
+            f"{table} has a split already: divide it again with --replace, or write elsewhere with -o"
         )
     items, pairs, prints = _looked_at(items, given["near"])
     shares = (given["validation"], given["test_"])

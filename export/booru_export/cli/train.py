@@ -76,7 +76,12 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
     required=True,
     help="boxes.jsonl, or a folder that holds one; several.",
 )
-@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, all for training (self-label).")
+@click.option(
+    "--more-scenes",
+    type=PATH,
+    multiple=True,
+    help="More scenes, used for training only (see train self-label).",
+)
 @click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
 )
@@ -111,7 +116,9 @@ def train_detector(
 @click.option(
     "--scenes", type=PATH, multiple=True, help="boxes.jsonl with strangers and colour labels; several."
 )
-@click.option("--more-scenes", type=PATH, multiple=True, help="More of them, of strangers, all for training.")
+@click.option(
+    "--more-scenes", type=PATH, multiple=True, help="More scenes of strangers, used for training only."
+)
 @click.option(
     "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
 )

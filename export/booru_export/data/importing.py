@@ -127,7 +127,7 @@ def _read(layout: DataLayout, request: ImportRequest) -> PictureListing:
         return read_danbooru(request.place, request.images)
     if not request.place.is_dir():
         raise DataError(
-            f"{request.place}: the layout '{layout}' is a folder of folders, and this is no folder"
+            f"{request.place}: the layout '{layout}' is a folder of folders, and this is not a folder"
         )
     if layout is DataLayout.MOEIMOUTO:
         return read_moeimouto(request.place, ignored=request.ignored)

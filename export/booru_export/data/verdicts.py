@@ -37,7 +37,7 @@ def read_verdicts(table: Path, labels: Collection[str] = ()) -> list[dict[str, s
 def named_faces(rows: Sequence[dict[str, str]], cutter: Cutter) -> Iterator[Candidate | ImageError]:
     """A crop of each named face, approved already; an error for a picture that cannot be read any more.
 
-    Raises :class:`DataError` for a box that is none.
+    Raises :class:`DataError` for an invalid box.
     """
     by_picture: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
     for row in rows:
@@ -60,4 +60,4 @@ def _box(row: dict[str, str]) -> Box:
     try:
         return Box(float(row["x0"]), float(row["y0"]), float(row["x1"]), float(row["y1"]))
     except ValueError as error:
-        raise DataError(f"{row['picture']}: the box of a verdict is no four numbers ({error})") from error
+        raise DataError(f"{row['picture']}: the box of a verdict is not four numbers ({error})") from error

@@ -33,7 +33,7 @@ def make_batch(scenes: Sequence[LoadedScene], recipe: DetectorRecipe, size: int,
 
 
 class _Batches(IterableDataset[Batch]):
-    """The batches from a step on; of several processes each makes every so-manieth, and they take turns."""
+    """The batches from a step on; of ``n`` processes each makes every ``n``-th, in turn."""
 
     def __init__(self, scenes: Sequence[LoadedScene], recipe: DetectorRecipe, size: int, first: int) -> None:
         self.scenes, self.recipe, self.size, self.first = scenes, recipe, size, first
@@ -56,7 +56,7 @@ class Stream:
         self._batches: Iterator[Batch] = iter(())
 
     def draw(self, size: int, step: int) -> Batch:
-        """The batch of ``step``, of side ``size`` in pixels. Steps below 0 are no run's, and are few."""
+        """The batch of ``step``, of side ``size`` in pixels. Steps below 0 belong to no run, and are few."""
         if not self._workers or step < 0:
             return make_batch(self._scenes, self._recipe, size, step)
         if (size, step) != self._next:

@@ -130,7 +130,7 @@ def _head_box(place: Placement, traits: Traits, hair: Hair, size: tuple[int, int
 
 
 def _beside_the_face(shape: Points, chin: float) -> Points:
-    """The points between the top of the skull and the chin that are no further out than hair at the sides."""
+    """The points between the top of the skull and the chin that lie within the hair at the sides."""
     kept = shape[(shape[:, 1] <= chin) & (shape[:, 1] >= -1.5)]
     kept = kept.copy()
     kept[:, 0] = kept[:, 0].clip(-WIDEST, WIDEST)
