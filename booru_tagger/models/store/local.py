@@ -26,7 +26,7 @@ SHIPPED = Path(__file__).parents[1] / "default"
 
 
 def open_model(model: str | Path, *, threads: int = 1, provider: str = "cpu") -> Bundle | ForeignTagger:
-    """The bundle, or the tagger that others made, called ``model``. Raises :class:`ModelError`.
+    """The bundle, or the third-party tagger, called ``model``. Raises :class:`ModelError`.
 
     ``threads`` and ``provider`` are for a tagger's network; a bundle has none of its own.
     """
@@ -40,7 +40,7 @@ def _opened(folder: Path, *, threads: int = 1, provider: str = "cpu") -> Bundle 
 
 
 def open_bundle(model: str | Path) -> Bundle:
-    """The bundle called ``model``. Raises :class:`ModelError`, also for a tagger that others made."""
+    """The bundle called ``model``. Raises :class:`ModelError`, also for a third-party tagger."""
     opened = open_model(model)
     if isinstance(opened, ForeignTagger):
         raise ModelError(
