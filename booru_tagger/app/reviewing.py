@@ -29,7 +29,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.models import gallery
 from booru_tagger.review.face_cache import FaceCache, default_path
-from booru_tagger.server.listener import listen
+from booru_tagger.server.sockets import listen
 from booru_tagger.types import Verdict
 
 if TYPE_CHECKING:

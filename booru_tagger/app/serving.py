@@ -11,7 +11,7 @@ from booru_tagger.app.parts import make_policy, make_tagger
 from booru_tagger.config import Settings
 from booru_tagger.errors import ConfigError, MissingExtraError
 from booru_tagger.parallel import available_cores
-from booru_tagger.server.listener import listen
+from booru_tagger.server.sockets import listen
 from booru_tagger.types import TagResult
 
 
@@ -28,7 +28,7 @@ def open_server(settings: Settings) -> Iterator[Serving]:
     """The tagging server, listening, with its model loaded. Raises BooruTaggerError."""
     try:
         from booru_tagger.server.tagging import RequestLimits, chosen, make_app
-        from booru_tagger.server.tagging.listening import make_server
+        from booru_tagger.server.tagging.uvicorn_setup import make_server
     except ImportError as error:
         raise MissingExtraError(
             f"the server needs {error.name or error}; install it: pip install 'booru-tagger[web]'"

@@ -13,7 +13,7 @@ import numpy as np
 
 from booru_tagger.colors import Part
 from booru_tagger.enrol.majority import Majority, find_majority
-from booru_tagger.enrol.names import near_names
+from booru_tagger.enrol.similar_names import near_names
 from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError, ModelError
 from booru_tagger.imaging import Floats, read_file
 from booru_tagger.models.bundle import Label

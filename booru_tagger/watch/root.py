@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from booru_tagger.types import TagResult
 from booru_tagger.watch.inbox import Inbox
-from booru_tagger.watch.names import WatchedNames
 from booru_tagger.watch.observer import LimitError, Observer
+from booru_tagger.watch.watched_names import WatchedNames
 
 Walk: TypeAlias = Callable[[Path], Iterable[Path | TagResult]]
 """Lists the pictures of a folder; what is wrong with a folder comes as a failed result."""

@@ -13,10 +13,10 @@ from booru_tagger.files.stamps import state_of
 from booru_tagger.types import TagResult
 from booru_tagger.watch.inbox import FolderChanges, Inbox
 from booru_tagger.watch.listing import Listings
-from booru_tagger.watch.names import WatchedNames
 from booru_tagger.watch.retries import Retries
 from booru_tagger.watch.root import Root, Walk
 from booru_tagger.watch.settling import Settler
+from booru_tagger.watch.watched_names import WatchedNames
 
 Item: TypeAlias = Path | TagResult
 

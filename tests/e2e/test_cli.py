@@ -120,7 +120,7 @@ def test_a_broken_command_shows_only_when_it_is_used(plugged: Home) -> None:
     listing = plugged.run("--help")
     assert listing.code == 0
     assert "absent" in listing.out and "other-package" in listing.out
-    for name, words in (("absent", "no_such_module_at_all"), ("odd", "no click command")):
+    for name, words in (("absent", "no_such_module_at_all"), ("odd", "not a click command")):
         ended = plugged.run(name)
         assert ended.code == errors.MissingExtraError.exit_code
         assert words in ended.err and "other-package" in ended.err

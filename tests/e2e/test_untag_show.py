@@ -106,7 +106,7 @@ class TestUntag:
     def test_an_unknown_picture_is_said_to_be_one(self, home: Here) -> None:
         ended = home.run("untag", "a.png")
         assert ended.code == EXIT_NOTHING_DONE
-        assert ended.err.startswith("a.png: nothing of ours is known")
+        assert ended.err.startswith("a.png: no tags of this program are known")
 
     def test_a_file_that_cannot_be_changed_fails_and_the_rest_goes_on(self, home: Here) -> None:
         tag(home, "--writer", "txt")

@@ -142,7 +142,7 @@ def test_quantising_in_place(bundle: Path, data: Path, tmp_path: Path) -> None:
 def test_what_is_missing_is_said(bundle: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--calibrate"):
         export(bundle, "-o", tmp_path / "out", "--int8", "detector")
-    with pytest.raises(DataError, match="a bundle already"):
+    with pytest.raises(DataError, match="already a bundle"):
         export(bundle, "-o", tmp_path / "out")
     with pytest.raises(DataError, match=r"scenes/boxes\.jsonl"):
         (tmp_path / "empty").mkdir()

@@ -90,7 +90,7 @@ def test_what_may_be_left_out_has_defaults(bundle: Path) -> None:
         ("recogniser.size", ..., "recogniser.size: missing"),
         ("recogniser.thresholds", ..., "recogniser.thresholds: missing"),
         ("recogniser.thresholds.eye", 0.5, "recogniser.thresholds.eye: unknown key; did you mean 'eyes'?"),
-        ("recogniser.hair", ["red", "red"], "recogniser.hair: 'red' is there twice"),
+        ("recogniser.hair", ["red", "red"], "recogniser.hair: 'red' is listed twice"),
         ("recogniser.eyes", "blue", "recogniser.eyes: expected a list, found a text"),
         ("recogniser.views", [{"expand": 1, "flip": "no"}], "recogniser.views[0].flip: expected true or"),
         (
@@ -104,7 +104,7 @@ def test_what_may_be_left_out_has_defaults(bundle: Path) -> None:
             "recogniser.views: one view at least must be without",
         ),
         ("labels", [], "labels: the recogniser needs at least one label"),
-        ("labels.1.tag", "hatsune_miku", "labels[1].tag: 'hatsune_miku' is there twice"),
+        ("labels.1.tag", "hatsune_miku", "labels[1].tag: 'hatsune_miku' is listed twice"),
         ("labels.1.tag", "Kagamine Rin", "labels[1].tag: 'Kagamine Rin' is not a tag"),
         ("labels.1.implied", ["hair bow"], "labels[1].implied: 'hair bow' is not a tag"),
         ("labels.1.category", "people", "labels[1].category: unknown category 'people'"),

@@ -10,7 +10,7 @@ import pytest
 
 from booru_tagger.enrol import Details, adding, edit, enrol, gallery_file, importing, read
 from booru_tagger.enrol.majority import find_majority
-from booru_tagger.enrol.names import near_names
+from booru_tagger.enrol.similar_names import near_names
 from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
@@ -143,7 +143,7 @@ def test_outliers_are_left_out_or_kept(tagger: Tagger, crowd: list[Path], tmp_pa
     assert f"left out (--keep-outliers would keep them): {odd}" in "\n".join(done.warnings)
     kept = enrol(tagger, "oc", [*crowd, odd], keep_outliers=True)
     assert kept.outliers == (str(odd),) and kept.enrolled.pictures[-1] == str(odd)
-    assert f"enrolled all the same: {odd}" in "\n".join(kept.warnings)
+    assert f"enrolled anyway: {odd}" in "\n".join(kept.warnings)
 
 
 def test_few_pictures_are_warned_of(tagger: Tagger, crowd: list[Path]) -> None:

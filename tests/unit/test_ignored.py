@@ -12,7 +12,7 @@ from booru_tagger.config import load
 from booru_tagger.files.ignored import NEVER_MEANT, Ignored
 from booru_tagger.sources.listed import Walk, from_pattern
 from booru_tagger.sources.storage import pictures
-from booru_tagger.watch.names import WatchedNames
+from booru_tagger.watch.watched_names import WatchedNames
 
 
 def grow(folder: Path, *names: str) -> Path:

@@ -79,7 +79,7 @@ def test_columns_may_be_few_and_in_any_order(tmp_path: Path) -> None:
         (f"{HEADER}a,,,,\n,,,,sword\n", "line 3: '' is not a tag: it is empty"),
         (f"{HEADER}a,,,,x*\n", "line 2: 'x*' is not a tag"),
         (f"{HEADER}a,,,,sword,armor\n", "line 2: there are more cells than columns"),
-        (f"{HEADER}a,,,,\nA,,,,\n", "line 3: 'a' has a line already"),
+        (f"{HEADER}a,,,,\nA,,,,\n", "line 3: 'a' already has a line"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:

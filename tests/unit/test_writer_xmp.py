@@ -289,7 +289,7 @@ def test_packets_say_their_encoding_and_may_stand_lower(
 
 def test_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
-    for declared, reason in (("x-klingon", "no known encoding"), ("utf-8", "codec can't decode")):
+    for declared, reason in (("x-klingon", "not a known encoding"), ("utf-8", "codec can't decode")):
         before = DECLARED.format(encoding=declared, **NS).encode("latin-1")
         target.write_bytes(before)
         with pytest.raises(OutputError, match=reason):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from booru_tagger.errors import ModelError
+from booru_tagger.models.formats.format_records import RGB, Filter, Format, Preparation
 from booru_tagger.models.formats.labels import read_text
-from booru_tagger.models.formats.records import RGB, Filter, Format, Preparation
 from booru_tagger.vocab import CATEGORIES
 
 _FILTERS = ("bilinear", "bicubic", "lanczos")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from booru_tagger.models.formats.records import Format, Preparation, ScoreOutput
+from booru_tagger.models.formats.format_records import Format, Preparation, ScoreOutput
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -12,7 +12,7 @@ from typing import Any
 from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.text import decoded
-from booru_tagger.models.formats.records import Format, TagLabel
+from booru_tagger.models.formats.format_records import Format, TagLabel
 from booru_tagger.vocab import CATEGORIES, CHARACTER, GENERAL, RATING, normalise, problem
 
 MAX_BYTES = 256_000_000

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from booru_tagger.imaging import Floats, Pixels
-from booru_tagger.models.formats.records import Preparation
+from booru_tagger.models.formats.format_records import Preparation
 
 _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from booru_tagger.imaging import Floats
-from booru_tagger.models.formats.records import TagLabel
+from booru_tagger.models.formats.format_records import TagLabel
 from booru_tagger.types import Tag
 from booru_tagger.vocab import CHARACTER, RATING
 

@@ -149,7 +149,7 @@ def _searched(
 def _named(verdicts: Path, labels: tuple[str, ...], collector: Collector) -> tuple[list[Candidate], int]:
     """The faces that people named, and in how many pictures those are."""
     from booru_export.data.collecting import Candidate
-    from booru_export.data.verdicts import named_faces, read_verdicts
+    from booru_export.data.named_faces import named_faces, read_verdicts
 
     candidates: list[Candidate] = []
     rows = read_verdicts(verdicts, labels)

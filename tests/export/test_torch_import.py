@@ -13,7 +13,7 @@ from tests.support.extras import need
 need("torch", "torchvision", "onnxscript")
 
 import torch
-from booru_export.bundles.foreign import Foreign, describe, export_foreign, read_labels
+from booru_export.bundles.torch_import import Foreign, describe, export_foreign, read_labels
 from booru_export.data.canon import read_canon
 from booru_export.training.torch_setup import load_torchvision
 from torch import Tensor, nn
