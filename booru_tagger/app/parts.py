@@ -81,7 +81,7 @@ def make_tagger(settings: Settings) -> Tagger:
     """Raises ModelError where there is no such model, or a gallery of another one, and ConfigError.
 
     Where the model is to run on something else than the processor, it is loaded at once: a device that is
-    missing is no reason to look through ten thousand files first. MissingExtraError says how to get it.
+    missing is found before ten thousand files are looked through. MissingExtraError says how to get it.
     """
     tagger = Tagger(tagger_options(settings.tagging, make_limits(settings.reading)))
     if tagger.options.provider != DEFAULT_PROVIDER:

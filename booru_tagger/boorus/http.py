@@ -221,7 +221,7 @@ def _understanding(url: str) -> Iterator[None]:
 
 
 def split_url(url: str) -> SplitResult:
-    """Raises :class:`ConfigError` where that is no address of a web server, or has a password in it."""
+    """Raises :class:`ConfigError` where that is not the address of a web server, or has a password in it."""
     try:
         parts = urlsplit(url.strip())
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

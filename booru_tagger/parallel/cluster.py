@@ -34,7 +34,7 @@ class _Worker:
     def apply(self, item: Any) -> tuple[Any, Exception | None]:
         """The result or the exception: as a value, an exception arrives as what it was."""
         try:
-            if self._function is None:  # here: what fails as it is unpacked is no lost worker
+            if self._function is None:  # here: a failure to unpickle must not count as a lost worker
                 self._function = ray.get(self._packed[0])
             return self._function(item), None
         except Exception as error:

@@ -50,11 +50,11 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
             "--out", type=PATH, required=True, help="Folder for checkpoint, metrics.csv and curves.png."
         ),
         click.option("--minutes", type=click.FloatRange(0.1), help="End the schedule after this time."),
-        click.option("--start", type=PATH, help="Checkpoint or bundle to begin with the weights of."),
+        click.option("--start", type=PATH, help="Checkpoint or bundle whose weights to start from."),
         click.option(
             "--blend",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
-            help="Average the result with --start, whose weights count this share: as blended.ckpt.",
+            help="Also write blended.ckpt: the average with --start, whose weights have this share.",
         ),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in --out."),
         click.option("--threads", type=click.IntRange(1), help="Processor threads (default: all)."),
@@ -83,7 +83,7 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
     help="More scenes, used for training only (see train self-label).",
 )
 @click.option(
-    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that make batches."
+    "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that prepare batches."
 )
 @_run_options
 def train_detector(
@@ -120,12 +120,10 @@ def train_detector(
     "--more-scenes", type=PATH, multiple=True, help="More scenes of strangers, used for training only."
 )
 @click.option(
-    "--leave-out", multiple=True, help="A character not to be learned, to see how strangers fare (evaluate)."
+    "--leave-out", multiple=True, help="A character to leave out of training, to be a stranger in evaluate."
 )
-@click.option(
-    "--leave-out-some", is_flag=True, help="Leave out some characters of every kind, always the same ones."
-)
-@click.option("--teacher", type=PATH, help="Checkpoint of a net, a larger one say, to learn from as well.")
+@click.option("--leave-out-some", is_flag=True, help="Leave out a fixed sample of characters of every kind.")
+@click.option("--teacher", type=PATH, help="Checkpoint of a (larger) net to learn from as well.")
 @_run_options
 def train_recogniser(
     recipe: str,
@@ -158,7 +156,7 @@ def train_recogniser(
 @click.argument("pictures", type=FOLDER)
 @click.option("-o", "--output", type=PATH, required=True, help="The boxes.jsonl to write.")
 @click.option(
-    "--sure", type=click.FloatRange(0, 1), default=0.55, show_default=True, help="A head from here."
+    "--sure", type=click.FloatRange(0, 1), default=0.55, show_default=True, help="Minimum score of a head."
 )
 @click.option(
     "--maybe", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Ignored from here."
@@ -231,6 +229,7 @@ def _trained(task: TrainingTask, schedule: Schedule, **run: Unpack[_Run]) -> Pat
 )
 @click.option(
     "--most-loss",
+    "max_loss",
     type=click.FloatRange(0, 1),
     default=0.005,
     show_default=True,
@@ -248,7 +247,7 @@ def export(
     data: Path | None,
     canon: Path | None,
     int8: str | None,
-    most_loss: float,
+    max_loss: float,
     complete: bool,
 ) -> None:
     """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
@@ -272,7 +271,7 @@ def export(
         click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
         source = output
     if int8 and data is not None:
-        _to_int8(source, output, int8, data, most_loss)
+        _to_int8(source, output, int8, data, max_loss)
         source = output
     if complete and data is not None:
         from booru_export.bundle_folder import copy_bundle
@@ -284,11 +283,11 @@ def export(
         click.echo(f"{output}: knows {len(bundle.labels)} characters")
 
 
-def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: float) -> None:
+def _to_int8(source: Path, output: Path, which: str, data: Path, max_loss: float) -> None:
     from booru_export.bundles.int8 import PARTS, to_int8
 
     parts = [part for part in PARTS if which in (part, "both")]
-    for verdict in to_int8(source, output, parts, data, most_loss=most_loss):
+    for verdict in to_int8(source, output, parts, data, max_loss=max_loss):
         before, after = (f"{size / 1e6:.1f} MB" for size in verdict.sizes)
         click.echo(
             f"{verdict.part}: {before} -> {after}" if verdict.taken else f"{verdict.part}: stays as it was"
@@ -316,7 +315,7 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
     type=click.FloatRange(0, 1),
     default=0.04,
     show_default=True,
-    help="With --tune: share of strangers that may get a name.",
+    help="With --tune: the largest share of strangers that may get a name.",
 )
 @click.option(
     "--known-named",
@@ -329,7 +328,7 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, most_loss: floa
     "--enrol",
     type=click.IntRange(0),
     default=0,
-    help="Enrol so many faces of each character that the bundle does not know, and tell the others by them.",
+    help="Enrol this many faces of each character the bundle does not know; test on the others.",
 )
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
 @click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")

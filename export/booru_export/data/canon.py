@@ -75,7 +75,9 @@ def read_canon(path: Path | None = None) -> dict[str, Canon]:
         where = f"{name}, line {reader.line_num}"
         for column, known in (("hair", HAIR), ("eyes", EYES)):
             if row[column] and row[column] not in known:
-                raise DataError(f"{where}: {row[column]!r} is no {column} colour; known: {', '.join(known)}")
+                raise DataError(
+                    f"{where}: {row[column]!r} is not a {column} colour; known: {', '.join(known)}"
+                )
         source = row.get("source") or ""
         if source not in SOURCES:
             raise DataError(f"{where}: the source is {source!r}; it may be known, measured or empty")

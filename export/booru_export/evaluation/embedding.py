@@ -26,7 +26,7 @@ class EmbeddedFace:
     item: FaceItem
     face: Face
     answer: Recognition
-    coloured: bool
+    colored: bool
 
     @property
     def label(self) -> str:
@@ -51,10 +51,10 @@ def look(
         data = read_file(item.path, networks.options.limits)
         if item.head is None:
             found = networks.look_at_faces(data, str(item.path))
-            return EmbeddedFace(item, found.faces[0], found.answers[0], found.coloured)
+            return EmbeddedFace(item, found.faces[0], found.answers[0], found.colored)
         picture = networks.decode(data, str(item.path))
         (answer,) = networks.recognise(picture, [item.head])
-        return EmbeddedFace(item, Face(item.head, 1.0), answer, networks.is_coloured(picture))
+        return EmbeddedFace(item, Face(item.head, 1.0), answer, networks.is_colored(picture))
 
     seen = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
