@@ -186,7 +186,7 @@ class Tag:
 
     @property
     def is_literal(self) -> bool:
-        """Whether it is written letter by letter, whatever spelling a file's other tags get."""
+        """Whether it is written exactly as given, whatever spelling a file's other tags get."""
         return self.source in (PREFIX, SUFFIX)
 
     def to_json(self) -> dict[str, Any]:

@@ -40,7 +40,7 @@ DEFAULT_PROVIDER = "cpu"
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[str], None]
-"""Hears, in a sentence, what a person should know and what does not stop the run."""
+"""Receives, as a sentence, what a person should know although it does not stop the run."""
 
 
 def make_limits(reading: ReadingSettings) -> Limits:

@@ -20,7 +20,7 @@ class Run:
     """All that a run over pictures needs.
 
     ``tag`` tags one of the ``items``. Without an ``output`` nothing is written. ``count`` tells how many
-    pictures there are, where that can be told before they are read. ``also`` hears of each picture first.
+    pictures there are, where that can be told before they are read. ``also`` is called before the output.
     """
 
     tagger: Tagger
@@ -36,7 +36,7 @@ class Run:
     def go(self, listener: RunListener = lambda outcome: None) -> RunReport:
         """Do it, to the end or until something ends it early, which the report then tells.
 
-        ``listener`` hears of each picture. Raises what would be the same for every picture, such as a
+        ``listener`` is called for each picture. Raises what would be the same for every picture, such as a
         model's error.
         """
         broken: list[RemoteError] = []

@@ -74,7 +74,7 @@ def tag_folder(
 ) -> RunReport:
     """Tag all pictures in a folder as `booru-tagger tag --batch` does: with writers, journal and verdicts.
 
-    ``listener`` hears of each picture. Raises :class:`BooruTaggerError` for what would be the same for all.
+    ``listener`` is called for each picture. Raises :class:`BooruTaggerError` for what would fail for all.
     """
     with open_run(TagRequest((str(folder),), batch=True), settings or Settings()) as run:
         return run.go(listener)

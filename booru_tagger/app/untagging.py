@@ -27,7 +27,7 @@ def untag_pictures(
 ) -> int | None:
     """Take out what was written for pictures, and for those in folders among ``paths``.
 
-    ``listener`` hears of each picture. Returns the number of the signal that ended it early, if one did.
+    ``listener`` is called for each picture. Returns the number of the signal that ended it early, if one did.
     See :func:`booru_tagger.runner.undo.untag`. Raises BooruTaggerError.
     """
     roots = [path if path.is_dir() else path.parent for path in paths]

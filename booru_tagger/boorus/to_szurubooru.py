@@ -169,7 +169,7 @@ class SzurubooruSink(BooruSink):
         return spelled
 
     def _need(self, names: Iterable[str], categories: Mapping[str, str]) -> None:
-        """Make tags that are not there yet. General ones the site makes by itself in its default category."""
+        """Make tags that are not there yet. The site makes general ones itself, in its default category."""
         for name in names:
             category = categories[name]
             if category != GENERAL or GENERAL in self._categories:

@@ -148,7 +148,7 @@ class WatchStats:
 
     @contextmanager
     def logged_every(self, seconds: float) -> Iterator[None]:
-        """Log the counts time and again while this lasts, in a thread, whatever else is going on."""
+        """Log the counts at intervals while this lasts, in a thread, whatever else is going on."""
         over = threading.Event()
 
         def log() -> None:

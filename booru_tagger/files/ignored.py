@@ -1,4 +1,4 @@
-"""Files and folders that nobody means who names the folder above them."""
+"""Files and folders to leave out where a folder above them is named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEVER_MEANT = frozenset(map(str.casefold, NEVER_MEANT))
 @dataclass(frozen=True, slots=True)
 class Ignored:
     """``patterns`` have the wildcards ``* ? [ ]`` and stand for the name of a file or folder, or for its path
-    below the folder that was named, such as ``sketches/*``. What is hidden or never meant is ignored, too."""
+    below the folder that was named, such as ``sketches/*``. What is hidden or never wanted is ignored."""
 
     patterns: tuple[str, ...] = ()
 

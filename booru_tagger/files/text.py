@@ -76,7 +76,7 @@ def encoding_of(head: bytes, *, may_hold_nulls: bool = False) -> tuple[str, int]
 
 
 def utf8(stream: BinaryIO, *, may_hold_nulls: bool = False) -> io.BufferedReader:
-    """Lines of such a stream; letters that are none in UTF-16 become U+FFFD."""
+    """Lines of such a stream; invalid letters of UTF-16 become U+FFFD."""
     return io.BufferedReader(Utf8Reader(stream, may_hold_nulls=may_hold_nulls, errors="replace"))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 _LONG = 1_000
-"""From so many values on exifread leaves a field empty; its bytes are taken from the block then."""
+"""From this many values on exifread leaves a field empty; its bytes are taken from the block then."""
 _CODE = 8
 """Bytes at the beginning of a UserComment that name its encoding."""
 

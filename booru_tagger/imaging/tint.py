@@ -10,7 +10,7 @@ from PIL import Image
 from booru_tagger.imaging.values import Source, size_of
 
 _SIDE, _SAMPLES = 64, 4
-"""Colors are looked at in so many pixels a side, each the mean of so many samples a side."""
+"""Colors are judged on this many pixels a side, each the mean of this many samples a side."""
 _TINTED = 0.3
 """A picture is tinted where brightness leaves less than this share of its colors open."""
 

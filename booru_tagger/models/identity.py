@@ -103,7 +103,7 @@ def _to_bytes(vectors: Floats) -> Bytes:
 
 
 def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:
-    """What :func:`pack` wrote. Raises :class:`ModelError` where it is something else, or not of so many."""
+    """What :func:`pack` wrote. Raises :class:`ModelError` for anything else, or another length."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             learned, means, faces = (

@@ -23,7 +23,7 @@ class Group:
 
 
 def groups(faces: Floats, alike: float = ALIKE) -> list[Group]:
-    """Groups of unit vectors ``(N, D)``, the largest first; a face that is like no other is one by itself.
+    """Groups of unit vectors ``(N, D)``, the largest first; a face unlike all others is a group of its own.
 
     Each face joins the group whose mean direction it is nearest to, if that is near enough, else it begins
     one (leader clustering); then every face is given once more to the nearest of the groups that came of it,

@@ -65,14 +65,14 @@ def overlay(raw: TagResult, verdicts: Sequence[Verdict], retell: Retell) -> Over
     if not holding:
         return Overlaid(raw, tuple(verdicts))
     readings = raw.readings or tuple(retell(Reading.of(face), face.character) for face in raw.faces)
-    places = _places(raw.faces, holding)
+    indices = _indices(raw.faces, holding)
     settled: list[Reading] = []
     said: list[Verdict] = []
-    for verdict, place in zip(holding, places, strict=True):
-        reading = Reading.of(verdict.face) if place is None else readings[place]
-        said.append(verdict if place is None else replace(verdict, face=reading.face, drawn=False))
+    for verdict, index in zip(holding, indices, strict=True):
+        reading = Reading.of(verdict.face) if index is None else readings[index]
+        said.append(verdict if index is None else replace(verdict, face=reading.face, drawn=False))
         settled += _settled(verdict, reading, retell)
-    others = [reading for place, reading in enumerate(readings) if place not in places]
+    others = [reading for index, reading in enumerate(readings) if index not in indices]
     result = picture_result(raw, (*others, *settled), raw.whole_picture)
     return Overlaid(result, (*(verdict for verdict in verdicts if verdict not in holding), *said))
 
@@ -90,10 +90,10 @@ def finished(tagged: TaggedPicture, retell: Retell, policy: Policy) -> TagResult
 def all_faces(found: TagResult, verdicts: Sequence[Verdict]) -> tuple[FaceResult, ...]:
     """The faces that the program found, and those that only a verdict knows of: drawn ones, lost ones."""
     holding = _holding(found, verdicts)
-    places = _places(found.faces, holding)
+    indices = _indices(found.faces, holding)
     return (
         *found.faces,
-        *(verdict.face for verdict, place in zip(holding, places, strict=True) if place is None),
+        *(verdict.face for verdict, index in zip(holding, indices, strict=True) if index is None),
     )
 
 
@@ -109,7 +109,7 @@ def _holding(result: TagResult, verdicts: Iterable[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if (verdict.width, verdict.height) == size]
 
 
-def _places(faces: Sequence[FaceResult], verdicts: Sequence[Verdict]) -> list[int | None]:
+def _indices(faces: Sequence[FaceResult], verdicts: Sequence[Verdict]) -> list[int | None]:
     """For each verdict the number of the face that it is about; the best overlaps first, no face twice."""
     pairs = sorted(
         (

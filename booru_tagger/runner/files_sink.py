@@ -30,7 +30,7 @@ _INCOMPLETE = ""
 class WriteOutcome:
     """What became of one picture's files.
 
-    ``failures`` are those of single writers. ``fatal`` is set where writing more is in vain.
+    ``failures`` are those of single writers. ``fatal`` is set where further writes would fail, too.
     """
 
     changed: list[Path] = field(default_factory=list)

@@ -35,7 +35,7 @@ class Outcome:
 
 
 class RunListener(Protocol):
-    """Hears of each picture as soon as it is done with, in order."""
+    """Is called for each picture as soon as it is done, in order."""
 
     def __call__(self, outcome: Outcome, /) -> None: ...
 
@@ -47,7 +47,7 @@ class Reviewer(Protocol):
         """The result as they see it, before any policy."""
 
     def note(self, picture: Path, found: TagResult) -> int:
-        """Hears what was found, once it is written; the number of faces that somebody should look at."""
+        """Takes what was found, once it is written; returns how many faces somebody should look at."""
 
 
 @dataclass(slots=True)

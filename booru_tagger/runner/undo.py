@@ -61,7 +61,7 @@ def written_for(paths: Iterable[Path], journal: Journal, walk: Walk) -> Iterator
 
     Any path but a folder is yielded as it is, even where nothing is known of it. A folder stands for every
     picture in it that is known, gone ones too; ``walk`` says whether for those further below, too, and which
-    patterns leave some out. Folders that nobody means count like others: what was written there comes out.
+    patterns leave some out. Ignored folders count like others: what was written there is taken out.
     """
     seen: set[Path] = set()
     for path in paths:

@@ -25,7 +25,7 @@ class Policy:
 
     Tags are renamed first; all other rules see the new names. ``allow`` and ``deny`` are patterns with the
     wildcards ``* ? [ ]``; an empty ``allow`` allows all, and ``deny`` wins over it. ``thresholds`` are least
-    scores by category. ``prefix`` and ``suffix`` are what every picture gets, letter by letter, untouched by
+    scores by category. ``prefix`` and ``suffix`` are what every picture gets, exactly as given, untouched by
     the rules.
 
     Raises :class:`ConfigError` for a name that no file could hold.

@@ -95,18 +95,18 @@ class Rules:
         recognition: Recognition,
         *,
         colored: bool,
-        told: ScoredTag | None = None,
+        named: ScoredTag | None = None,
         refuted: Collection[str] = (),
     ) -> Reading:
         """Apply the rules to one face; ``colored`` says whether the picture shows colours at all.
 
-        ``told`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
+        ``named`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
         """
         candidates, who = self._who(recognition)
         if who is not None and who.label.tag in refuted:
             who = None
-        if told is not None:
-            who = _Recognised(self._by_tag.get(told.tag) or Label(told.tag), told.score, "tagger")
+        if named is not None:
+            who = _Recognised(self._by_tag.get(named.tag) or Label(named.tag), named.score, "tagger")
         hair = self._color(Part.HAIR, recognition.hair if colored else None)
         eyes = self._color(Part.EYES, recognition.eyes if colored else None)
         return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)

@@ -46,7 +46,7 @@ class Tagger:
         self.gallery = open_gallery(options.gallery if options.faces else None, self.bundle)
         self.options = replace(options, gallery=self.gallery, implications=self._implications)
         foreign = self.networks.foreign
-        self._general = (
+        self._whole_picture = (
             WholePictureTagger(foreign, options.tag_thresholds, options.mcut) if foreign is not None else None
         )
         self._rules = self._make_rules()
@@ -63,9 +63,9 @@ class Tagger:
     def model(self) -> str:
         """Name and version of the model, or of both models, as results show them."""
         bundle = f"{self.bundle.name} {self.bundle.version}"
-        if self._general is None:
+        if self._whole_picture is None:
             return bundle
-        name = self._general.tagger.name
+        name = self._whole_picture.tagger.name
         return f"{name} + {bundle}" if self.options.faces else name
 
     @functools.cached_property
@@ -81,8 +81,8 @@ class Tagger:
             "gallery": self.gallery.fingerprint if self.gallery else "",
             "revision": rules.REVISION,
         }
-        if self._general is not None:
-            decisive["general"] = [self.options.faces, *self._general.decisive]
+        if self._whole_picture is not None:
+            decisive["general"] = [self.options.faces, *self._whole_picture.decisive]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
     def load(self) -> None:
@@ -149,9 +149,9 @@ class Tagger:
     def _result(self, name: str, look: Look) -> TagResult:
         readings: Sequence[Reading] = self._readings(look)
         tags: tuple[Tag, ...] = ()
-        if self._general is not None and look.scores is not None:
-            opinion = self._general.opinion(look.scores)
-            readings, tags = merged(look, readings, opinion, self._rules), opinion.tags
+        if self._whole_picture is not None and look.scores is not None:
+            picture_scores = self._whole_picture.judge(look.scores)
+            readings, tags = merged(look, readings, picture_scores, self._rules), picture_scores.tags
         picture = TagResult(name, look.width, look.height, model=self.model)
         return rules.picture_result(picture, readings, tags)
 

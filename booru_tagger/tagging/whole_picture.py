@@ -26,14 +26,14 @@ REVISION = 1
 
 @dataclass(frozen=True, slots=True)
 class NameChanges:
-    """What becomes of the faces' names: ``told`` and ``denied`` by the number of the face."""
+    """What becomes of the faces' names: ``named`` and ``denied`` by the number of the face."""
 
-    told: Mapping[int, ScoredTag] = field(default_factory=dict)
+    named: Mapping[int, ScoredTag] = field(default_factory=dict)
     denied: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> Sequence[int]:
-        return sorted({*self.told, *self.denied})
+        return sorted({*self.named, *self.denied})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class WholePictureScores:
         return tag in self.columns and self.columns.score(tag, self.scores) < CHARACTER_FLOOR
 
 
-def name_faces(readings: Sequence[Reading], opinion: WholePictureScores, rules: Rules) -> NameChanges:
+def name_faces(readings: Sequence[Reading], picture_scores: WholePictureScores, rules: Rules) -> NameChanges:
     """Who the faces are, in the light of the characters that the tagger gives.
 
     1. A character that both give is settled.
@@ -66,29 +66,29 @@ def name_faces(readings: Sequence[Reading], opinion: WholePictureScores, rules: 
     """
     names = {index: reading.face.character for index, reading in enumerate(readings)}
     given = {who.tag for who in names.values() if who is not None}
-    open_ = [who for who in opinion.characters if who.tag not in given]
+    open_ = [who for who in picture_scores.characters if who.tag not in given]
     free = [index for index, who in names.items() if who is None]
-    told: dict[int, ScoredTag] = {}
+    named: dict[int, ScoredTag] = {}
     for one in list(open_):
         best = _likeliest(one.tag, free, readings)
         if best is not None:
-            told[best] = one
+            named[best] = one
             free.remove(best)
             open_.remove(one)
     if len(free) == len(open_) == 1:
-        told[free.pop()] = open_.pop()
+        named[free.pop()] = open_.pop()
     denied: dict[int, str] = {}
     doubtful = [
         (index, who)
         for index, who in names.items()
-        if who is not None and who.source == "model" and opinion.denies(who.tag)
+        if who is not None and who.source == "model" and picture_scores.denies(who.tag)
     ]
     for index, who in sorted(doubtful, key=lambda item: item[1].score):
         stranger = next((one for one in open_ if not rules.knows(one.tag)), None)
         if stranger is not None:
-            told[index], denied[index] = stranger, who.tag
+            named[index], denied[index] = stranger, who.tag
             open_.remove(stranger)
-    return NameChanges(told, denied)
+    return NameChanges(named, denied)
 
 
 def _likeliest(tag: str, free: Iterable[int], readings: Sequence[Reading]) -> int | None:
@@ -125,45 +125,45 @@ class WholePictureTagger:
         choice = self.choice
         return (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
 
-    def opinion(self, scores: Floats) -> WholePictureScores:
+    def judge(self, scores: Floats) -> WholePictureScores:
         """What the scores say."""
         columns = self.tagger.columns
         return WholePictureScores(columns, scores, columns.tags(scores, self.choice))
 
 
 def merged(
-    look: Look, readings: Sequence[Reading], opinion: WholePictureScores, rules: Rules | None
+    look: Look, readings: Sequence[Reading], picture_scores: WholePictureScores, rules: Rules | None
 ) -> tuple[Reading, ...]:
     """The faces as the tagger leaves them."""
     faces = list(readings)
     if rules is not None:
-        verdict = name_faces(faces, opinion, rules)
-        for index in verdict.changed:
-            who, name = verdict.told.get(index), verdict.denied.get(index)
+        changes = name_faces(faces, picture_scores, rules)
+        for index in changes.changed:
+            who, name = changes.named.get(index), changes.denied.get(index)
             faces[index] = rules.read(
                 look.faces[index],
                 look.answers[index],
                 colored=look.colored,
-                told=who,
+                named=who,
                 refuted=() if name is None else (name,),
             )
             if who is not None and name is not None:
                 withdrawn = Conflict(name, name, who.tag, who.score)
                 faces[index] = replace(faces[index], conflicts=(*faces[index].conflicts, withdrawn))
-    return tuple(_seconded(reading, opinion) for reading in faces)
+    return tuple(_seconded(reading, picture_scores) for reading in faces)
 
 
-def _seconded(reading: Reading, opinion: WholePictureScores) -> Reading:
+def _seconded(reading: Reading, picture_scores: WholePictureScores) -> Reading:
     """A face without those general tags that the tagger knows and does not give."""
-    given = {tag.tag for tag in opinion.tags}
+    given = {tag.tag for tag in picture_scores.tags}
     out = [
         tag
         for tag in reading.tags
-        if tag.category == GENERAL and tag.tag in opinion.columns and tag.tag not in given
+        if tag.category == GENERAL and tag.tag in picture_scores.columns and tag.tag not in given
     ]
     who = reading.face.character
     conflicts = [
-        Conflict(who.tag, tag.tag, "", opinion.columns.score(tag.tag, opinion.scores))
+        Conflict(who.tag, tag.tag, "", picture_scores.columns.score(tag.tag, picture_scores.scores))
         for tag in out
         if who is not None and tag.source == "implied"
     ]

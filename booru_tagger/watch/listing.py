@@ -1,4 +1,4 @@
-"""Going through watched folders: at the beginning, where events are missing, and time and again to poll."""
+"""Lists watched folders: at the beginning, where events are missing, and at intervals to poll them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from booru_tagger.watch.root import Root
 
 POLL_SECONDS = 2.0
 POLL_SHARE = 10
-"""A folder that takes long to go through is left in peace for so many times as long."""
+"""A folder that takes long to list is listed again only after this many times as long."""
 OLD_SECONDS = 60.0
-"""A file that nobody has touched for so long needs no watching before it is taken. Clocks of file servers may
-be wrong; by more than this, they cost a try in vain."""
+"""A file unchanged for this many seconds is taken without being watched. Clocks of file servers may
+be wrong; by more than this, they cost a failed try."""
 PORTION = 200
 
 Looks = dict[str, FileState | None]

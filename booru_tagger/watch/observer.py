@@ -37,7 +37,7 @@ class LimitError(Exception):
 
 
 class ChangeListener(Protocol):
-    """Hears of changes in a folder, in a thread of the observer's."""
+    """Is called for changes in a folder, in a thread of the observer's."""
 
     def file(self, path: str, *, writing: bool) -> None: ...
     def folder(self, path: str) -> None: ...
@@ -87,7 +87,7 @@ class Observer:
             self._observer.unschedule(watch)
 
     def is_alive(self) -> bool:
-        """Whether it still hears anything; not so once the folder is gone."""
+        """Whether events still arrive; they stop once the folder is gone."""
         emitters = self._observer.emitters
         return self._observer.is_alive() and bool(emitters) and all(one.is_alive() for one in emitters)
 

@@ -31,7 +31,7 @@ def revise(
     """Read ``target``, let ``change`` say what it becomes, and swap that in.
 
     Where somebody else changes the file in between, it is read again, so that their change is merged and not
-    lost. A target that stays the same is not touched. ``announce`` hears of a change right before it takes
+    lost. A target that stays the same is not touched. ``announce`` is called right before a change takes
     place. ``make_folder`` makes the folders above the target. Raises :class:`OutputError`, and what
     ``change`` and ``announce`` raise.
     """

@@ -16,7 +16,7 @@ pytest.importorskip("uvicorn", reason="the server needs the extra [web]")
 
 from starlette.applications import Starlette
 
-from booru_tagger.server.tagging import listening
+from booru_tagger.server.tagging import uvicorn_setup
 from tests.support.bundles import Painted, paint
 from tests.support.command import Home, make_home
 from tests.support.serving import running
@@ -84,9 +84,9 @@ def test_a_huge_body_is_refused_before_it_is_sent(home: Home) -> None:
 def test_who_does_not_get_through_with_a_head_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(listening, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(uvicorn_setup, "HEADER_SECONDS", 0.2)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = listening.make_server(Starlette(), 1)
+    server = uvicorn_setup.make_server(Starlette(), 1)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     with socket.create_connection(listener.getsockname()[:2], timeout=20) as slow:

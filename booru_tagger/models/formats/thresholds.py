@@ -51,11 +51,11 @@ class Columns:
 
     def __init__(self, labels: Sequence[TagLabel]) -> None:
         self.labels = tuple(labels)
-        self._places: dict[str, list[int]] = {}
+        self._indices: dict[str, list[int]] = {}
         self._column: dict[str, int] = {}
         for index, label in enumerate(labels):
             if label.tag is not None:
-                self._places.setdefault(label.category, []).append(index)
+                self._indices.setdefault(label.category, []).append(index)
                 if label.category != RATING:
                     self._column.setdefault(label.tag, index)
 
@@ -69,24 +69,24 @@ class Columns:
     def tags(self, scores: Floats, choice: ThresholdChoice) -> tuple[Tag, ...]:
         """The tags that pass, each once with its best score, and the rating: the likeliest one, always."""
         found: dict[str, Tag] = {}
-        for category, places in self._places.items():
+        for category, indices in self._indices.items():
             if category == RATING:
                 continue
-            own = scores[places]
+            own = scores[indices]
             min_score = choice.threshold(category, own)
             if min_score is None:
                 continue
-            for place in np.flatnonzero(own >= min_score):
-                tag = self._tag(places[place], float(own[place]))
+            for at in np.flatnonzero(own >= min_score):
+                tag = self._tag(indices[at], float(own[at]))
                 if tag.tag not in found or found[tag.tag].score < tag.score:
                     found[tag.tag] = tag
         return (*found.values(), *self._rating(scores))
 
     def _rating(self, scores: Floats) -> tuple[Tag, ...]:
-        places = self._places.get(RATING)
-        if not places:
+        indices = self._indices.get(RATING)
+        if not indices:
             return ()
-        best = places[int(np.argmax(scores[places]))]
+        best = indices[int(np.argmax(scores[indices]))]
         return (self._tag(best, float(scores[best])),)
 
     def _tag(self, column: int, score: float) -> Tag:

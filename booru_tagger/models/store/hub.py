@@ -99,7 +99,7 @@ class Hub:
         if before is not None and before.source == source and _is_whole(hub.path, before):
             return PulledModel(hub.path, before, fresh=False)
         partial = hub.path.with_name(f".pulling-{hub.path.name.partition('@')[0]}@{listing.commit}")
-        with _told(str(hub)), _alone(hub, partial):
+        with _as_model_errors(str(hub)), _alone(hub, partial):
             partial.mkdir(parents=True, exist_ok=True)
             files = self._fetch_all(listing, partial, listener)
             now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -112,7 +112,7 @@ class Hub:
     def listing(self, hub: HubId) -> HubListing:
         """What the hub says of the model's files. Raises :class:`ModelError`."""
         api = self._package.HfApi(endpoint=self._endpoint)
-        with _told(str(hub)):
+        with _as_model_errors(str(hub)):
             info = api.model_info(hub.repository, revision=hub.revision, files_metadata=True)
             files = tuple(self._files(info.siblings or (), hub.folder))
             card = info.card_data
@@ -265,8 +265,8 @@ def _alone(hub: HubId, partial: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told(model: str) -> Iterator[None]:
-    """Make errors of ours of those of huggingface_hub and what it stands on, which share no base."""
+def _as_model_errors(model: str) -> Iterator[None]:
+    """Turn errors of huggingface_hub and its libraries, which share no base class, into ModelError."""
     try:
         yield
     except BooruTaggerError:

@@ -46,10 +46,10 @@ def make_app(tag: TagBytes, bounds: RequestLimits, *, model: str, token: str | N
         finally:
             pool.close()
 
-    places = frozenset(route.path for route in routes)
+    known_paths = frozenset(route.path for route in routes)
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Gate, bounds=bounds, metrics=metrics, token=token, places=places)],
+        middleware=[Middleware(Gate, bounds=bounds, metrics=metrics, token=token, known_paths=known_paths)],
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _refused,

@@ -34,11 +34,16 @@ class Gate:
     """ASGI middleware. Without ``token`` everybody who reaches the server may use it."""
 
     def __init__(
-        self, app: ASGIApp, bounds: RequestLimits, metrics: Metrics, token: str | None, places: frozenset[str]
+        self,
+        app: ASGIApp,
+        bounds: RequestLimits,
+        metrics: Metrics,
+        token: str | None,
+        known_paths: frozenset[str],
     ) -> None:
         self._app, self._bounds, self._metrics = app, bounds, metrics
         self._token = token
-        self._places = places
+        self._known_paths = known_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,8 +64,8 @@ class Gate:
         try:
             await self._let_in(scope, receive, sending)
         finally:
-            place = scope["path"] if scope["path"] in self._places else "other"
-            self._metrics.answered(place, status, time.monotonic() - started)
+            path = scope["path"] if scope["path"] in self._known_paths else "other"
+            self._metrics.answered(path, status, time.monotonic() - started)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

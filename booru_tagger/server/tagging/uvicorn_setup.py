@@ -1,4 +1,4 @@
-"""Uvicorn, set up so that clients who dawdle or come in crowds harm nobody else."""
+"""Uvicorn, set up so that slow clients and crowds of them do not harm others."""
 
 from __future__ import annotations
 

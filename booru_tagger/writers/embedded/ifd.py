@@ -65,7 +65,7 @@ class _Layout:
 
     @property
     def entry(self) -> struct.Struct:
-        """Tag, type, count, and the value or its place."""
+        """Tag, type, count, and the value or its offset."""
         return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
 
     @property
@@ -84,9 +84,9 @@ _NEW = b"II*\0\0\0\0\0"
 
 @dataclass(frozen=True, slots=True)
 class _Ifd:
-    """One directory: its entries as they stand there, and the place of the next one."""
+    """One directory: its entries as they stand there, and the offset of the next one."""
 
-    place: int
+    offset: int
     entries: tuple[bytes, ...]
     following: bytes
 
@@ -109,29 +109,29 @@ def _first(data: bytes, layout: _Layout) -> _Ifd:
     return _ifd(data, layout, layout.pointer.unpack_from(data, layout.pointer_at)[0])
 
 
-def _ifd(data: bytes, layout: _Layout, place: int) -> _Ifd:
-    start = place + layout.number.size
-    if start > len(data) or place < layout.pointer_at + layout.pointer.size:
+def _ifd(data: bytes, layout: _Layout, offset: int) -> _Ifd:
+    start = offset + layout.number.size
+    if start > len(data) or offset < layout.pointer_at + layout.pointer.size:
         raise IfdError("its directory of tags lies outside of it")
-    (count,) = layout.number.unpack_from(data, place)
+    (count,) = layout.number.unpack_from(data, offset)
     size = layout.entry.size
     end = start + count * size
     if end + layout.pointer.size > len(data):
         raise IfdError("its directory of tags is cut off")
     entries = tuple(bytes(data[at : at + size]) for at in range(start, end, size))
-    return _Ifd(place, entries, bytes(data[end : end + layout.pointer.size]))
+    return _Ifd(offset, entries, bytes(data[end : end + layout.pointer.size]))
 
 
-def _value_place(data: bytes, layout: _Layout, entry: bytes) -> tuple[int | None, int]:
+def _value_offset(data: bytes, layout: _Layout, entry: bytes) -> tuple[int | None, int]:
     """Where a value lies, ``None`` for inside its entry, and its length."""
     _, kind, count, inline = layout.entry.unpack(entry)
     length = _SIZES.get(kind, 1) * count
     if length <= len(inline):
         return None, length
-    (place,) = layout.pointer.unpack(inline)
-    if place + length > len(data):
+    (offset,) = layout.pointer.unpack(inline)
+    if offset + length > len(data):
         raise IfdError("a value lies outside of it")
-    return place, length
+    return offset, length
 
 
 def read_tags(data: bytes, tags: Iterable[int]) -> dict[int, bytes]:
@@ -141,17 +141,17 @@ def read_tags(data: bytes, tags: Iterable[int]) -> dict[int, bytes]:
 
 
 def find_tags(data: bytes, tags: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """The places of the values of tags in the first directory. Raises :class:`IfdError`."""
+    """The offsets of the values of tags in the first directory. Raises :class:`IfdError`."""
     layout = _layout(data)
     first = _first(data, layout)
     _check_reachable(data, layout, first)
     found = dict.fromkeys(tags, (0, 0))
-    at = first.place + layout.number.size
+    at = first.offset + layout.number.size
     for entry in first.entries:
         tag = layout.entry.unpack(entry)[0]
         if found.get(tag) == (0, 0):
-            place, length = _value_place(data, layout, entry)
-            start = at + layout.entry.size - layout.pointer.size if place is None else place
+            offset, length = _value_offset(data, layout, entry)
+            start = at + layout.entry.size - layout.pointer.size if offset is None else offset
             found[tag] = start, start + length
         at += layout.entry.size
     return found
@@ -163,29 +163,29 @@ def _check_reachable(data: bytes, layout: _Layout, first: _Ifd) -> None:
     waiting, seen = [first], {0}
     while waiting:
         ifd = waiting.pop()
-        seen.add(ifd.place)
-        places = [*layout.pointer.unpack(ifd.following)]
+        seen.add(ifd.offset)
+        offsets = [*layout.pointer.unpack(ifd.following)]
         for entry in ifd.entries:
             tag, *_, inline = layout.entry.unpack(entry)
-            _value_place(data, layout, entry)
+            _value_offset(data, layout, entry)
             if tag in _DIRECTORIES:
-                places += layout.pointer.unpack(inline)
-        if first.place in places:
+                offsets += layout.pointer.unpack(inline)
+        if first.offset in offsets:
             raise IfdError("its directories of tags go in a circle")
-        waiting += [_ifd(data, layout, place) for place in places if place not in seen]
+        waiting += [_ifd(data, layout, offset) for offset in offsets if offset not in seen]
 
 
-def with_tags(data: bytes, wanted: Mapping[int, bytes], kinds: Mapping[int, int], key: Key) -> bytes:
+def with_tags(data: bytes, wanted: Mapping[int, bytes], types: Mapping[int, int], key: Key) -> bytes:
     """``data`` with these values for these tags in its first directory (``b""``: without the tag), each of
-    the type in ``kinds``. Raises :class:`IfdError`."""
+    the type in ``types``. Raises :class:`IfdError`."""
     base = restored(data, wanted)
     standing = read_tags(base, wanted) if base else dict.fromkeys(wanted, b"")
     if all(key(tag, standing[tag]) == key(tag, value) for tag, value in wanted.items()):
         return base
-    return _appended(base, wanted, kinds)
+    return _appended(base, wanted, types)
 
 
-def _appended(base: bytes, wanted: Mapping[int, bytes], kinds: Mapping[int, int]) -> bytes:
+def _appended(base: bytes, wanted: Mapping[int, bytes], types: Mapping[int, int]) -> bytes:
     layout = _layout(base or _NEW)
     old = _first(base, layout) if base else _Ifd(0, (), bytes(layout.pointer.size))
     result = bytearray(base or _NEW)
@@ -195,23 +195,23 @@ def _appended(base: bytes, wanted: Mapping[int, bytes], kinds: Mapping[int, int]
             inline = value.ljust(layout.pointer.size, b"\0")
             if len(value) > layout.pointer.size:
                 inline = _pointer(layout, _put(result, value))
-            _insert(entries, layout.entry.pack(tag, kinds[tag], len(value), inline), tag, layout)
+            _insert(entries, layout.entry.pack(tag, types[tag], len(value), inline), tag, layout)
     directory = layout.number.pack(len(entries)) + b"".join(entries) + old.following
-    place = _put(result, directory)
-    result[layout.pointer_at : layout.pointer_at + layout.pointer.size] = _pointer(layout, place)
-    return bytes(result) + _NOTE.pack(len(base), old.place, _SIGN)
+    offset = _put(result, directory)
+    result[layout.pointer_at : layout.pointer_at + layout.pointer.size] = _pointer(layout, offset)
+    return bytes(result) + _NOTE.pack(len(base), old.offset, _SIGN)
 
 
 def _put(result: bytearray, part: bytes) -> int:
-    result += bytes(len(result) % 2)  # TIFF wants even places
-    place = len(result)
+    result += bytes(len(result) % 2)  # TIFF wants even offsets
+    offset = len(result)
     result += part
-    return place
+    return offset
 
 
-def _pointer(layout: _Layout, place: int) -> bytes:
+def _pointer(layout: _Layout, offset: int) -> bytes:
     try:
-        return layout.pointer.pack(place)
+        return layout.pointer.pack(offset)
     except struct.error:
         raise IfdError("it would grow beyond the 4 GB that its format allows") from None
 
@@ -235,7 +235,7 @@ def restored(data: bytes, own: Iterable[int]) -> bytes:
     or somebody made something else of it."""
     if len(data) < _NOTE.size or not data.endswith(_SIGN):
         return data
-    length, place, _ = _NOTE.unpack_from(data, len(data) - _NOTE.size)
+    length, offset, _ = _NOTE.unpack_from(data, len(data) - _NOTE.size)
     try:
         layout = _layout(data)
         new = _first(data, layout)
@@ -243,13 +243,13 @@ def restored(data: bytes, own: Iterable[int]) -> bytes:
         if length == 0:
             return data if others or any(new.following) else b""
         base = data[:length]
-        old = _ifd(base, layout, place)
+        old = _ifd(base, layout, offset)
     except IfdError:
         return data
     if _tags(old.others(own, layout), layout) != _tags(others, layout):
         return data
     for entry in others:
-        if entry not in old.entries and (_value_place(data, layout, entry)[0] or 0) >= length:
+        if entry not in old.entries and (_value_offset(data, layout, entry)[0] or 0) >= length:
             return data
     return _rewritten(base, layout, old, others, new.following, own)
 
@@ -265,9 +265,9 @@ def _rewritten(
     fresh = iter(others)
     foreign = set(old.others(own, layout))
     entries = [next(fresh) if entry in foreign else entry for entry in old.entries]
-    start = old.place + layout.number.size
+    start = old.offset + layout.number.size
     directory = b"".join(entries) + following
     result = bytearray(base)
     result[start : start + len(directory)] = directory
-    result[layout.pointer_at : layout.pointer_at + layout.pointer.size] = layout.pointer.pack(old.place)
+    result[layout.pointer_at : layout.pointer_at + layout.pointer.size] = layout.pointer.pack(old.offset)
     return bytes(result)

@@ -22,7 +22,7 @@ _LONGEST_CHUNK = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """``check`` is the checksum as it stands there, be it right or wrong."""
+    """``check`` is the checksum as it stands there, right or wrong."""
 
     kind: bytes
     content: bytes
