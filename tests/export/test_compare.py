@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.extras import need
 
-need("torch", "torchvision", "onnxscript", "sklearn", "skl2onnx")
+need("torch", "torchvision", "onnxscript", "sklearn", "skl2onnx", "matplotlib")
 
 
 from booru_export.cli.compare import compare

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 pytest.importorskip("torch", reason="the training side needs the extra [export]")
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
+pytest.importorskip("matplotlib", reason="the training side needs the extra [export]")
 
 import torch
 from booru_export.cli import train as cli
@@ -22,6 +23,7 @@ from booru_export.recogniser.samples import load_faces, whole
 from booru_export.recogniser.task import RecogniserTask, enrolled_rank1
 from booru_export.training import loop
 from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.curves import draw_curves
 from booru_export.training.device import CPU, device_named
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_export.training.starting import start_from
@@ -83,6 +85,29 @@ def test_a_run_leaves_metrics_and_a_picture_of_them(trained: Path) -> None:
     assert [row["step"] for row in rows] == ["45", "90", "90"]
     assert float(rows[-1]["top1"]) > 0.6
     assert (trained / "recogniser" / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_have_a_panel_for_losses_and_one_for_each_figure(tmp_path: Path) -> None:
+    table, picture = tmp_path / "metrics.csv", tmp_path / "curves.png"
+    rows = "step,minutes,size,loss_a,loss_b,x,y,z\n", "1,0,64,3,2,,0.5,\n", "2,1,64,nan,1,0.5,0.7,\n"
+    table.write_text("".join(rows), "utf-8")
+    draw_curves(table, picture)
+    with Image.open(picture) as image:
+        width, height = image.width // 3, image.height // 2
+        panels = [
+            image.crop((left, top, left + width, top + height)).resize((8, 8), Image.Resampling.BOX)
+            for top in (0, height)
+            for left in range(0, 3 * width, width)
+        ]
+    drawn = [np.asarray(panel.convert("L"))[1:-1, 1:-1].min() < 255 for panel in panels]
+    assert drawn == [True, True, True, True, False, False]
+
+
+def test_curves_of_no_figures_are_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").touch()
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    with Image.open(tmp_path / "curves.png") as image:
+        assert image.width > 100
 
 
 def test_a_run_refuses_to_overwrite_another(trained: Path, data: Path) -> None:

@@ -104,7 +104,7 @@ def backbone(
 
     `booru-tagger export` makes a bundle of the checkpoint.
     """
-    need("torch", "torchvision")
+    need("torch", "torchvision", "matplotlib")
     from booru_export.recogniser.task import RecogniserTask
     from booru_export.training import loop
     from booru_export.training.device import device_named
@@ -167,7 +167,7 @@ def compare(
     DATA is a faces.csv, its folder or a folder of folders; its split is used where it has one. What was
     trained stays in the work folder, and the same command goes on from there.
     """
-    need("torch", "torchvision", "sklearn", "skl2onnx", "onnx", "onnxscript")
+    need("torch", "torchvision", "sklearn", "skl2onnx", "onnx", "onnxscript", "matplotlib")
     from booru_export.comparison.comparing import ALL, USUAL, Contest, compare_methods, to_json
     from booru_export.comparison.page import page
     from booru_tagger.files.replace import replace_file

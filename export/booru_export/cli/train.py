@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
-TORCH = ("torch", "onnx", "onnxscript")
+TORCH = ("torch", "onnx", "onnxscript", "matplotlib")
 """What networks are trained and exported with."""
 
 

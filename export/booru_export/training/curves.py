@@ -1,15 +1,15 @@
-"""Training curves as a picture, drawn with Pillow alone."""
+"""Training curves as a picture."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
-PANEL = (420, 240)
-MARGIN = 34
-COLORS = ((31, 119, 180), (214, 69, 65), (44, 160, 44), (148, 103, 189), (140, 86, 75), (227, 119, 194))
+PANEL = (4.2, 2.4)
+"""Size of a panel in hundreds of pixels."""
 
 
 def draw_curves(table: Path, picture: Path) -> None:
@@ -21,37 +21,15 @@ def draw_curves(table: Path, picture: Path) -> None:
     panels += [[name] for name in names if not name.startswith("loss_")]
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
-    image = Image.new("RGB", (PANEL[0] * columns, PANEL[1] * lines), "white")
-    for number, panel in enumerate(panels):
-        corner = (number % columns * PANEL[0], number // columns * PANEL[1])
-        _panel(ImageDraw.Draw(image), corner, rows, panel)
-    image.save(picture)
-
-
-def _panel(
-    draw: ImageDraw.ImageDraw, corner: tuple[int, int], rows: list[dict[str, str]], names: list[str]
-) -> None:
-    left, top = corner[0] + MARGIN, corner[1] + MARGIN
-    width, height = PANEL[0] - 2 * MARGIN, PANEL[1] - 2 * MARGIN
-    series = {
-        name: [(float(row["minutes"]), float(row[name])) for row in rows if row[name]] for name in names
-    }
-    values = [value for points in series.values() for _, value in points]
-    if not values:
-        return
-    low, high = min(values), max(values)
-    span = (high - low) or 1.0
-    last = max(minute for points in series.values() for minute, _ in points) or 1.0
-    draw.rectangle((left, top, left + width, top + height), outline=(190, 190, 190))
-    draw.text((left - MARGIN + 2, top - 6), f"{high:.3g}", fill="black")
-    draw.text((left - MARGIN + 2, top + height - 6), f"{low:.3g}", fill="black")
-    draw.text((left + width - 50, top + height + 6), f"{last:.0f} min", fill="black")
-    for number, (name, points) in enumerate(series.items()):
-        color = COLORS[number % len(COLORS)]
-        path = [
-            (left + minute / last * width, top + height - (value - low) / span * height)
-            for minute, value in points
-        ]
-        if len(path) > 1:
-            draw.line(path, fill=color, width=2)
-        draw.text((left + 4 + number * 110, top - 16), name.removeprefix("loss_"), fill=color)
+    with rc_context({"font.size": 8}):
+        figure = Figure((PANEL[0] * columns, PANEL[1] * lines), dpi=100, layout="constrained")
+        for number, panel in enumerate(panels, 1):
+            axes = figure.add_subplot(lines, columns, number, xlabel="minutes")
+            for name in panel:
+                points = [row for row in rows if row[name]]
+                minutes = [float(row["minutes"]) for row in points]
+                axes.plot(minutes, [float(row[name]) for row in points], label=name.removeprefix("loss_"))
+            if panel:
+                axes.legend()
+            axes.grid(alpha=0.3)
+        figure.savefig(picture)
