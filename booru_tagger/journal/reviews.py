@@ -23,7 +23,7 @@ _LAST = b"\xff" * 16
 
 
 class TaggedPicture(NamedTuple):
-    """A picture, what was written for it, what people said of it, and what the tagger gave (see Entry)."""
+    """A picture, what was written for it, what people said, and what the tagger gave: see JournalEntry."""
 
     picture: Path
     result: TagResult

@@ -71,7 +71,7 @@ class ReviewSetup:
 
 
 @contextmanager
-def open_desk(
+def open_review_setup(
     folder: Path,
     bundle: Path,
     *,

@@ -24,7 +24,7 @@ from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted
 from tests.support.old_journal import age
-from tests.support.sessions import ReviewSetup, open_desk, paint_all, unsure
+from tests.support.sessions import ReviewSetup, open_review_setup, paint_all, unsure
 from tests.support.taggers import ROWS, make_wd
 
 PORT, KEY = 8000, "the-key-of-this-session"
@@ -33,7 +33,7 @@ BASE = f"http://127.0.0.1:{PORT}"
 
 @pytest.fixture
 def setup(tmp_path: Path, tiny_bundle: Path) -> Iterator[ReviewSetup]:
-    with open_desk(tmp_path, tiny_bundle) as setup:
+    with open_review_setup(tmp_path, tiny_bundle) as setup:
         paint_all(
             setup.folder,
             {
@@ -239,7 +239,7 @@ class TestPolicy:
     def open(self, folder: Path, bundle: Path) -> AbstractContextManager[ReviewSetup]:
         scores = [0.9 if name in ("1girl", "long_hair", "aqua_hair") else 0.0 for name, _ in ROWS]
         wd = make_wd(folder / "wd", scores)
-        return open_desk(folder, bundle, policy=self.POLICY, model=wd)
+        return open_review_setup(folder, bundle, policy=self.POLICY, model=wd)
 
     def files(self, setup: ReviewSetup) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in setup.folder.glob("a.png.*")}

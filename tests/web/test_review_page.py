@@ -14,7 +14,7 @@ pytest.importorskip("starlette", reason="the extra [web] is not installed")
 from booru_tagger.server.review import make_app
 from tests.support.bundles import Painted
 from tests.support.chromium import chromium, served, until
-from tests.support.sessions import ReviewSetup, open_desk, paint_all, unsure
+from tests.support.sessions import ReviewSetup, open_review_setup, paint_all, unsure
 
 KEY = "the-key-of-this-session"
 SEVEN = "kagamine_rin"
@@ -147,7 +147,7 @@ def check(setup: ReviewSetup, said: dict[str, tuple[str, str]]) -> None:
 
 @pytest.fixture
 def setup(tmp_path: Path, tiny_bundle: Path) -> Iterator[ReviewSetup]:
-    with open_desk(tmp_path, tiny_bundle) as setup:
+    with open_review_setup(tmp_path, tiny_bundle) as setup:
         yield setup
 
 

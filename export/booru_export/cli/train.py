@@ -262,7 +262,7 @@ def export(
         raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
     if source.is_dir():
         if not (int8 or complete):
-            raise DataError(f"{source}: a bundle already; what is left to do is --int8 and --complete")
+            raise DataError(f"{source}: already a bundle; only --int8 and --complete can be done with it")
     else:
         from booru_export.bundles.exporting import export_checkpoint
 
