@@ -11,7 +11,7 @@ import click
 
 from booru_tagger.cli.printing import printable
 from booru_tagger.config import Loaded, RecordingSettings, Setting, load, settings
-from booru_tagger.config.setting_types import FileOrSwitch, Flag, Kind, Shares, Texts, TextTable
+from booru_tagger.config.setting_types import FileOrSwitch, Flag, SettingType, Shares, Texts, TextTable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +81,7 @@ def _joined(value: Any) -> Any:
 class _Value(click.ParamType):  # type: ignore[type-arg]
     """Checks a flag's text as the setting's kind does, and leaves it in TOML's terms."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: SettingType) -> None:
         self.kind = kind
         self.name = kind.metavar
 

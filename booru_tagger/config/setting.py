@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from booru_tagger.config.setting_types import Flag, Kind
+from booru_tagger.config.setting_types import Flag, SettingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Setting:
 
     name: str
     group: str
-    kind: Kind
+    kind: SettingType
     default: Any
     help: str
 

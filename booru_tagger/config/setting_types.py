@@ -22,7 +22,7 @@ ON = frozenset({"1", "true", "yes", "on"})
 OFF = frozenset({"0", "false", "no", "off"})
 
 
-class Kind(Protocol):
+class SettingType(Protocol):
     """How a setting is read; ``metavar`` names its value in help texts."""
 
     @property

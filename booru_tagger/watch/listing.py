@@ -33,7 +33,7 @@ class FoundPicture(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Passage:
+class _ListingPass:
     """``seen`` is how a polled folder looked the time before (``None``: it is the first time), ``looks`` how
     it looks now; ``looks`` is ``None`` where nobody is going to compare."""
 
@@ -45,7 +45,7 @@ class _Passage:
 
 
 @dataclass(slots=True)
-class _Polled:
+class _PolledFolder:
     looks: Looks = field(default_factory=dict)
     due: float = 0.0
 
@@ -57,8 +57,8 @@ class Listings:
     def __init__(self, clock: Callable[[], float], now: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._now = now
-        self._passages: deque[_Passage] = deque()
-        self._polled: dict[Root, _Polled] = {}
+        self._passages: deque[_ListingPass] = deque()
+        self._polled: dict[Root, _PolledFolder] = {}
 
     def __bool__(self) -> bool:
         """Whether there is more to go through at once."""
@@ -68,11 +68,11 @@ class Listings:
         """Go through all of the folder, as if for the first time."""
         self.drop(root)
         looks: Looks | None = {} if root.polling else None
-        self._passages.append(_Passage(root, root.pictures(root.path), None, looks))
+        self._passages.append(_ListingPass(root, root.pictures(root.path), None, looks))
 
     def add_folder(self, root: Root, folder: Path) -> None:
         """Go through a part of it that has just appeared."""
-        self._passages.append(_Passage(root, root.pictures(folder), None, None))
+        self._passages.append(_ListingPass(root, root.pictures(folder), None, None))
 
     def drop(self, root: Root) -> None:
         """Forget what is known and planned of the folder."""
@@ -88,7 +88,7 @@ class Listings:
         for root, polled in list(self._polled.items()):
             if polled.due <= self._clock():
                 del self._polled[root]
-                self._passages.append(_Passage(root, root.pictures(root.path), polled.looks, {}))
+                self._passages.append(_ListingPass(root, root.pictures(root.path), polled.looks, {}))
 
     def portion(self) -> list[FoundPicture | TagResult]:
         """Some more of what there is: in a polled folder, of what is new or changed."""
@@ -103,12 +103,12 @@ class Listings:
             self._plan(passage)
         return found
 
-    def _plan(self, passage: _Passage) -> None:
+    def _plan(self, passage: _ListingPass) -> None:
         if passage.looks is not None:
             pause = max(POLL_SECONDS, POLL_SHARE * passage.seconds)
-            self._polled[passage.root] = _Polled(passage.looks, self._clock() + pause)
+            self._polled[passage.root] = _PolledFolder(passage.looks, self._clock() + pause)
 
-    def _news(self, passage: _Passage, item: Path | TagResult) -> FoundPicture | TagResult | None:
+    def _news(self, passage: _ListingPass, item: Path | TagResult) -> FoundPicture | TagResult | None:
         if isinstance(item, TagResult):
             return item
         path = str(item)

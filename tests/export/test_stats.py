@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from booru_export.cli.dataset import dataset
-from booru_export.data.duplicates import Pair, exact_copies, families, near_pairs, take_prints
+from booru_export.data.duplicates import NearPair, exact_copies, families, near_pairs, take_prints
 from booru_export.data.spellings import similar_labels
 from booru_export.data.stats import collect_stats, describe
 from booru_export.data.tables import FaceItem, read_faces
@@ -27,7 +27,7 @@ def save(folder: Path, **pictures: Image.Image) -> list[Path]:
     return [folder / f"{name}.png" for name in pictures]
 
 
-def found_pairs(paths: list[Path]) -> list[Pair]:
+def found_pairs(paths: list[Path]) -> list[NearPair]:
     prints, _, _ = take_prints(paths)
     return near_pairs(prints)
 
@@ -84,7 +84,7 @@ def test_unreadable_pictures_are_named_and_the_rest_goes_on(tmp_path: Path) -> N
 
 def test_families_join_groups_that_share_a_duplicate() -> None:
     items = [FaceItem(Path(str(i)), "a", "s", group) for i, group in enumerate("abbcd")]
-    joined = families(items, [Pair(0, 1, 3, False), Pair(2, 3, 3, False)])
+    joined = families(items, [NearPair(0, 1, 3, False), NearPair(2, 3, 3, False)])
     assert [item.group for item in joined] == ["a", "a", "a", "a", "d"]
 
 

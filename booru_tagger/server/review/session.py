@@ -44,7 +44,7 @@ class ReviewTools:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _PictureBefore:
     """How a picture was before a step."""
 
     picture: ReviewPicture
@@ -77,7 +77,7 @@ class ReviewSession:
         self.lock = threading.RLock()
         self.embeddings = EmbeddingIndex()
         self._by_path: dict[Path, ReviewPicture] = {}
-        self._steps: list[list[_Before]] = []
+        self._steps: list[list[_PictureBefore]] = []
         self._next = 1
 
     def add(self, tagged: Iterable[TaggedPicture], *, listed: bool = True) -> None:
@@ -182,12 +182,12 @@ class ReviewSession:
     def _step(
         self, work: Iterable[tuple[ReviewPicture, Callable[[tuple[Verdict, ...]], list[Verdict]]]]
     ) -> ReviewChanges:
-        before: list[_Before] = []
+        before: list[_PictureBefore] = []
         heads: list[ReviewFace] = []
         gone: list[int] = []
         failures: list[str] = []
         for picture, judge in work:
-            was = _Before(picture, picture.verdicts)
+            was = _PictureBefore(picture, picture.verdicts)
             try:
                 self._write(picture, tuple(judge(picture.verdicts)))
             except BooruTaggerError as error:

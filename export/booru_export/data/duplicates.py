@@ -53,7 +53,7 @@ class Fingerprints:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class NearPair:
     """Two pictures, by index, that nearly agree; ``bits`` of the hash differ."""
 
     first: int
@@ -120,7 +120,7 @@ def exact_copies(prints: Fingerprints) -> list[list[int]]:
     return [members for members in same.values() if len(members) > 1]
 
 
-def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, color: float = NEAR_COLOR) -> list[Pair]:
+def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, color: float = NEAR_COLOR) -> list[NearPair]:
     """All pairs that differ in at most ``bits`` of the hash and ``color`` of the small pictures.
 
     Time grows with the square of the number of pictures: 50,000 take about half a minute on one core.
@@ -134,7 +134,7 @@ def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, color: float = NEAR_
             apart = np.abs(prints.thumbs[first] - theirs).mean(axis=(1, 2, 3))
             kept = apart <= color
             pairs += [
-                Pair(one, two, round(differing), mirrored)
+                NearPair(one, two, round(differing), mirrored)
                 for one, two, differing in zip(
                     first[kept].tolist(), second[kept].tolist(), distance[kept].tolist(), strict=True
                 )
@@ -154,7 +154,7 @@ def _close(signs: Floats, bits: int, mirrored: bool) -> Iterator[tuple[Indices, 
         yield row + start, column + start, distance[row, column].astype(np.float32)
 
 
-def families(items: Sequence[FaceItem], pairs: Sequence[Pair]) -> list[FaceItem]:
+def families(items: Sequence[FaceItem], pairs: Sequence[NearPair]) -> list[FaceItem]:
     """The items with groups widened, so that near-duplicates and what shares a group are in one group.
 
     A widened group bears the first of its groups' names in alphabetical order.

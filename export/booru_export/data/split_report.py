@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from booru_export.data.duplicates import Fingerprints, Pair, families
+from booru_export.data.duplicates import Fingerprints, NearPair, families
 from booru_export.data.splits import MODES, SHARES, Mode, Part, divide
 from booru_export.data.tables import FaceItem
 from booru_tagger.imaging import Floats
@@ -55,7 +55,7 @@ class JudgedSplit:
 
 def judge_splits(
     items: Sequence[FaceItem],
-    pairs: Sequence[Pair] = (),
+    pairs: Sequence[NearPair] = (),
     prints: Fingerprints | None = None,
     *,
     seed: int = 0,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from booru_export.data.duplicates import Fingerprints, Pair, exact_copies, near_pairs, take_prints
+from booru_export.data.duplicates import Fingerprints, NearPair, exact_copies, near_pairs, take_prints
 from booru_export.data.spellings import SimilarLabels, similar_labels
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import ImageError
@@ -40,7 +40,7 @@ class DataStats:
     few: int
     sizes: PictureSizes | None
     copies: list[list[int]]
-    near: list[Pair]
+    near: list[NearPair]
     alike: list[SimilarLabels]
     unreadable: list[ImageError]
 
@@ -128,9 +128,9 @@ def _sizes(prints: Fingerprints) -> PictureSizes:
     return PictureSizes(spread(prints.sizes[:, 0]), spread(prints.sizes[:, 1]), small)
 
 
-def _without_copies(pairs: Sequence[Pair], prints: Fingerprints, read: Sequence[int]) -> list[Pair]:
+def _without_copies(pairs: Sequence[NearPair], prints: Fingerprints, read: Sequence[int]) -> list[NearPair]:
     return [
-        Pair(read[pair.first], read[pair.second], pair.bits, pair.mirrored)
+        NearPair(read[pair.first], read[pair.second], pair.bits, pair.mirrored)
         for pair in pairs
         if prints.digests[pair.first] != prints.digests[pair.second]
     ]
