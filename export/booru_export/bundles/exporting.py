@@ -37,19 +37,19 @@ HEAD_SHARES = ((0.3, 1.0), (0.0, 0.5))
 
 
 def export_checkpoint(
-    checkpoint: Path, output: Path, *, data: Path | None, canon: Path | None
+    checkpoint: Path, output: Path, *, data: Path | None, canon: Path | None, size: int | None = None
 ) -> tuple[Bundle, float]:
     """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
 
     With ``data`` (a folder with ``faces`` or ``identities``, and perhaps ``scenes``) scores are calibrated on
-    its validation part.
+    its validation part. ``size``: the side in pixels at which faces are looked at; ``None``: as in training.
     """
     state = read_checkpoint(checkpoint)
     kind = state.get("kind")
     if kind == "detector":
         return _export_detector(state, output)
     if kind == "recogniser":
-        return _export_recogniser(state, output, data, read_canon(canon))
+        return _export_recogniser(state, output, data, read_canon(canon), size)
     raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
 
 
@@ -76,12 +76,12 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
 
 
 def _export_recogniser(
-    state: dict[str, Any], output: Path, data: Path | None, canon: dict[str, Canon]
+    state: dict[str, Any], output: Path, data: Path | None, canon: dict[str, Canon], size: int | None
 ) -> tuple[Bundle, float]:
     recipe = from_table(RecogniserRecipe, state["recipe"], "checkpoint")
     labels: list[str] = state["labels"]
     net = recogniser_task.from_checkpoint(state)
-    size = recipe.schedule.sizes[-1]
+    size = size or recipe.schedule.sizes[-1]
     calibration = _calibration(net, labels, data, size) if data else Calibration()
     graph = RecogniserGraph(net, calibration)
     with tempfile.TemporaryDirectory() as folder:

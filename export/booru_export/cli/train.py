@@ -236,6 +236,11 @@ def _trained(task: TrainingTask, schedule: Schedule, **run: Unpack[_Run]) -> Pat
     help="With --int8: what any figure may lose; 0.005 is half a point.",
 )
 @click.option(
+    "--size",
+    type=click.IntRange(32, 512),
+    help="Side in pixels at which a recogniser looks at faces (default: that of the end of training).",
+)
+@click.option(
     "--complete",
     is_flag=True,
     help="Name exactly the characters of --canon: add those left out of training, by their faces in "
@@ -249,6 +254,7 @@ def export(
     int8: str | None,
     max_loss: float,
     complete: bool,
+    size: int | None,
 ) -> None:
     """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
 
@@ -266,7 +272,7 @@ def export(
     else:
         from booru_export.bundles.exporting import export_checkpoint
 
-        bundle, difference = export_checkpoint(source, output, data=data, canon=canon)
+        bundle, difference = export_checkpoint(source, output, data=data, canon=canon, size=size)
         total = sum(record.bytes for record in bundle.files.values())
         click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
         source = output
