@@ -28,6 +28,7 @@ from booru_tagger.errors import DataError, ModelError
 from booru_tagger.imaging import read_picture
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.detector import Detector
+from booru_tagger.models.identity import Identity
 from booru_tagger.models.recogniser import Recogniser
 from booru_tagger.models.session import Session
 
@@ -122,7 +123,7 @@ class _Data:
         spec = bundle.recogniser
         assert spec is not None
         session = _Recording(bundle, spec.file)
-        recogniser = Recogniser(session, spec, len(bundle.labels))
+        recogniser = Recogniser(session, spec, len(bundle.labels), Identity.of(bundle))
         for item in self.faces[0]:
             picture = read_picture(item.path)
             if item.head is None:
