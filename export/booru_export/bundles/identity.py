@@ -41,8 +41,11 @@ FACES_KEPT = 8
 """Faces kept of each character: all, or as many centres of them."""
 CANDIDATES = 3
 """Likeliest characters of each face that the weights are fitted on."""
-STRANGERS = 0.7
-"""How many strangers come on each known face when chances are fitted."""
+STRANGERS = 3.5
+"""How many strangers come on each face of a known character when chances are fitted: in a folder of fan art
+most people are none of those that the model knows."""
+STRANGERS_TO_ENROLLED = 0.7
+"""The same for enrolled characters: people enrol whom they have pictures of."""
 DRAWS, MIN_PICTURES, MAX_PICTURES = 40, 3, 10
 """Galleries that are drawn to learn how enrolled characters fare, and how many faces each has."""
 SAME_PERSON_KEPT = 0.9
@@ -227,7 +230,11 @@ def fit_enrolled(
     """
     examples = _Examples([], [], [])
     for gallery, asked in _draws(known, strangers):
-        share = STRANGERS * sum(who >= 0 for _, who in asked) / max(1, sum(who < 0 for _, who in asked))
+        share = (
+            STRANGERS_TO_ENROLLED
+            * sum(who >= 0 for _, who in asked)
+            / max(1, sum(who < 0 for _, who in asked))
+        )
         for one, who in asked:
             own, others = (
                 ComparedCharacters(gallery, one.embedding),
