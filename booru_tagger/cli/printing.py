@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import click
@@ -47,19 +45,6 @@ class Printer(Protocol):
     def __call__(self, outcome: Outcome) -> None: ...
 
     def close(self) -> None: ...
-
-
-def make_printer(
-    format_name: str, pause: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> Printer:
-    """The printer for a ``format`` setting. ``pause`` clears the terminal of what moves, while it lasts."""
-    if format_name == "jsonl":
-        return JsonLines(sys.stdout.buffer)
-    if format_name != "table":
-        return SilentPrinter()
-    from booru_tagger.cli.face_table import FaceTable
-
-    return FaceTable(console(), pause)
 
 
 def console() -> Console:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from booru_tagger.cli.printing import make_printer
+from booru_tagger.cli.printing import JsonLines, Printer, SilentPrinter, console
 from booru_tagger.config import PrintingSettings
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def show_outcomes(printing: PrintingSettings, count: Callable[[], int] | None) -
     """
     wanted = printing.format != "jsonl" or not sys.stdout.isatty()
     with show_progress(count, wanted=wanted) as progress:
-        printer = make_printer(printing.format, progress.pause)
+        printer = _make_printer(printing.format, progress.pause)
 
         def listener(outcome: Outcome) -> None:
             progress(outcome)
@@ -129,3 +129,14 @@ class _Bar:
             yield
         finally:
             self._bar.start()
+
+
+def _make_printer(format_name: str, pause: Callable[[], AbstractContextManager[None]]) -> Printer:
+    """The printer for a ``format`` setting. ``pause`` clears the terminal of what moves, while it lasts."""
+    if format_name == "jsonl":
+        return JsonLines(sys.stdout.buffer)
+    if format_name != "table":
+        return SilentPrinter()
+    from booru_tagger.cli.face_table import FaceTable
+
+    return FaceTable(console(), pause)

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from booru_tagger.config.shares import checked_shares
 from booru_tagger.errors import nearest
 from booru_tagger.files.text import read_text
 from booru_tagger.files.user_folders import with_home
-from booru_tagger.scores import checked_shares
 
 ON = frozenset({"1", "true", "yes", "on"})
 OFF = frozenset({"0", "false", "no", "off"})

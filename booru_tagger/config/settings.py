@@ -29,9 +29,9 @@ from booru_tagger.config.setting_types import (
     TextTable,
     Words,
 )
+from booru_tagger.config.shares import THRESHOLDS
 from booru_tagger.errors import ConfigError, nearest
 from booru_tagger.providers import PROVIDERS
-from booru_tagger.scores import THRESHOLDS
 from booru_tagger.vocab import CATEGORIES, TAG_CATEGORIES
 
 SAFETIES = ("safe", "sketchy", "unsafe")

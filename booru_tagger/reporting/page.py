@@ -8,8 +8,8 @@ import shlex
 from pathlib import Path
 from urllib.parse import quote
 
+from booru_tagger.drawing.templates import Markup, Pieces
 from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
-from booru_tagger.templates import Markup, Pieces
 
 MARK = '<meta name="generator" content="booru-tagger report">'
 """Tells our own pages from others, which are never written over."""

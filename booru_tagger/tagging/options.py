@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
+from booru_tagger.config.shares import THRESHOLDS, checked_shares
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Limits
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.store.local import DEFAULT
-from booru_tagger.scores import THRESHOLDS, checked_shares
 from booru_tagger.tagging.implications import Implication
 
 

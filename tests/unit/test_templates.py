@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booru_tagger.templates import Markup, Pieces
+from booru_tagger.drawing.templates import Markup, Pieces
 
 PAGE = """For people: what stands before the first piece belongs to none.
 <!-- piece: row -->

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from booru_tagger.templates import Markup, Pieces
+from booru_tagger.drawing.templates import Markup, Pieces
 
 _fill = Pieces("booru_tagger.server.tagging", "page.html").fill
 

@@ -15,9 +15,9 @@ from booru_export.data.tables import FaceItem
 from booru_export.evaluation.charts import matrix, png_bytes
 from booru_export.training.architectures import BACKBONES
 from booru_export.training.curves import draw_curves
+from booru_tagger.drawing.templates import Markup, Pieces
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import fit, read_picture
-from booru_tagger.templates import Markup, Pieces
 
 FACE = 84
 """Side of a face on the page, in pixels."""

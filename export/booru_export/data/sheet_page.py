@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from booru_export.data.collecting import Candidate
-from booru_tagger.templates import Markup, Pieces
+from booru_tagger.drawing.templates import Markup, Pieces
 
 _fill = Pieces("booru_export.data", "sheet_page.html").fill
 UNSURE = 0.08
