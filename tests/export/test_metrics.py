@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from booru_export.data.tables import FaceItem
+from booru_export.evaluation.evaluate import NamingRule, SeenFace, face_figures
 from booru_export.evaluation.metrics import Detections, auroc, calibration_error, f1_interval, macro, match
 
-from booru_tagger.types import Box, Face
+from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 
 HEAD, FAR = Box(0, 0, 10, 10), Box(50, 50, 60, 60)
 
@@ -69,3 +73,24 @@ def test_the_interval_of_f1_holds_it_and_narrows_with_more_pictures() -> None:
     assert few[0] < many[0] < match(pictures).at(0.5)[0] < many[1] < few[1]
     assert f1_interval([Detections([Face(HEAD, 0.4)], [HEAD])], 0.5) == (0, 0)
     assert f1_interval(pictures[:1], 0.5) == (1, 1)
+
+
+def test_figures_are_given_for_each_kind_of_pictures() -> None:
+    def seen(label: str, kind: str, tag: str, score: float) -> SeenFace:
+        item = FaceItem(Path("a.png"), label, "source", "group", kind=kind)
+        return SeenFace(label, item, FaceResult(HEAD, 1.0, candidates=(ScoredTag(tag, score),)))
+
+    faces = [
+        seen("miku", "official", "miku", 0.9),
+        seen("rin", "official", "miku", 0.8),
+        seen("rin", "official", "rin", 0.3),
+        seen("rin", "", "rin", 0.4),
+    ]
+    figures = face_figures(faces, NamingRule(0.5))
+    assert figures["kind official, faces"] == 3
+    assert figures["kind official, top1"] == pytest.approx(2 / 3)
+    assert figures["kind official, named"] == pytest.approx(2 / 3)
+    assert figures["kind official, named right"] == 0.5
+    assert figures["kind not given, top1"] == 1.0
+    assert "kind not given, named right" not in figures, "none is named"
+    assert not any(name.startswith("kind") for name in face_figures(faces[3:], NamingRule(0.5)))

@@ -146,6 +146,10 @@ def face_figures(seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, floa
         for source in sorted({item.source for item in known}):
             chosen = np.asarray([item.source == source for item in known])
             figures[f"top1 {source}"] = float(right[chosen].mean())
+        kinds = sorted({item.item.kind for item in known})
+        for kind in kinds if len(kinds) > 1 else ():
+            of_kind = [item for item in known if item.item.kind == kind]
+            figures |= _kind_figures(f"kind {kind or 'not given'}", of_kind, naming)
     if strangers:
         figures["strangers"] = len(strangers)
         figures["strangers_named"] = float(np.mean([naming.names(item.best) for item in strangers]))
@@ -154,6 +158,17 @@ def face_figures(seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, floa
             np.asarray([item.best.score for item in known]),
             np.asarray([item.best.score for item in strangers]),
         )
+    return figures
+
+
+def _kind_figures(name: str, seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
+    """How many faces of a kind of pictures there are, how many are right, named, and named rightly."""
+    right = np.asarray([item.best.tag == item.label for item in seen])
+    named = np.asarray([naming.names(item.best) for item in seen])
+    figures = {f"{name}, faces": float(len(seen)), f"{name}, top1": float(right.mean())}
+    figures[f"{name}, named"] = float(named.mean())
+    if named.any():
+        figures[f"{name}, named right"] = float(right[named].mean())
     return figures
 
 
