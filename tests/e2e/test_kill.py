@@ -115,7 +115,7 @@ def test_the_sum_of_killed_runs_is_one_undisturbed_run(
         killed += code == -9
         check_no_harm(content(work), original, done)
     print(f"{killed} of {kills} kills found it at work, they tagged {len(reported)} of {count} pictures")
-    assert killed > kills // 2, "most kills are to find it at work"
+    assert 4 * killed >= kills, "too few kills found it at work to say anything"
 
     for folder in (work, peace):  # one more picture, so that the last run comes to each folder
         for part in folder.iterdir():
