@@ -187,7 +187,7 @@ class _Pool:
 
 
 class Batches:
-    """Draws random batches, rare characters more often than their share (by 1/sqrt of their number).
+    """Draws random batches, rare characters more often than their share, by the recipe's ``rarity``.
 
     ``faces`` are sets of labelled faces, ``heads`` those of whole pictures, named or not. What a batch holds
     depends on the recipe's seed and the number of the step alone, so that a run which goes on sees what an
@@ -210,7 +210,7 @@ class Batches:
         self.badged = torch.from_numpy(np.concatenate([part.badged for part in faces]))
         self.begins = np.cumsum([0, *(len(part) for part in faces)])
         count = Counter(self.character.tolist())
-        weight = np.asarray([count[number] ** -0.5 for number in self.character.tolist()])
+        weight = np.asarray([count[number] ** -recipe.rarity for number in self.character.tolist()])
         self.face_weight = weight / weight.sum()
         telling = (heads.character >= 0) | (heads.hair >= 0) | (heads.eyes >= 0)
         head_weight = np.where(telling, 2.0, 1.0 if recipe.scene_strangers else 0.0)

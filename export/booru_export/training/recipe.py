@@ -76,6 +76,9 @@ class RecogniserRecipe:
     """Share of pictures whose colour is taken out, so that people are told apart by their drawing, too."""
     drawn: int = 260
     """Illustrations drawn by code whose heads are added as strangers with exact colours."""
+    rarity: float = 0.5
+    """Faces are drawn by ``1 / count ** rarity``, the count that of their character: 0 draws each face equally
+    often, 1 each character."""
     colour_weight: float = 0.5
     canon_weight: float = 0.3
     scene_strangers: bool = True
