@@ -22,7 +22,7 @@ Batch: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 def make_batch(scenes: Sequence[LoadedScene], recipe: DetectorRecipe, size: int, step: int) -> Batch:
     """The batch of side ``size`` in pixels that a run with this recipe learns from in this step."""
-    sampler = Sampler(scenes, recipe.mosaic, streams_of(recipe.schedule.seed, step).numpy)
+    sampler = Sampler(scenes, recipe, streams_of(recipe.schedule.seed, step).numpy)
     samples = [sampler.sample(size) for _ in range(recipe.schedule.batch)]
     wanted = targets(
         [torch.from_numpy(sample.boxes) for sample in samples],

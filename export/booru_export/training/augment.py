@@ -43,6 +43,18 @@ def photometric(pixels: Pixels, rng: np.random.Generator, strength: float = 1.0)
     return result
 
 
+def tone(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """The picture in strange light: another gamma, less contrast, often one tint for its colors."""
+    values = (pixels.astype(np.float32) / 255) ** np.exp(rng.normal(0, 0.55))
+    grey = (values @ np.asarray(GREY, dtype=np.float32))[..., None]
+    if rng.random() < 0.6:
+        tint = rng.uniform(0.3, 1.0, 3).astype(np.float32) if rng.random() < 0.6 else np.float32(1.0)
+        share = np.float32(rng.uniform(0.6, 1.0))
+        values = values * (1 - share) + grey * tint * share
+    low, high = rng.uniform(0, 0.3), rng.uniform(0.55, 1.0)
+    return np.asarray((np.clip(low + values * (high - low), 0, 1) * 255).astype(np.uint8))
+
+
 def jpeg(pixels: Pixels, quality: int) -> Pixels:
     """The picture after being saved as a JPEG of this quality (1 to 95)."""
     buffer = io.BytesIO()

@@ -55,6 +55,18 @@ class DetectorRecipe:
     mosaic: float = 0.5
     drawn: float = 0.04
     """Share of the scenes that :mod:`booru_export.drawn` draws."""
+    pages: float = 0.0
+    """Share of samples that are pages of panels between white gutters, most of them grey."""
+    any_turn: float = 0.0
+    """Share of windows turned by any angle, upside down included."""
+    things: float = 0.0
+    """Share of samples over which things are drawn that are no heads (:mod:`booru_export.detector.props`)."""
+    hats: float = 0.0
+    """Share of heads that wear a drawn hat, hood or helmet."""
+    tone: float = 0.0
+    """Share of samples in strange light: dark, pale, of one tint, or without color."""
+    hard_weight: float = 1.0
+    """How much oftener a hard picture is drawn than any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +89,8 @@ class RecogniserRecipe:
     drawn: int = 260
     """Illustrations drawn by code whose heads are added as strangers with exact colours."""
     rarity: float = 0.5
-    """Faces are drawn by ``1 / count ** rarity``, the count that of their character: 0 draws each face equally
-    often, 1 each character."""
+    """Faces are drawn by ``1 / count ** rarity``, the count that of their character: at 0 each face is drawn
+    equally often, at 1 each character."""
     colour_weight: float = 0.5
     canon_weight: float = 0.3
     scene_strangers: bool = True
