@@ -1,8 +1,8 @@
 """What a bundle knows of its characters, and what makes chances of similarities: measured, never set by hand.
 
 The weights of :class:`booru_tagger.models.manifest.Weights` are a logistic regression on faces that training
-did not see: of its own characters (the validation part), and of characters that were left out whole, who play
-strangers, and who play enrolled characters in many draws.
+did not see: of its own characters (the validation part), and of half of those that were left out whole, who
+play strangers, and who play enrolled characters in many draws. The other half are for judging.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from booru_export.bundle_folder import put_file, read_manifest, write_manifest
 from booru_export.data.canon import Canon
-from booru_export.data.splits import split_faces
+from booru_export.data.splits import split_faces, split_strangers
 from booru_export.data.tables import read_data_faces
 from booru_export.evaluation.embedding import EmbeddedFace, embeddings, look, numbered
 from booru_export.progress import progress
@@ -106,14 +106,15 @@ def fit_identity(folder: Path, data: Path) -> Bundle:
     """Measure what the bundle in ``folder`` knows of its characters, and fit its chances, on ``data``.
 
     ``data`` has ``faces`` or ``identities`` or both, of which some characters should be unknown to the
-    bundle: they play strangers. Without such, the weights of enrolled characters stay as they were. Raises
-    :class:`DataError` where no face of a known character is there.
+    bundle: half of these play strangers (:func:`booru_export.data.splits.split_strangers`). Without such, the
+    weights of enrolled characters stay as they were. Raises :class:`DataError` where no face of a known
+    character is there.
     """
     bundle = Bundle.load(folder)
     labels = [label.tag for label in bundle.labels]
     items = read_data_faces(data)
     parts = split_faces([item for item in items if item.label in set(labels)])
-    unknown = [item for item in items if item.label not in set(labels)]
+    unknown = split_strangers([item for item in items if item.label not in set(labels)])["validation"]
     if not parts["train"]:
         raise DataError(f"{data}: has no faces of the bundle's characters")
     chosen = [*parts["train"], *parts["validation"], *unknown]

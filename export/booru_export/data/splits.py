@@ -100,6 +100,19 @@ def left_out(items: Sequence[FaceItem], seed: int = 0) -> set[str]:
     return chosen
 
 
+def split_strangers(items: Sequence[FaceItem], seed: int = 0) -> dict[Part, list[FaceItem]]:
+    """Divide the faces of characters that a bundle was not trained on: whole characters, one half each.
+
+    As with the faces of known characters, chances and thresholds are fitted on ``validation``, so the figures
+    of ``test`` are of people whom nothing was fitted on. Chosen by a hash of the name; ``train`` is empty.
+    """
+    parts: dict[Part, list[FaceItem]] = {"train": [], "validation": [], "test": []}
+    for item in items:
+        fits = _draw(seed, f"stranger {item.label}") < 0.5
+        parts["validation" if fits else "test"].append(item)
+    return parts
+
+
 def _part(name: str) -> Part | None:
     return next((part for part in PARTS if part == name), None)
 

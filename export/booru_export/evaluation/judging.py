@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import click
 
 from booru_export.bundle_folder import read_manifest, write_manifest
-from booru_export.data.splits import Part, split_faces, split_scenes
+from booru_export.data.splits import Part, split_faces, split_scenes, split_strangers
 from booru_export.data.tables import FaceItem, Scene, read_all_scenes, read_data_faces, read_faces
 from booru_export.evaluation.card import model_card
 from booru_export.evaluation.embedding import EmbeddedFace as SeenEmbedding
@@ -60,11 +60,12 @@ def judge(
 ) -> Judgement:
     """Judge a bundle on a part of the data; with ``tune`` thresholds and figures are kept.
 
-    Faces of characters that the bundle does not know are strangers, whatever their part: nobody trained on
-    them. With ``enrol``, so many faces of each of these are enrolled and the others told by that.
+    Faces of characters that the bundle does not know are strangers: those of the validation part are the
+    half that the bundle's chances may have been fitted on, those of the test part the other half. With
+    ``enrol``, so many faces of each of these are enrolled and the others told by that.
     """
     bundle = Bundle.load(folder)
-    faces, scenes = _data(data, bundle, part)
+    faces, scenes = pictures_of(data, bundle, part)
     if strangers:
         faces += read_faces(strangers)
     seen_faces = _look("faces", faces, lambda items, step: look_at_faces(folder, items, step=step))
@@ -86,15 +87,24 @@ def judge(
     )
 
 
-def _data(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
+def pictures_of(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
+    """The faces and whole pictures of a part of the data that a bundle can be judged on.
+
+    Raises :class:`DataError` where there are none.
+    """
     tables = [table for name in SCENES if (table := data / name / "boxes.jsonl").is_file()]
     faces: list[FaceItem] = []
     scenes: list[Scene] = []
     if bundle.recogniser is not None and (every := read_data_faces(data)):
         known = {label.tag for label in bundle.labels}
         faces = [item for item in every if item.label in known]
-        faces = faces if part == "all" else split_faces(faces)[cast(Part, part)]
-        faces += [item for item in every if item.label not in known]
+        unknown = [item for item in every if item.label not in known]
+        if part != "all":
+            faces, unknown = (
+                split_faces(faces)[cast(Part, part)],
+                split_strangers(unknown)[cast(Part, part)],
+            )
+        faces += unknown
     if bundle.detector is not None:
         scenes = read_all_scenes(tables)
         scenes = scenes if part == "all" else split_scenes(scenes)[cast(Part, part)]
