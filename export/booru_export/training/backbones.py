@@ -1,4 +1,4 @@
-"""Recognisers on networks of torchvision, from nothing or from weights trained on ImageNet."""
+"""Recognisers on known networks, from nothing or from weights trained on ImageNet."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from booru_export.training.architectures import BACKBONES, Backbone
+from booru_export.training.architectures import BACKBONES, LITE, Backbone
 from booru_export.training.checkpoint import load_tensors
+from booru_export.training.efficientnet_lite import EfficientNetLite0, packaged_weights, renamed
 from booru_export.training.nets import FaceNet, Outputs
 from booru_export.training.torch_setup import load_torchvision
 from booru_tagger.errors import DataError
 
 IMAGENET = "imagenet"
-"""Initial weights that torchvision downloads."""
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, which these networks were made for."""
+"""Initial weights that torchvision downloads, or that a package holds."""
 
 _HEADS = re.compile(r"^(?:fc|classifier|head|heads)\.")
 _MOST_NAMES = 4
@@ -31,11 +30,12 @@ class BackboneTrunk(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, arch: str) -> None:
         super().__init__()
-        self.body = body
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        known = backbone(arch)
+        self.body = _body(arch)
+        self.register_buffer("mean", torch.tensor(known.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(known.std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return [self.body((x * 0.5 + 0.5 - self.mean) / self.std)]
@@ -50,7 +50,7 @@ class BackboneNet(FaceNet):
         super().__init__((), (), outputs)
 
     def _trunk(self, widths: Sequence[int], blocks: Sequence[int]) -> nn.Module:
-        return BackboneTrunk(_body(self.arch))
+        return BackboneTrunk(self.arch)
 
     def _channels(self, widths: Sequence[int]) -> tuple[int, ...]:
         return (backbone(self.arch).channels,)
@@ -64,6 +64,8 @@ def backbone(arch: str) -> Backbone:
 
 
 def _whole_net(arch: str) -> nn.Module:
+    if arch == LITE:
+        return EfficientNetLite0()
     net = load_torchvision().models.get_model(arch, weights=None)
     assert isinstance(net, nn.Module)
     return net
@@ -79,17 +81,22 @@ def start_from(net: BackboneNet, initial: str) -> None:
 
     Raises :class:`DataError` where they cannot be had or belong to another network.
     """
+    state: Mapping[str, Any]
     if initial == IMAGENET:
-        state, name = _download(net.arch), f"{net.arch}'s ImageNet weights"
+        state, name = _imagenet(net.arch), f"{net.arch}'s ImageNet weights"
     else:
         state, name = read_state(Path(initial)), initial
+    if net.arch == LITE:
+        state = renamed(state)
     whole = _whole_net(net.arch)
     _load_trunk(whole, state, f"{name}: not the weights of a {net.arch}")
     parts = [whole.get_submodule(part) for part in backbone(net.arch).parts]
     net.trunk.body.load_state_dict(nn.Sequential(*parts).state_dict())  # type: ignore[union-attr]
 
 
-def _download(arch: str) -> Mapping[str, Any]:
+def _imagenet(arch: str) -> Mapping[str, Any]:
+    if arch == LITE:
+        return read_state(packaged_weights())
     weights = load_torchvision().models.get_model_weights(arch).DEFAULT
     try:
         state = weights.get_state_dict(progress=False, check_hash=True)
