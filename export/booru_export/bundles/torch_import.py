@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from booru_export.bundle_folder import DEFAULT_THRESHOLDS, normalisation_keys, put_part
 from booru_export.data.canon import Canon
-from booru_export.training.backbones import MEAN, STD, read_state
+from booru_export.training.backbones import read_state
 from booru_export.training.torch_setup import load_torchvision
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.files.text import read_text
@@ -32,7 +32,7 @@ OPSET = 20
 MAX_DIFFERENCE = 1e-4
 """Between torch and the bundle as the runtime runs it, on scores from 0 to 1."""
 
-IMAGENET = Normalisation(MEAN, STD)
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 Scores: TypeAlias = Literal["logits", "probabilities", "sigmoid"]
 """What the network's output holds: numbers for a softmax, probabilities, or numbers for one sigmoid each."""
 

@@ -63,7 +63,8 @@ class _Block(nn.Module):
         self.shortcut = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x) if self.shortcut else self.body(x)
+        changed: Tensor = self.body(x)
+        return x + changed if self.shortcut else changed
 
 
 class EfficientNetLite0(nn.Module):
