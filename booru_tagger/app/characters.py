@@ -71,32 +71,45 @@ def _colors(part: Part, words: Sequence[str]) -> tuple[str, ...] | None:
         raise ConfigError(f"--{part}: {error}, and {NO_COLOR} for no tag at all") from error
 
 
-def add_character(
-    request: AddRequest, settings: Settings, step: Callable[[], None] = lambda: None
-) -> tuple[Enrolment, Gallery]:
-    """Enrol a character; how it went, and the gallery that it is in now.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A character that could be enrolled: how its pictures were taken, and an empty gallery of the model."""
 
-    ``step`` is called with each picture. Raises BooruTaggerError, also for a name that is taken.
+    enrolment: Enrolment
+    empty: Gallery
+
+
+def look_at_character(
+    request: AddRequest, settings: Settings, step: Callable[[], None] = lambda: None
+) -> Candidate:
+    """Look at a character's pictures; nothing is written. ``step`` is called with each of them.
+
+    Raises BooruTaggerError, also for a name that is taken.
     """
-    tag, path = checked_name(request.name), gallery_file(settings.tagging)
-    others = read(path)
+    tag = checked_name(request.name)
+    others = read(gallery_file(settings.tagging))
     if not request.replaces:  # before minutes are spent on pictures
         refuse_taken({tag}, others)
     options = tagger_options(settings.tagging, make_limits(settings.reading))
     tagger = Tagger(replace(options, gallery=None, implications=None, faces=True))
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
-    comparable = others if others and others.recogniser == empty.recogniser else None
     enrolment = enrol(
         tagger,
         tag,
         request.pictures,
         details=request.details,
-        others=comparable,
+        others=others if others and others.recogniser == empty.recogniser else None,
         keep_outliers=request.keep_outliers,
         step=step,
     )
-    change = adding(enrolment.enrolled, empty, replaces=request.replaces)
-    return enrolment, change(others) if request.dry_run else edit(path, change)
+    return Candidate(enrolment, empty)
+
+
+def add_character(candidate: Candidate, request: AddRequest, settings: Settings) -> Gallery:
+    """Enrol a character; the gallery that it is in now, or would be in. Raises BooruTaggerError."""
+    path = gallery_file(settings.tagging)
+    change = adding(candidate.enrolment.enrolled, candidate.empty, replaces=request.replaces)
+    return change(read(path)) if request.dry_run else edit(path, change)
 
 
 def find_character(name: str, path: Path) -> tuple[Gallery, Enrolled]:

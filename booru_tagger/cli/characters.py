@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,9 +79,13 @@ def add(
     found, failures = app.pictures_in(pictures, settings.reading.ignore)
     request = app.AddRequest(name, found, details, replace, keep_outliers, dry_run)
     with looking(len(found), "looking at the pictures") as step:
-        enrolment, gallery = app.add_character(request, settings, step)
+        candidate = app.look_at_character(request, settings, step)
+    for warning in candidate.enrolment.warnings:
+        tell(f"warning: {warning}")
+    enrolment = _colors_said(candidate.enrolment)
+    gallery = app.add_character(app.Candidate(enrolment, candidate.empty), request, settings)
     _tell_enrolment(enrolment, len(found))
-    _tell_enrolled(gallery, None if dry_run else app.gallery_file(settings.tagging))
+    _tell_enrolled(1, gallery, None if dry_run else app.gallery_file(settings.tagging))
     failures += [str(error) for error in enrolment.failures]
     for failure in failures:
         click.echo(printable(failure), err=True)
@@ -169,7 +174,7 @@ def import_(pack: Path, rename: tuple[str, ...], replace: bool, dry_run: bool, l
     for enrolled in shared:
         faces = counted(len(enrolled.faces), "face")
         click.echo(f"{enrolled.label.tag}  {faces}  {_implied(enrolled)}".rstrip())
-    _tell_enrolled(gallery, None if dry_run else path)
+    _tell_enrolled(len(shared), gallery, None if dry_run else path)
 
 
 def _words(given: Sequence[str]) -> list[str]:
@@ -189,15 +194,30 @@ def _implied(enrolled: Enrolled) -> str:
     return ", ".join([*([label.series] if label.series else []), *label.implied])
 
 
+def _colors_said(enrolment: Enrolment) -> Enrolment:
+    """With the colors that a person at the terminal chooses where the faces disagree; else with none."""
+    from booru_tagger.app.characters import NO_COLOR
+
+    for doubt in enrolment.doubts:
+        if sys.stdin.isatty() and sys.stderr.isatty():
+            tags = [tag for tag, _ in doubt.counts]
+            answer = click.prompt(
+                f"{doubt}; its name implies", type=click.Choice([*tags, NO_COLOR]), default=NO_COLOR, err=True
+            )
+            enrolment = enrolment if answer == NO_COLOR else enrolment.with_colors([answer])
+        else:
+            tell(f"warning: {doubt}, so its name implies none; say it with --{doubt.part}")
+    return enrolment
+
+
 def _tell_enrolment(enrolment: Enrolment, pictures: int) -> None:
-    for warning in enrolment.warnings:
-        tell(f"warning: {warning}")
     enrolled = enrolment.enrolled
     tag = enrolled.label.tag
     click.echo(f"{tag}: {counted(len(enrolled.faces), 'face')} from {counted(pictures, 'picture')}")
     click.echo(f"implies: {_implied(enrolled) or 'nothing'}")
 
 
-def _tell_enrolled(gallery: Gallery, path: Path | None) -> None:
+def _tell_enrolled(added: int, gallery: Gallery, path: Path | None) -> None:
+    all_of_them = f"{counted(len(gallery), 'character')} in the gallery"
     place = "nothing written (dry run)" if path is None else f"written to {path}"
-    tell(f"{counted(len(gallery), 'character')} enrolled; {place}")
+    tell(f"{counted(added, 'character')} enrolled, {all_of_them}; {place}")

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from booru_tagger.colors import Part
-from booru_tagger.enrol.majority import Majority, find_majority
-from booru_tagger.enrol.similar_names import near_names
+from booru_tagger.enrol.choosing import Choice, choose
+from booru_tagger.enrol.common_colors import ColorDoubt, common_color
+from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_number
 from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError, ModelError
 from booru_tagger.imaging import Floats, read_file
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
-from booru_tagger.models.gallery.matching import anchor_for, prototype
 from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 from booru_tagger.vocab import tag_named
 
-FEW = 5
-"""Pictures of a character below which its threshold is little more than a guess."""
 SAME_PERSON = 0.3
 """Similarity from which two faces among the pictures of one character are taken for the same person's.
 
@@ -49,7 +47,8 @@ class Enrolment:
     """A character ready for the gallery, what became of each picture, and what to tell the user.
 
     ``outliers`` show somebody who is not like the others (they are enrolled only where that was asked for);
-    ``faceless`` show nobody; ``failures`` could not be read.
+    ``faceless`` show nobody; ``failures`` could not be read. ``doubts`` are colors that are not implied, for
+    the faces disagree and nobody has said which.
     """
 
     enrolled: Enrolled
@@ -57,6 +56,13 @@ class Enrolment:
     faceless: tuple[str, ...] = ()
     failures: tuple[BooruTaggerError, ...] = ()
     warnings: tuple[str, ...] = ()
+    doubts: tuple[ColorDoubt, ...] = ()
+
+    def with_colors(self, tags: Sequence[str]) -> Enrolment:
+        """The same with these tags implied, for colors that were in doubt."""
+        label = self.enrolled.label
+        implied = tuple(dict.fromkeys((*tags, *label.implied)))
+        return replace(self, enrolled=replace(self.enrolled, label=replace(label, implied=implied)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,31 +97,33 @@ def enrol(
 ) -> Enrolment:
     """Learn the character ``tag`` from ``pictures``: whole ones, or face crops where the tagger takes those.
 
-    In whole pictures it is the person common to most of them. ``others`` are the characters enrolled so far,
-    to warn of mix-ups. ``step`` is called after each picture. A picture that cannot be read is left out.
-    Writes nothing. Raises :class:`ConfigError` for an invalid name, :class:`DataError` where the pictures do
-    not say who is meant, and :class:`ModelError`.
+    In whole pictures it is the person common to most of them; crops are taken as they are given. Two
+    characters mixed are refused either way, but with ``keep_outliers``. ``others`` are the characters
+    enrolled so far, to warn of mix-ups. ``step`` is called after each picture. A picture that cannot be read
+    is left out. Writes nothing. Raises :class:`ConfigError` for an invalid name, :class:`DataError` where the
+    pictures do not say who is meant, and :class:`ModelError`.
     """
     tag = checked_name(tag)
     details = details or Details()
     seen = _look_at(tagger, pictures, step)
     bound = _same_person(tagger) if same_person is None else same_person
-    kept, outliers, rival = _persons_faces(seen, bound, keep_outliers)
-    faces = [*kept, *(outliers if keep_outliers else ())]
-    enrolled = Enrolled(
-        Label(tag, series=details.series, implied=_implied(details, faces)),
-        np.stack([sighting.embedding for sighting in faces]),
-        tuple(sighting.picture for sighting in faces),
-        time.strftime("%Y-%m-%d"),
-    )
-    odd = tuple(sighting.picture for sighting in outliers)
+    choice = _checked_choice(seen, bound, tagger.options.crops, keep_outliers)
+    keeps = keep_outliers or tagger.options.crops
+    rows = [*choice.kept, *(choice.outliers if keeps else ())]
+    faces = [seen.sightings[row] for row in rows]
+    implied, doubts = _implied(details, [sighting.face for sighting in faces])
+    embeddings = np.stack([sighting.embedding for sighting in faces])
+    names = tuple(sighting.picture for sighting in faces)
+    label = Label(tag, series=details.series, implied=implied)
+    odd = tuple(seen.sightings[row].picture for row in choice.outliers)
     warnings = [
-        *_about_pictures(seen, len(faces), rival),
-        *_about_outliers(odd, keep_outliers),
-        *_about_name(tag, tagger, others),
-        *_about_the_known(tag, faces, enrolled, tagger, others),
+        *_about_pictures(seen, len(faces), choice.rival),
+        *_about_outliers(odd, keeps),
+        *about_name(tag, tagger, others),
+        *about_look_alikes(tag, [sighting.face for sighting in faces], embeddings, tagger, others),
     ]
-    return Enrolment(enrolled, odd, tuple(seen.faceless), tuple(seen.failures), tuple(warnings))
+    enrolled = Enrolled(label, embeddings, names, time.strftime("%Y-%m-%d"))
+    return Enrolment(enrolled, odd, tuple(seen.faceless), tuple(seen.failures), tuple(warnings), doubts)
 
 
 def _same_person(tagger: Tagger) -> float:
@@ -163,10 +171,8 @@ def _note(seen: _Seen, picture: str, look: Look, rules: Rules, model: str) -> No
         seen.sightings.append(_Sighting(picture, answer.embedding, reading.face))
 
 
-def _persons_faces(
-    seen: _Seen, same_person: float, keep_outliers: bool
-) -> tuple[list[_Sighting], list[_Sighting], int]:
-    """The person's faces, the outliers, and in how many pictures somebody else is."""
+def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers: bool) -> Choice:
+    """Whose faces they are. Raises :class:`DataError` where that is in doubt, and nobody insists."""
     sightings = seen.sightings
     if not sightings:
         looked = len(seen.faceless) + len(seen.failures)
@@ -177,51 +183,51 @@ def _persons_faces(
         )
     names = list(dict.fromkeys(sighting.picture for sighting in sightings))
     owners = np.array([names.index(sighting.picture) for sighting in sightings])
-    found = find_majority(np.stack([sighting.embedding for sighting in sightings]), owners, same_person)
+    choice = choose(np.stack([sighting.embedding for sighting in sightings]), owners, same_person)
     alone = len(names) == len(sightings)  # then each picture says itself whom it shows
-    if not (alone and keep_outliers):
-        _refuse_doubt(found, names)
-    return [sightings[row] for row in found.kept], [sightings[row] for row in found.outliers], found.rival
+    if choice.second and not keep_outliers:
+        _refuse_mixture(choice, [sighting.picture for sighting in sightings])
+    if choice.is_unclear and not (alone and (crops or keep_outliers)):
+        _refuse_doubt(choice, names)
+    return choice
 
 
-def _refuse_doubt(found: Majority, names: Sequence[str]) -> None:
-    if len(names) == 1 and found.rival:
+def _refuse_mixture(choice: Choice, pictures: Sequence[str]) -> NoReturn:
+    others = [pictures[row] for row in choice.second]
+    raise DataError(
+        f"these look like pictures of two characters: {len(others)} of the {choice.pictures} show somebody "
+        f"else than the rest do ({', '.join(others)}), so nothing was enrolled; enrol each from its own "
+        "pictures, or all of them as one with --keep-outliers"
+    )
+
+
+def _refuse_doubt(choice: Choice, names: Sequence[str]) -> NoReturn:
+    if len(names) == 1:
         raise DataError(
             f"{names[0]}: shows several faces, and one picture does not say who is meant; give more pictures "
             "of the character, or crops of its face (--crops)"
         )
-    if found.rival >= len(found.kept) or 2 * len(found.kept) < len(names):
-        raise DataError(
-            f"nobody is clearly common to most of the {len(names)} pictures with faces: the most frequent "
-            f"person is in {len(found.kept)}, another in {found.rival}; give more pictures, or crops of the "
-            "character's face (--crops)"
-        )
+    raise DataError(
+        f"nobody is clearly common to most of the {len(names)} pictures with faces: the most frequent "
+        f"person is in {len(choice.kept)}, another in {choice.rival}; give more pictures, or crops of the "
+        "character's face (--crops)"
+    )
 
 
-def _implied(details: Details, faces: Sequence[_Sighting]) -> tuple[str, ...]:
-    found = [sighting.face for sighting in faces]
-    hair = common_color(Part.HAIR, found) if details.hair is None else details.hair
-    eyes = common_color(Part.EYES, found) if details.eyes is None else details.eyes
-    return tuple(dict.fromkeys((*hair, *eyes, *details.implied)))
-
-
-def common_color(part: Part, faces: Sequence[FaceResult]) -> tuple[str, ...]:
-    """The colour measured on most of the faces that show one, if those are at least a third of all."""
-    colors = [face.hair_color if part == Part.HAIR else face.eye_color for face in faces]
-    counts = Counter(color.tag for color in colors if color is not None)
-    for tag, count in counts.most_common(1):
-        if 2 * count > counts.total() and 3 * count >= len(faces):
-            return (tag,)
-    return ()
+def _implied(details: Details, faces: Sequence[FaceResult]) -> tuple[tuple[str, ...], tuple[ColorDoubt, ...]]:
+    """What the name implies, and which colors it does not because the faces disagree."""
+    tags: list[str] = []
+    doubts = []
+    for part, said in ((Part.HAIR, details.hair), (Part.EYES, details.eyes)):
+        found = common_color(part, faces) if said is None else None
+        if isinstance(found, ColorDoubt):
+            doubts.append(found)
+        tags += said or ([found] if isinstance(found, str) else [])
+    return tuple(dict.fromkeys((*tags, *details.implied))), tuple(doubts)
 
 
 def _about_pictures(seen: _Seen, enrolled: int, rival: int) -> list[str]:
-    warnings = []
-    if enrolled < FEW:
-        warnings.append(
-            f"only {enrolled} of the pictures count; with {FEW} to 20, by several artists, the character is "
-            "found more surely"
-        )
+    warnings = about_number(enrolled)
     if 2 * rival > enrolled:
         warnings.append(
             f"somebody else is in {rival} of the pictures; see that the right one of the two was enrolled"
@@ -238,46 +244,3 @@ def _about_outliers(outliers: Sequence[str], kept: bool) -> list[str]:
         return []
     fate = "enrolled anyway" if kept else "left out (--keep-outliers would keep them)"
     return [f"the face is unlike the others, so it was {fate}: {', '.join(outliers)}"]
-
-
-def _about_name(tag: str, tagger: Tagger, others: Gallery | None) -> list[str]:
-    warnings = []
-    trained = near_names(tag, (label.tag for label in tagger.bundle.labels))
-    if tag in trained:
-        warnings.append(f"the model knows a character {tag!r} already; these faces are added to it")
-    close = [name for name in (*trained, *near_names(tag, others.tags if others else ())) if name != tag]
-    if close:
-        names = ", ".join(dict.fromkeys(close))
-        warnings.append(f"{tag!r} is easily mistaken for a character that is known already: {names}")
-    return warnings
-
-
-def _about_the_known(
-    tag: str, faces: Sequence[_Sighting], enrolled: Enrolled, tagger: Tagger, others: Gallery | None
-) -> list[str]:
-    """Whether these faces go by another name already."""
-    warnings = []
-    names = Counter(sighting.face.character.tag for sighting in faces if sighting.face.character is not None)
-    for name, count in names.most_common(1):
-        if 2 * count >= len(faces) and name != tag:
-            warnings.append(
-                f"the model takes {count} of the {len(faces)} faces for {name!r}; where it is surer of that "
-                "than of the enrolled character, that name stays"
-            )
-    if others is not None and (alike := _enrolled_like(enrolled, tagger, others.without({tag}))):
-        warnings.append(f"these faces are very like those of {alike!r}, which is enrolled already")
-    return warnings
-
-
-def _enrolled_like(enrolled: Enrolled, tagger: Tagger, others: Gallery) -> str | None:
-    """The character among ``others`` that these faces would be taken for, if there is one."""
-    spec, identity, face = tagger.bundle.recogniser, tagger.networks.identity, prototype(enrolled.faces)
-    if spec is None or not others:
-        return None
-    if identity is not None:
-        scores = identity.score(face, others.people).enrolled
-        best = int(scores.argmax())
-        return others.characters[best].label.tag if scores[best] >= spec.character_threshold else None
-    anchor = anchor_for(spec.character_threshold)
-    (match,) = others.match(face, anchor, 1)
-    return match.label.tag if match.score >= anchor else None

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from booru_tagger.colors import Part
-from booru_tagger.enrol.enrolling import common_color
+from booru_tagger.enrol.choosing import second_character
+from booru_tagger.enrol.common_colors import common_colors
+from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_number
 from booru_tagger.enrol.gallery_file import fitting
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 
 MAX_FACES = 200
@@ -34,8 +36,9 @@ class NamedFace:
 def learning(named: Mapping[str, Sequence[NamedFace]], empty: Gallery) -> Callable[[Gallery | None], Gallery]:
     """The change for :func:`booru_tagger.enrol.edit` that adds these faces to their characters.
 
-    ``empty`` is a gallery of the model that the embeddings are of. Faces that are there already are not added
-    again. Raises :class:`ModelError` where the gallery is of another model.
+    A new character's name implies the colors that its faces agree on. ``empty`` is a gallery of the model
+    that the embeddings are of. Faces that are there already are not added again. Raises :class:`ModelError`
+    where the gallery is of another model.
     """
 
     def change(gallery: Gallery | None) -> Gallery:
@@ -45,10 +48,37 @@ def learning(named: Mapping[str, Sequence[NamedFace]], empty: Gallery) -> Callab
     return change
 
 
+def doubts_about(
+    named: Mapping[str, Sequence[NamedFace]], tagger: Tagger, gallery: Gallery | None
+) -> list[str]:
+    """What speaks against :func:`learning` these faces, as it is said of examples given to the command.
+
+    ``gallery`` is the one that they would go into, if it is of the tagger's model.
+    """
+    warnings = []
+    for tag, seen in named.items():
+        old = gallery.find(tag) if gallery is not None else None
+        found = _grown(tag, seen, old)
+        if old is not None and len(found.faces) == len(old.faces):
+            continue
+        faces = [one.face for one in seen]
+        doubts = about_number(len(found.faces))
+        if second := second_character(found.faces):
+            pictures = ", ".join(found.pictures[row] for row in second)
+            doubts.append(
+                f"{len(second)} of {len(found.faces)} faces look like those of another character: {pictures}"
+            )
+        if old is None:
+            doubts += about_name(tag, tagger, gallery)
+            doubts += [f"{doubt}, so its name implies none" for doubt in common_colors(faces)[1]]
+        doubts += about_look_alikes(tag, faces, found.faces, tagger, gallery)
+        warnings += [f"{tag}: {doubt}" for doubt in doubts]
+    return warnings
+
+
 def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolled:
     if old is None:
-        faces = [one.face for one in seen]
-        implied = (*common_color(Part.HAIR, faces), *common_color(Part.EYES, faces))
+        implied, _ = common_colors([one.face for one in seen])
         old = Enrolled(Label(tag, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32))
     embeddings, pictures = list(old.faces), list(old.pictures or ("",) * len(old.faces))
     for one in seen:

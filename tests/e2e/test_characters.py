@@ -105,6 +105,27 @@ def test_pictures_that_fail_are_named(home: Home) -> None:
     assert "oc: 5 faces from 7 pictures" in ended.out
 
 
+def test_two_characters_in_one_folder_are_not_enrolled_as_one(home: Home) -> None:
+    for number in range(3):
+        paint([Painted(150 + 9 * number, 60, 80, STRANGER.who, "white", "black")]).save(
+            home.work / "oc" / f"other{number}.png"
+        )
+    mixed = home.run("characters", "add", "oc", "oc")
+    assert mixed.code == errors.DataError.exit_code and "pictures of two characters: 3 of the 8" in mixed.err
+    assert not list(home.folder.rglob("gallery.json"))
+    assert home.run("characters", "add", "oc", "oc", "--keep-outliers").code == 0
+
+
+def test_colors_that_differ_are_not_assumed(home: Home) -> None:
+    for number, color in enumerate(["pink", "pink", "black", "white"]):
+        face = Painted(20 + 9 * number, 40, 80, (225 + 5 * number, 20, 30), color, "green")
+        paint([face]).save(home.work / "oc" / f"{number}.png")
+    said = enrolled(home)
+    assert "warning: the faces do not agree on the color of the hair" in said.err and "--hair" in said.err
+    assert "implies: original, green_eyes, sword" in said.out
+    assert "1 character enrolled, 1 character in the gallery" in said.err
+
+
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from booru_tagger.enrol import Details, adding, edit, enrol, gallery_file, importing, read
+from booru_tagger.enrol.choosing import second_character
+from booru_tagger.enrol.common_colors import common_colors
 from booru_tagger.enrol.majority import find_majority
 from booru_tagger.enrol.similar_names import near_names
 from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
@@ -16,6 +18,7 @@ from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import Box, FaceResult, ScoredTag
 from tests.support.bundles import RGB, Painted, make_bundle, paint
 
 RED: RGB = (235, 20, 30)
@@ -127,6 +130,28 @@ def test_colors_that_vary_are_not_implied(tagger: Tagger, tmp_path: Path) -> Non
     ]
     done = enrol(tagger, "oc", pictures, same_person=-1)
     assert done.enrolled.label.implied == ("green_eyes",)
+    (doubt,) = done.doubts
+    assert "do not agree on the color of the hair (pink_hair on 1, " in str(doubt)
+    assert done.with_colors(["pink_hair"]).enrolled.label.implied == ("pink_hair", "green_eyes")
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        (["red"] * 4 + ["pink"] * 2, ("red_hair",)),
+        (["red"] * 3 + ["pink"] * 2, ()),
+        (["red"] * 2 + [None] * 4, ("red_hair",)),
+        (["red"] + [None] * 5, ()),
+        ([None], ()),
+    ],
+)
+def test_a_color_is_implied_where_most_faces_agree(seen: list[str | None], found: tuple[str, ...]) -> None:
+    faces = [
+        FaceResult(Box(0, 0, 9, 9), 1, hair_color=ScoredTag(f"{color}_hair", 0.9) if color else None)
+        for color in seen
+    ]
+    tags, doubts = common_colors(faces)
+    assert tags == found and bool(doubts) == (seen.count("red") == 3)
 
 
 # What is warned of.
@@ -199,6 +224,74 @@ def test_a_face_that_has_a_name_is_warned_of(tagger: Tagger, crowd: list[Path], 
 
 
 # What is refused.
+
+
+def directions(*similarities: float, seed: int = 0) -> np.ndarray:
+    """Unit vectors that are so much alike to the first axis, each its own way otherwise."""
+    chance = np.random.default_rng(seed)
+    rest = chance.normal(size=(len(similarities), 64))
+    rest[:, 0] = 0
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    along = np.array(similarities, dtype=np.float64)[:, None]
+    own = np.eye(64)[:1]
+    return np.asarray(along * own + np.sqrt(1 - along**2) * rest, dtype=np.float32)
+
+
+def of_two(first: int, second: int, likeness: float) -> np.ndarray:
+    """So many faces of each of two characters; ``likeness`` is that of their centres."""
+    one, other = directions(*[0.8] * first), directions(*[0.8] * second, seed=1)
+    turned = other.copy()
+    turned[:, 0], turned[:, 1] = (
+        likeness * other[:, 0] - (1 - likeness**2) ** 0.5 * other[:, 1],
+        (1 - likeness**2) ** 0.5 * other[:, 0] + likeness * other[:, 1],
+    )
+    return np.concatenate([one, turned])
+
+
+@pytest.mark.parametrize(("first", "second"), [(4, 4), (8, 3), (3, 8), (6, 5), (20, 4)])
+@pytest.mark.parametrize("likeness", [0.0, 0.4])
+def test_two_characters_are_told_apart(first: int, second: int, likeness: float) -> None:
+    found = second_character(of_two(first, second, likeness))
+    fewer = range(first, first + second) if second <= first else range(first)
+    assert found == tuple(fewer) or (first == second and found == tuple(range(first)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8, 20, 60])
+def test_one_character_is_not_parted(count: int) -> None:
+    assert second_character(directions(*np.linspace(0.4, 0.9, count))) == ()
+    assert second_character(directions(*[0.9] * count, *[0.0] * 2)) == (), "two odd ones are outliers"
+
+
+def test_two_characters_are_refused_unless_that_is_meant(tagger: Tagger, tmp_path: Path) -> None:
+    other = (60, 90, 10)
+    mixed = [saved(tmp_path / f"{n}.png", mine(200, n)) for n in range(8)]
+    mixed += [
+        saved(tmp_path / f"x{n}.png", Painted(20, 40, 90, shade(other, n), "white", "blue")) for n in range(3)
+    ]
+    message = r"two characters: 3 of the 11 show somebody else .*x0\.png.*x2\.png.*--keep-outliers"
+    with pytest.raises(DataError, match=message):
+        enrol(tagger, "oc", mixed)
+    with pytest.raises(DataError, match="pictures of two characters"):
+        enrol(tagger, "oc", mixed[4:])
+    assert len(enrol(tagger, "oc", mixed, keep_outliers=True).enrolled.faces) == 11
+
+
+def test_two_characters_in_company_are_refused(tagger: Tagger, tmp_path: Path) -> None:
+    friend = Painted(20, 120, 70, OLIVE, "green", "blue")
+    mixed = [saved(tmp_path / f"{n}.png", mine(200, n), passer_by(110, n)) for n in range(8)]
+    mixed += [saved(tmp_path / f"x{n}.png", friend, passer_by(110, n + 1)) for n in range(3)]
+    with pytest.raises(DataError, match="two characters: 3 of the 11"):
+        enrol(tagger, "oc", mixed)
+
+
+def test_crops_are_taken_as_they_are_given(tiny_bundle: Path, tmp_path: Path) -> None:
+    crops = []
+    for number in range(5):
+        crops.append(tmp_path / f"{number}.png")
+        stranger = passer_by(0, number)
+        paint([Painted(0, 0, 96, stranger.who, stranger.hair, stranger.eyes)], (96, 96)).save(crops[-1])
+    done = enrol(Tagger(TaggerOptions(tiny_bundle, crops=True)), "oc", crops)
+    assert len(done.enrolled.faces) == 5 and "enrolled anyway" in "\n".join(done.warnings)
 
 
 def test_pictures_that_do_not_say_who_is_meant_are_refused(tagger: Tagger, tmp_path: Path) -> None:

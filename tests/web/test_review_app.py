@@ -357,10 +357,16 @@ class TestTeaching:
         judge(client, numbers[:2], "named", "my_oc")
         changes = judge(client, numbers[2:], "named", "hatsune_miku")
         assert changes["teachable"] == {"my_oc": 2}
-        assert client.post("/api/teach", json={}).json()["characters"] == {"my_oc": 2}
         path = setup.tools.gallery
         assert path is not None
-        assert client.post("/api/teach", json={}).json()["characters"] == {"my_oc": 2}, "each face once"
+        asked = client.post("/api/teach", json={}).json()
+        assert "my_oc: only 2 of the pictures count" in asked["warning"] and asked["characters"] == {}
+        assert not path.exists(), "nothing is learned before somebody says so"
+        done = client.post("/api/teach", json={"confirm": True}).json()
+        assert done["characters"] == {"my_oc": 2} and done["warning"] == ""
+        again = client.post("/api/teach", json={}).json()
+        assert again["characters"] == {"my_oc": 0} and again["warning"] == "", "each face once"
+        assert client.post("/api/teach", json={"confirm": "yes"}).status_code == 409
         enrolled = load(path).find("my_oc")
         assert enrolled is not None and "blue_hair" in enrolled.label.implied
         paint_all(setup.folder, {"new.png": [unsure(100, shade=2)]})

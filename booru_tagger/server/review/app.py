@@ -184,7 +184,10 @@ class _Handlers:
         return self.session.undo().to_json() | self._state()
 
     def teach(self, body: dict[str, Any]) -> dict[str, Any]:
-        return teach(self.session, self.images) | self._state()
+        confirmed = body.get("confirm", False)
+        if not isinstance(confirmed, bool):
+            raise DataError("'confirm' must be true or false")
+        return teach(self.session, self.images, confirmed=confirmed) | self._state()
 
 
 def _body(data: bytes) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from typing import Any
 
-from booru_tagger.enrol import NamedFace, edit, learning
+from booru_tagger.enrol import NamedFace, doubts_about, edit, fitting, learning, read
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.server.review.images import FaceImages
@@ -26,11 +26,11 @@ def teachable(session: ReviewSession) -> dict[str, list[ReviewFace]]:
     return dict(found)
 
 
-def teach(session: ReviewSession, images: FaceImages) -> dict[str, Any]:
-    """Enrol those characters; says how many faces of each were learned.
+def teach(session: ReviewSession, images: FaceImages, *, confirmed: bool) -> dict[str, Any]:
+    """Enrol those characters; says how many faces of each were added.
 
-    Raises :class:`DataError` where there is nothing to learn or no gallery to learn it to, and what
-    :func:`booru_tagger.enrol.edit` raises.
+    Where there is a ``warning`` and nobody has ``confirmed`` it, nothing is. Raises :class:`DataError` where
+    there is nothing to learn or no gallery to learn it to, and what :func:`booru_tagger.enrol.edit` raises.
     """
     path, tagger = session.tools.gallery, session.tools.tagger
     if path is None:
@@ -39,13 +39,28 @@ def teach(session: ReviewSession, images: FaceImages) -> dict[str, Any]:
     if not named:
         raise DataError("no face of a character that is new to the model has been named yet")
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
-    gallery = edit(path, learning(named, empty))
+    before = fitting(read(path), empty)
+    warnings = [] if confirmed else doubts_about(named, tagger, before)
+    if warnings:
+        return {"gallery": str(path), "characters": {}, "warning": "\n".join(warnings)}
+    learn = learning(named, empty)
+
+    def change(gallery: Gallery | None) -> Gallery:
+        nonlocal before
+        before = fitting(gallery, empty)
+        return learn(gallery)
+
+    after = edit(path, change)
     return {
         "gallery": str(path),
-        "characters": {
-            tag: len(enrolled.faces) for tag in named if (enrolled := gallery.find(tag)) is not None
-        },
+        "characters": {tag: _faces_of(tag, after) - _faces_of(tag, before) for tag in named},
+        "warning": "",
     }
+
+
+def _faces_of(tag: str, gallery: Gallery) -> int:
+    enrolled = gallery.find(tag)
+    return len(enrolled.faces) if enrolled is not None else 0
 
 
 def _seen(heads: list[ReviewFace], images: FaceImages) -> list[NamedFace]:

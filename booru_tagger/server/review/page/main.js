@@ -202,7 +202,11 @@ function learned(teachable) {
 
 async function teach() {
   try {
-    const answer = await api.post('/api/teach', {});
+    let answer = await api.post('/api/teach', {confirm: false});
+    if (answer.warning) {
+      if (!window.confirm(`${answer.warning}\n\nLearn them all the same?`)) return;
+      answer = await api.post('/api/teach', {confirm: true});
+    }
     const list = Object.entries(answer.characters).map(([tag, faces]) => `${spoken(tag)} (${faces})`);
     say(`Enrolled: ${list.join(', ')}. The next run looks for them.`);
   } catch (error) {

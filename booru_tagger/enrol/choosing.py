@@ -1,0 +1,106 @@
+"""Which of the faces in some pictures are the character's, and what speaks against enrolling them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from booru_tagger.enrol.majority import find_majority
+from booru_tagger.imaging import Floats
+
+FEWEST = 3
+"""Faces of a second character from which on it is told apart from a few odd pictures of one."""
+LEAST_SHARE = 0.1
+"""Share of all faces that a second character has at least."""
+APART = 0.26
+"""How much more alike the faces of each of two characters are, on average, than those of one to the other's.
+
+Fitted on characters that the net was not trained on; ``python -m benchmarks experiment mixtures``.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The character's faces, as rows of what was given, one of a picture at most.
+
+    ``kept`` are alike; ``outliers`` are the likeliest faces of the other pictures. ``rival`` is the number of
+    pictures that the most frequent other person is in, ``pictures`` that of all with faces. ``second`` are
+    the rows of these that look like another character's: with any, two are mixed.
+    """
+
+    kept: tuple[int, ...]
+    outliers: tuple[int, ...]
+    rival: int
+    pictures: int
+    second: tuple[int, ...] = ()
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether nobody is common to most of the pictures, or several people are."""
+        return self.rival >= len(self.kept) or 2 * len(self.kept) < self.pictures
+
+
+def choose(faces: Floats, pictures: npt.NDArray[np.int64], same_person: float) -> Choice:
+    """The faces of the person common to most pictures. Arguments as for :func:`find_majority`."""
+    found = find_majority(faces, pictures, same_person)
+    rest = np.flatnonzero(~np.isin(pictures, pictures[list(found.kept)]))
+    theirs = list(found.outliers)
+    if len(rest) > len(
+        theirs
+    ):  # several faces in a picture: somebody may be common to those without the person
+        others = find_majority(faces[rest], pictures[rest], same_person)
+        theirs = rest[[*others.kept, *others.outliers]].tolist()
+    rows = [*found.kept, *theirs]
+    second = tuple(rows[index] for index in second_character(faces[rows]))
+    return Choice(found.kept, found.outliers, found.rival, len(np.unique(pictures)), second)
+
+
+def second_character(faces: Floats) -> tuple[int, ...]:
+    """The faces that are another character's than most, as far as that is plain; none where it is not.
+
+    ``faces`` are unit vectors ``(N, D)``. They are parted in two around the pairs that are least alike, as
+    well as that can be done; parts of one character by several artists stay closer than those of two.
+    """
+    count = len(faces)
+    if count < 2 * FEWEST:
+        return ()
+    similarities = faces @ faces.T
+    partings = {
+        _settled(faces, similarities[:, one] >= similarities[:, int(similarities[one].argmin())]).tobytes()
+        for one in range(count)
+    }
+    best = max(
+        (np.frombuffer(parting, dtype=np.bool_) for parting in sorted(partings)),
+        key=lambda first: float(sum(np.linalg.norm(faces[side].sum(axis=0)) for side in (first, ~first))),
+    )
+    fewer = best if 2 * best.sum() < count else ~best
+    if fewer.sum() < max(FEWEST, LEAST_SHARE * count) or _gap(similarities, fewer) < APART:
+        return ()
+    return tuple(np.flatnonzero(fewer).tolist())
+
+
+def _settled(faces: Floats, first: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The parting moved to the centres of its two sides until it stays (k-means with two of them)."""
+    for _ in range(10):
+        centres = [faces[side].sum(axis=0) for side in (first, ~first)]
+        norms = [float(np.linalg.norm(centre)) for centre in centres]
+        if min(norms) == 0:
+            break
+        moved = faces @ (centres[0] / norms[0]) >= faces @ (centres[1] / norms[1])
+        if (moved == first).all():
+            break
+        first = moved
+    return first
+
+
+def _gap(similarities: Floats, first: npt.NDArray[np.bool_]) -> float:
+    """Mean similarity within the two sides, less that between them."""
+    within = [_mean_of_pairs(similarities[np.ix_(side, side)]) for side in (first, ~first)]
+    return sum(within) / 2 - float(similarities[np.ix_(first, ~first)].mean())
+
+
+def _mean_of_pairs(similarities: Floats) -> float:
+    count = len(similarities)
+    return float((similarities.sum() - np.trace(similarities)) / (count * (count - 1)))
