@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from collections.abc import Iterable
 
 EXIT_SOME_FAILED = 3
@@ -99,6 +101,29 @@ class TooLargeImageError(ImageError):
     """The picture has more pixels or bytes than the limits allow (decompression bombs end here)."""
 
     kind = "too-large"
+
+
+def quoted(*words: str) -> str:
+    """The words as one line of a shell, for a message to suggest: whoever pastes it says just these words."""
+    import shlex  # only where something is suggested
+
+    if sys.platform == "win32":
+        return " ".join(f'"{word}"' if not word or set(word) & _SPLITTING else word for word in words)
+    return " ".join(shlex.quote(word) if word.isprintable() else _escaped(word) for word in words)
+
+
+_SPLITTING = frozenset(" \t&|<>()^;,%!{}[]'`$@#=")
+"""Characters for whose sake a word is quoted for cmd and PowerShell; a file's name has no double quote."""
+
+
+def _escaped(word: str) -> str:
+    r"""What would steer a terminal, as bash, zsh and fish's users can paste it: ``$'new\nline'``."""
+    letters = os.fsencode(word).decode("ascii", "surrogateescape")
+    inner = "".join(
+        letter if letter.isprintable() and letter not in "'\\" else f"\\x{os.fsencode(letter)[0]:02x}"
+        for letter in letters
+    )
+    return f"$'{inner}'"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -26,8 +26,8 @@ from booru_tagger.journal import Journal, default_path
 from booru_tagger.models.store.local import DEFAULT
 from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.providers import PROVIDERS
-from booru_tagger.review.verdicts import Band, JournalReviewer
-from booru_tagger.runner import Output
+from booru_tagger.review.verdicts import Band, JournalReviewer, UnheardReviewer
+from booru_tagger.runner import Output, Reviewer
 from booru_tagger.sources.listed import Walk, suffixes
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Order, Policy
@@ -155,18 +155,19 @@ def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
 
 
 @contextmanager
-def open_reviewer(
-    recording: RecordingSettings, tagger: Tagger, tell: Tell
-) -> Iterator[JournalReviewer | None]:
-    """The people's word for what is not written into pictures' files; ``None`` where nothing was said yet.
+def open_reviewer(recording: RecordingSettings, tagger: Tagger, tell: Tell) -> Iterator[Reviewer]:
+    """The people's word for what is not written into pictures' files.
 
     Makes no journal where there is none. Raises what :meth:`Journal.open` does.
     """
     if not _journal_path(recording).exists():
-        yield None
+        yield UnheardReviewer(_make_band(recording, tagger))
         return
     with open_journal(recording, tell) as journal:
-        yield None if journal is None else make_reviewer(recording, tagger, journal, read_only=True)
+        if journal is None:
+            yield UnheardReviewer(_make_band(recording, tagger))
+        else:
+            yield make_reviewer(recording, tagger, journal, read_only=True)
 
 
 def _journal_path(recording: RecordingSettings) -> Path:
@@ -185,13 +186,17 @@ def need_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
 def make_reviewer(
     recording: RecordingSettings, tagger: Tagger, journal: Journal, *, read_only: bool = False
 ) -> JournalReviewer:
-    """Lays verdicts over results, and knows which faces wait for one: none where a model cannot tell faces
-    apart anyway. ``read_only`` as for :class:`JournalReviewer`."""
-    spec = tagger.bundle.recogniser
-    band = Band(spec.review) if spec is not None else None
+    """Lays verdicts over results, and knows which faces wait for one. ``read_only`` as for
+    :class:`JournalReviewer`."""
+    return JournalReviewer(journal, tagger.retell, _make_band(recording, tagger), read_only=read_only)
+
+
+def _make_band(recording: RecordingSettings, tagger: Tagger) -> Band | None:
+    """``None`` where a model cannot tell faces apart anyway."""
     if recording.review_band is not None:
-        band = Band(*recording.review_band)
-    return JournalReviewer(journal, tagger.retell, band, read_only=read_only)
+        return Band(*recording.review_band)
+    spec = tagger.bundle.recogniser
+    return Band(spec.review) if spec is not None else None
 
 
 @contextmanager
@@ -204,8 +209,8 @@ def open_output(
     *,
     force: bool = False,
     tell: Tell = _log.warning,
-) -> Iterator[tuple[Output, JournalReviewer | None]]:
-    """The writers with the journal, which is closed at the end, and the people's word, where it is kept.
+) -> Iterator[tuple[Output, Reviewer]]:
+    """The writers with the journal, which is closed at the end, and the people's word, as far as it is kept.
 
     ``roots`` are the folders whose trees are mirrored where an output folder is set. Raises what
     :func:`make_writers` does, and OutputError for a journal that cannot be used.
@@ -223,7 +228,10 @@ def open_output(
             force=force,
             respect_deletions=writing.respect_deletions,
         )
-        yield output, None if journal is None else make_reviewer(recording, tagger, journal)
+        if journal is None:
+            yield output, UnheardReviewer(_make_band(recording, tagger))
+        else:
+            yield output, make_reviewer(recording, tagger, journal)
 
 
 def _fingerprint(writing: WritingSettings, tagger: Tagger, policy: Policy, options: WriterOptions) -> str:

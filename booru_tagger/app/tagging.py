@@ -108,7 +108,7 @@ def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning)
 @contextmanager
 def _sink(
     request: TagRequest, settings: Settings, tagger: Tagger, policy: Policy, tell: Tell
-) -> Iterator[tuple[Sink | None, Reviewer | None]]:
+) -> Iterator[tuple[Sink | None, Reviewer]]:
     """Where results go, and who speaks for the people."""
     writing, recording, force = settings.writing, settings.recording, request.force
     if not request.dry_run and request.records is None:

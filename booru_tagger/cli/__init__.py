@@ -55,7 +55,8 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. This is the one place where errors become messages."""
     _accept_any_name()
     try:
-        code = cli.main(args, prog_name="booru-tagger", standalone_mode=False)
+        words = tuple(sys.argv[1:] if args is None else args)  # which commands may want to suggest again
+        code = cli.main(words, prog_name="booru-tagger", standalone_mode=False, obj=words)
         sys.stdout.flush()
     except BooruTaggerError as error:
         _log_origin()

@@ -12,6 +12,7 @@ import click
 from booru_tagger.cli.printing import printable
 from booru_tagger.config import Loaded, RecordingSettings, Setting, load, settings
 from booru_tagger.config.setting_types import FileOrSwitch, Flag, SettingType, Shares, Texts, TextTable
+from booru_tagger.errors import quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +60,7 @@ def refuse_folders(paths: Sequence[str], batch: bool, verb: str) -> None:
         command = click.get_current_context().command_path
         raise click.UsageError(
             f"{printable(folder)} is a folder. To {verb} the pictures in it: "
-            f"{command} --batch {printable(folder)}"
+            f"{command} --batch {quoted(folder)}"
         )
 
 

@@ -6,6 +6,7 @@ Nothing heavy is imported before it is needed: every command prints.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -47,11 +48,17 @@ class Printer(Protocol):
     def close(self) -> None: ...
 
 
+def is_listing() -> bool:
+    """Whether standard output is kept or searched: its lines then depend on no terminal's width, unless
+    COLUMNS says one."""
+    return not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit()
+
+
 def console() -> Console:
-    """Standard output for tables; where it is kept or searched, lines do not depend on a terminal's width."""
+    """Standard output for tables."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH, color_system=None)
+    return Console(width=_PIPE_WIDTH, color_system=None) if is_listing() else Console(highlight=False)
 
 
 class SilentPrinter:
@@ -92,29 +99,37 @@ def json_line(result: TagResult) -> bytes:
         return json.dumps(data).encode("ascii") + b"\n"
 
 
-def summarise(report: RunReport, changes: str) -> None:
-    """The failures, the count with what was changed, and what ended the run early."""
+def summarise(report: RunReport, changes: str, *, queue: bool = False, following: str = "") -> None:
+    """The failures; two lines with what was found and ``changes``; what ended the run early.
+
+    ``queue``: uncertain faces wait for the review. ``following`` says how to go on.
+    """
     for failure in report.failures:
         message, path = failure.error.message, failure.path
         click.echo(printable(message if path in message else f"{path}: {message}"), err=True)
     unlisted = report.failed - len(report.failures)
     if unlisted:
         click.echo(f"and {unlisted:,} failures more", err=True)
-    click.echo(_count_line(report, changes), err=True)
-    if report.uncertain:
-        faces = counted(report.uncertain, "face waits", "faces wait")
-        click.echo(f"{faces} for you to say who it is: booru-tagger review --queue", err=True)
+    if report.seen or report.not_done:
+        click.echo(_count_line(report, queue), err=True)
+        click.echo(f"{changes}{following}", err=True)
+    else:
+        click.echo("booru-tagger: no pictures found", err=True)
     if report.stopped is not None:
         click.echo(f"booru-tagger: stopped early: {printable(str(report.stopped))}", err=True)
     if report.signal is not None:
         click.echo("booru-tagger: interrupted; run the same command again to do the rest", err=True)
 
 
-def _count_line(report: RunReport, changes: str) -> str:
-    if not report.seen and not report.not_done:
-        return "booru-tagger: no pictures found"
-    parts = [f"{counted(report.tagged, 'picture')} tagged"]
-    parts += [f"{report.skipped:,} unchanged since an earlier run (--force)"] if report.skipped else []
-    parts += [f"{report.failed:,} failed"] if report.failed else []
-    parts += [f"{report.not_done:,} not done"] if report.not_done else []
-    return f"{', '.join(parts)}; {changes}"
+def _count_line(report: RunReport, queue: bool) -> str:
+    since = " since an earlier run (--force)" if not report.tagged else ""
+    pictures = [f"{counted(report.tagged, 'picture')} tagged"]
+    pictures += [f"{report.skipped:,} unchanged{since}"] if report.skipped else []
+    pictures += [f"{report.failed:,} failed"] if report.failed else []
+    pictures += [f"{report.not_done:,} not done"] if report.not_done else []
+    if not report.heads:
+        return ", ".join([*pictures, *(["no head found"] if report.tagged else [])])
+    heads = [counted(report.heads, "head"), f"{report.named:,} named"]
+    heads += [f"{report.unknown:,} unknown"] if report.unknown else []
+    heads += [f"{report.uncertain:,} {'waiting' if queue else 'unsure'}"] if report.uncertain else []
+    return f"{', '.join(pictures)}: {', '.join(heads)}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from booru_tagger.cli.printing import JsonLines, Printer, SilentPrinter, console
+from booru_tagger.cli.printing import JsonLines, Printer, SilentPrinter, console, is_listing
 from booru_tagger.config import PrintingSettings
 
 if TYPE_CHECKING:
@@ -139,4 +139,4 @@ def _make_printer(format_name: str, pause: Callable[[], AbstractContextManager[N
         return SilentPrinter()
     from booru_tagger.cli.face_table import FaceTable
 
-    return FaceTable(console(), pause)
+    return FaceTable(console(), pause, listing=is_listing())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.next_step import following
 from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
 from booru_tagger.cli.printing import counted, summarise, tell
 from booru_tagger.cli.progress import show_outcomes
@@ -78,8 +79,10 @@ def tag(
         if line := app.running_on(run.tagger):
             tell(line)
         report = run.go(listener)
-    files = counted(report.changed_files, "file")
-    summarise(report, "nothing written (dry run)" if dry_run else f"{files} changed")
+    queue = not dry_run and records is None and loaded.settings.recording.journal is not False
+    then = following(report, request, words=click.get_current_context().find_root().obj or (), queue=queue)
+    written = f"{counted(report.changed_files, 'file')} written"
+    summarise(report, "nothing written (dry run)" if dry_run else written, queue=queue, following=then)
     return report.exit_code
 
 

@@ -134,6 +134,21 @@ def _settled(verdict: Verdict, reading: Reading, retell: Retell) -> list[Reading
     return [retell(reading, who)]
 
 
+@dataclass(frozen=True, slots=True)
+class UnheardReviewer:
+    """Takes part in a run where nobody said anything yet and no queue is kept: it only knows which faces a
+    person should look at."""
+
+    band: Band | None
+
+    def overlay(self, picture: Path, raw: TagResult) -> TagResult:
+        return raw
+
+    def note(self, picture: Path, found: TagResult) -> tuple[Box, ...]:
+        band = self.band
+        return tuple(face.box for face in found.faces if band is not None and band.holds(face))
+
+
 class JournalReviewer:
     """Takes part in a run: lays verdicts over results, and puts uncertain faces into the queue.
 
@@ -160,13 +175,12 @@ class JournalReviewer:
             self._reviews.refresh(picture, overlaid.verdicts)
         return overlaid.result
 
-    def note(self, picture: Path, found: TagResult) -> int:
-        """Put the picture into the queue, or take it out; the number of its faces that wait."""
-        if self._read_only:
-            return 0
+    def note(self, picture: Path, found: TagResult) -> tuple[Box, ...]:
+        """Put the picture into the queue, or take it out; the boxes of its faces that wait."""
         verdicts = self._reviews.verdicts(picture)
-        waiting = sum(self.is_open(face, verdicts) for face in found.faces)
-        self._reviews.wait(picture, waiting)
+        waiting = tuple(face.box for face in found.faces if self.is_open(face, verdicts))
+        if not self._read_only:
+            self._reviews.wait(picture, len(waiting))
         return waiting
 
     def is_open(self, face: FaceResult, verdicts: Sequence[Verdict]) -> bool:

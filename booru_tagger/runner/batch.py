@@ -20,7 +20,7 @@ from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.report import Outcome, Reviewer, RunListener, RunReport
 from booru_tagger.tagging.failures import attempt, failed
 from booru_tagger.tagging.policy import Policy
-from booru_tagger.types import PictureError, TagResult
+from booru_tagger.types import Box, PictureError, TagResult
 
 Item: TypeAlias = Path | TagResult
 TagFunction: TypeAlias = Callable[[Path], TagResult]
@@ -130,7 +130,7 @@ class _Run:
         """Back in the main thread, so that no two pictures are written at once."""
         if raw.error is not None:
             return Outcome(raw.path, raw)
-        result, kept = raw, WriteOutcome()
+        result, kept, waiting = raw, WriteOutcome(), tuple[Box, ...]()
         try:
             if self._reviewer is not None:
                 result = self._reviewer.overlay(path, raw)
@@ -138,7 +138,7 @@ class _Run:
             if self._output is not None:
                 kept = self._output.keep(path, result, raw)
             if self._reviewer is not None and not kept.failures:
-                self._report.uncertain += self._reviewer.note(path, raw)
+                waiting = self._reviewer.note(path, raw)
         except OutputError as error:  # of the journal
             kept = WriteOutcome(failures=[error], fatal=error)
         if kept.fatal is not None:
@@ -147,7 +147,7 @@ class _Run:
             message = "; ".join(str(error) for error in kept.failures)
             said = PictureError(kept.failures[0].kind, message)
             result = TagResult(result.path, result.width, result.height, error=said, model=result.model)
-        return Outcome(result.path, result, tuple(kept.changed))
+        return Outcome(result.path, result, tuple(kept.changed), waiting)
 
     def _tell(self, outcome: Outcome) -> None:
         self._report.add(outcome)

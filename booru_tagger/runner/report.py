@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, BooruTaggerError
-from booru_tagger.types import PictureError, TagResult
+from booru_tagger.types import Box, PictureError, TagResult
 
 MAX_FAILURES = 1_000
 """Failures that a report holds; more are only counted, so that a report stays small."""
@@ -26,12 +26,14 @@ class Outcome:
     """What became of one picture.
 
     ``result`` has the tags that were written, or its ``error`` set. It is ``None`` where the picture was
-    skipped, having been tagged before. ``changed`` are the files that differ now.
+    skipped, having been tagged before. ``changed`` are the files that differ now, ``waiting`` the boxes of
+    faces that a person should look at.
     """
 
     path: str
     result: TagResult | None
     changed: tuple[Path, ...] = ()
+    waiting: tuple[Box, ...] = ()
 
 
 class RunListener(Protocol):
@@ -46,8 +48,8 @@ class Reviewer(Protocol):
     def overlay(self, picture: Path, raw: TagResult) -> TagResult:
         """The result as they see it, before any policy."""
 
-    def note(self, picture: Path, found: TagResult) -> int:
-        """Takes what was found, once it is written; returns how many faces somebody should look at."""
+    def note(self, picture: Path, found: TagResult) -> tuple[Box, ...]:
+        """Takes what was found, once it is written; returns the boxes of faces somebody should look at."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class RunReport:
 
     ``tagged``, ``skipped`` (done in an earlier run) and ``failed`` add up to the pictures dealt with;
     ``not_done`` counts those known of that a run which ended early did not come to. ``stopped`` is what ended
-    it early, ``signal`` the number of the signal that did. ``uncertain`` faces wait for a person to look.
+    it early, ``signal`` the number of the signal that did. Of the ``heads`` in pictures tagged, ``named``
+    ones have a name; ``uncertain`` faces should be looked at by a person, ``unknown`` ones are all others.
     """
 
     tagged: int = 0
@@ -64,7 +67,10 @@ class RunReport:
     failed: int = 0
     not_done: int = 0
     changed_files: int = 0
+    heads: int = 0
+    named: int = 0
     uncertain: int = 0
+    unknown: int = 0
     failures: list[Failure] = field(default_factory=list)
     stopped: BooruTaggerError | None = None
     signal: int | None = None
@@ -77,10 +83,17 @@ class RunReport:
             self.skipped += 1
         elif outcome.result.error is None:
             self.tagged += 1
+            self._count_faces(outcome.result, outcome.waiting)
         else:
             self.failed += 1
             if len(self.failures) < MAX_FAILURES:
                 self.failures.append(Failure(outcome.path, outcome.result.error))
+
+    def _count_faces(self, result: TagResult, waiting: tuple[Box, ...]) -> None:
+        self.heads += len(result.faces)
+        self.named += sum(face.character is not None for face in result.faces)
+        self.uncertain += len(waiting)
+        self.unknown += sum(face.character is None and face.box not in waiting for face in result.faces)
 
     def _count_change(self, path: Path, stem: str) -> None:
         """Count a file once. Only those are remembered that several pictures may share, such as the list of a

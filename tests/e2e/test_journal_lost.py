@@ -60,7 +60,7 @@ def test_a_harmed_journal_costs_time_and_never_tags(home: Here, harm: object) ->
     assert callable(harm)
     harm(home.journal)
     message = tag(home)
-    assert "4 pictures tagged; 0 files changed" in message
+    assert "0 files written" in message
     assert snapshot(home.work) == before
     assert "4 unchanged" in tag(home)
     if harm is overwrite:

@@ -94,7 +94,7 @@ def test_hydrus_is_tagged_and_the_second_run_sends_nothing(here: Here, hydrus: F
     ended = here.run("push", "hydrus", "system:inbox", "--marker", "meta:auto")
 
     assert ended.code == 0, ended.err
-    assert "3 pictures tagged; 3 pictures changed there" in ended.err
+    assert "3 pictures tagged: " in ended.err and "\n3 pictures changed there\n" in ended.err
     assert "left out 1 file" in ended.err
     assert hydrus.current[first, MY_TAGS][0] == "character:hatsune miku"
     assert "series:vocaloid" in hydrus.current[first, MY_TAGS]
@@ -153,7 +153,7 @@ def test_posts_are_tagged_and_pictures_uploaded(here: Here, site: FakeSzurubooru
     ended = here.run(*POSTS, "--batch", "new", "--safety", "sketchy")
 
     assert ended.code == 0, ended.err
-    assert "4 pictures tagged; 3 pictures changed there" in ended.err
+    assert "4 pictures tagged: " in ended.err and "\n3 pictures changed there\n" in ended.err
     assert [post.safety for post in site.posts.values()] == ["safe", "sketchy", "sketchy"]
     for post in site.posts.values():
         named = {tag for tag in post.tags if site.category_of(tag) == "character"}

@@ -152,7 +152,9 @@ def test_everything_else_is_tagged_and_each_failure_is_explained(trouble: Troubl
         assert name in found[name]["error"]["message"] and words in found[name]["error"]["message"]
         assert found[name]["error"]["message"] in first.err.splitlines()
         assert not list(work.glob(f"{name}.*"))
-    assert first.err.splitlines()[-1] == "4 pictures tagged, 4 failed; 8 files changed"
+    counts, rest = first.err.splitlines()[-2:]
+    assert counts == "4 pictures tagged, 4 failed: 4 heads, 4 named"
+    assert rest.startswith("8 files written; next: booru-tagger tag --batch ")
     assert "Traceback" not in first.err
     assert trouble.memory < 600_000_000
 
@@ -316,7 +318,10 @@ def test_results_come_while_the_list_is_still_open(home: Home) -> None:
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["path"] == f"{number}.png"
     _, err = process.communicate(timeout=TIMEOUT)
-    assert (process.returncode, err.decode()) == (0, "3 pictures tagged; 6 files changed\n")
+    assert (process.returncode, err.decode()) == (
+        0,
+        "3 pictures tagged: 3 heads, 3 named\n6 files written\n",
+    )
 
 
 # How it ends early.
@@ -532,7 +537,9 @@ def test_a_progress_bar_is_shown_on_a_terminal_and_cleared_at_the_end(home: Home
     assert process.returncode == 0
     assert b"\x1b" not in out and len(out.splitlines()) == 3
     assert b"3/3" in drawn
-    assert drawn.replace(b"\r", b"").endswith(b"\x1b[2K3 pictures tagged; nothing written (dry run)\n")
+    counts, rest = drawn.replace(b"\r", b"").splitlines()[-2:]
+    assert counts.endswith(b"\x1b[2K3 pictures tagged: 3 heads, 3 named")
+    assert rest == b"nothing written (dry run); next: booru-tagger tag --batch --format jsonl"
 
 
 def read_to_the_end(terminal: int) -> bytes:

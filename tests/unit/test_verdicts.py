@@ -195,10 +195,10 @@ class TestReviewer:
     ) -> None:
         reviewer = JournalReviewer(journal, tagger.retell, Band(0.0, 0.9))
         picture = tmp_path / "a.png"
-        assert reviewer.note(picture, result) == 1
+        assert len(reviewer.note(picture, result)) == 1
         assert journal.reviews.waiting() == [picture]
         journal.reviews.decide(picture, [say(result, RIGHT, "unknown")])
-        assert reviewer.note(picture, result) == 0
+        assert reviewer.note(picture, result) == ()
         assert journal.reviews.waiting() == []
         assert [path for path, _ in journal.reviews.decided()] == [picture]
         journal.reviews.decide(picture, [])
@@ -219,7 +219,7 @@ class TestReviewer:
     def test_without_a_band_nobody_waits(
         self, tagger: Tagger, result: TagResult, journal: Journal, tmp_path: Path
     ) -> None:
-        assert JournalReviewer(journal, tagger.retell, None).note(tmp_path / "a.png", result) == 0
+        assert JournalReviewer(journal, tagger.retell, None).note(tmp_path / "a.png", result) == ()
 
 
 class TestJournal:
