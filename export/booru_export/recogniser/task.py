@@ -36,7 +36,7 @@ from booru_export.training.device import CPU, Device
 from booru_export.training.inputs import to_input
 from booru_export.training.nets import FaceNet, Outputs
 from booru_export.training.recipe import RecogniserRecipe, from_table
-from booru_export.training.streams import seed_layers
+from booru_export.training.streams import Ahead, seed_layers
 from booru_tagger.errors import DataError
 
 MARGIN_STEPS = 500
@@ -150,10 +150,11 @@ class RecogniserTask:
         self.net: nn.Module = self.face_net
         self.teacher = _teacher(teacher, self.labels).to(device.place) if teacher else None
         self.batches = Batches(recipe, train_faces, train_heads, len(self.labels), device.place)
+        self.ahead = Ahead(self.batches.draw)
 
     def losses(self, size: int, step: int) -> dict[str, Tensor]:
         recipe = self.recipe
-        batch = self.batches.draw(size, step)
+        batch = self.ahead.draw(size, step)
         seed_layers(recipe.schedule.seed, step)
         with self.device.precision():
             answer = self.face_net(batch.images)
