@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from types import MappingProxyType
 
 GENERAL = "general"
@@ -66,6 +67,7 @@ def normalise(text: str) -> str:
     return _SEPARATORS.sub("_", text).strip("_")
 
 
+@lru_cache(maxsize=1 << 15)
 def problem(tag: str) -> str | None:
     """Why ``tag`` cannot be a tag, or ``None`` where it can.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,9 +91,8 @@ def look_at_character(
     others = read(gallery_file(settings.tagging))
     if not request.replaces:  # before minutes are spent on pictures
         refuse_taken({tag}, others)
-    options = tagger_options(settings.tagging, make_limits(settings.reading))
-    tagger = Tagger(replace(options, gallery=None, implications=None, faces=True))
-    empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
+    tagger = enrolling_tagger(settings)
+    empty = empty_gallery(tagger)
     enrolment = enrol(
         tagger,
         tag,
@@ -108,8 +108,21 @@ def look_at_character(
 def add_character(candidate: Candidate, request: AddRequest, settings: Settings) -> Gallery:
     """Enrol a character; the gallery that it is in now, or would be in. Raises BooruTaggerError."""
     path = gallery_file(settings.tagging)
-    change = adding(candidate.enrolment.enrolled, candidate.empty, replaces=request.replaces)
+    enrolled = candidate.enrolment.enrolled
+    rooted = tuple(os.path.abspath(picture) for picture in enrolled.pictures)  # noqa: PTH100 - a link stays
+    change = adding(replace(enrolled, pictures=rooted), candidate.empty, replaces=request.replaces)
     return change(read(path)) if request.dry_run else edit(path, change)
+
+
+def enrolling_tagger(settings: Settings) -> Tagger:
+    """Looks at faces, whatever is enrolled so far. Raises :class:`ModelError` and ConfigError."""
+    options = tagger_options(settings.tagging, make_limits(settings.reading))
+    return Tagger(replace(options, gallery=None, implications=None, faces=True))
+
+
+def empty_gallery(tagger: Tagger) -> Gallery:
+    """A gallery for characters that are enrolled with this model."""
+    return Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
 
 
 def find_character(name: str, path: Path) -> tuple[Gallery, Enrolled]:

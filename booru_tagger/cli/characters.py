@@ -147,6 +147,38 @@ def remove(names: tuple[str, ...], loaded: Loaded) -> None:
 
 
 @characters.command()
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would become of the gallery.")
+@with_settings("gallery", "model", "threshold", "crops", "provider", "jobs", "max_pixels", "max_bytes")
+def refresh(dry_run: bool, loaded: Loaded) -> int:
+    """Enrol the characters of the gallery anew with the model in use, from the same pictures.
+
+    To be run after a change of model. Pictures that cannot be found are named, and the old gallery stays
+    beside the new one, under the name of its model.
+    """
+    from booru_tagger.app.characters import gallery_file
+    from booru_tagger.app.refreshing import refresh_gallery
+
+    renewal = refresh_gallery(
+        loaded.settings, dry_run=dry_run, begin=lambda total: looking(total, "looking at the pictures")
+    )
+    path = gallery_file(loaded.settings.tagging)
+    if renewal is None:
+        tell(f"{path}: its characters are enrolled with this model already")
+        return 0
+    told = renewal.refreshed
+    for picture in told.lost:
+        click.echo(printable(f"{picture}: cannot be found or read, so its faces are left out"), err=True)
+    for tag, picture in told.unclear:
+        click.echo(printable(f"{picture}: which face is {tag} is not clear, so it is left out"), err=True)
+    for tag in told.dropped:
+        tell(f"{tag}: none of its faces was found again, so it is enrolled no more")
+    _tell_enrolled(len(told.gallery), told.gallery, None if dry_run else path)
+    if not dry_run:
+        tell(f"the gallery as it was is kept in {renewal.kept}")
+    return EXIT_SOME_FAILED if told.lost or told.unclear or told.dropped else 0
+
+
+@characters.command()
 @click.argument("pack", type=_path)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--replace", is_flag=True, help="Write over an older pack of this name.")

@@ -106,7 +106,7 @@ def enrol(
     tag = checked_name(tag)
     details = details or Details()
     seen = _look_at(tagger, pictures, step)
-    bound = _same_person(tagger) if same_person is None else same_person
+    bound = same_person_of(tagger) if same_person is None else same_person
     choice = _checked_choice(seen, bound, tagger.options.crops, keep_outliers)
     keeps = keep_outliers or tagger.options.crops
     rows = [*choice.kept, *(choice.outliers if keeps else ())]
@@ -122,11 +122,13 @@ def enrol(
         *about_name(tag, tagger, others),
         *about_look_alikes(tag, [sighting.face for sighting in faces], embeddings, tagger, others),
     ]
-    enrolled = Enrolled(label, embeddings, names, time.strftime("%Y-%m-%d"))
+    boxes = np.array([sighting.face.box.rounded() for sighting in faces], np.int32)
+    enrolled = Enrolled(label, embeddings, names, time.strftime("%Y-%m-%d"), boxes)
     return Enrolment(enrolled, odd, tuple(seen.faceless), tuple(seen.failures), tuple(warnings), doubts)
 
 
-def _same_person(tagger: Tagger) -> float:
+def same_person_of(tagger: Tagger) -> float:
+    """The similarity from which two faces of pictures that share a name are taken for one person's."""
     identity = tagger.networks.identity
     return SAME_PERSON if identity is None else identity.spec.same_person
 

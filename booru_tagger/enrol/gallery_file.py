@@ -37,7 +37,8 @@ def edit(path: Path, change: Callable[[Gallery | None], Gallery]) -> Gallery:
         nonlocal result, drops
         old = None if before is None else parse(before, str(path))
         result = change(old)
-        drops = old is not None and any(enrolled not in result.characters for enrolled in old)
+        kept = set(map(id, result))
+        drops = old is not None and any(id(enrolled) not in kept for enrolled in old)
         return Revision(dump(result), frozenset(), frozenset())
 
     def keep_copy(written: Written) -> None:
@@ -95,7 +96,7 @@ def _renamed(enrolled: Enrolled, rename: Mapping[str, str]) -> Enrolled:
     """The character under its new name, and without the names of somebody else's pictures."""
     tag = enrolled.label.tag
     return replace(
-        enrolled, label=replace(enrolled.label, tag=checked_name(rename.get(tag, tag))), pictures=()
+        enrolled, label=replace(enrolled.label, tag=checked_name(rename.get(tag, tag))), pictures=(), boxes=()
     )
 
 
@@ -107,7 +108,8 @@ def fitting(gallery: Gallery | None, empty: Gallery) -> Gallery:
         raise ModelError(
             f"the gallery's characters ({', '.join(sorted(gallery.tags))}) were enrolled with another model "
             f"({gallery.model or 'unnamed'}) than {empty.model or 'the new ones'}, and a gallery is of one "
-            "model; move its file away and enrol them again, or name another file with --gallery"
+            "model; `booru-tagger characters refresh` enrols them again from the same pictures, or name "
+            "another file with --gallery"
         )
     return gallery
 

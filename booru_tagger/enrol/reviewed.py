@@ -81,6 +81,7 @@ def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolle
         implied, _ = common_colors([one.face for one in seen])
         old = Enrolled(Label(tag, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32))
     embeddings, pictures = list(old.faces), list(old.pictures or ("",) * len(old.faces))
+    boxes = old.known_boxes.tolist()
     for one in seen:
         known = any(
             picture == one.picture and float(embedding @ one.embedding) >= _SAME
@@ -89,9 +90,11 @@ def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolle
         if not known and len(embeddings) < MAX_FACES:
             embeddings.append(one.embedding)
             pictures.append(one.picture)
+            boxes.append(one.face.box.rounded())
     return replace(
         old,
         faces=np.stack(embeddings).astype(np.float32),
         pictures=tuple(pictures),
         added=old.added or time.strftime("%Y-%m-%d"),
+        boxes=np.array(boxes, np.int32),
     )

@@ -66,13 +66,10 @@ class KnownCharacters:
             nothing, none = np.zeros((0, 0), np.float32), np.zeros(0, np.int64)
             return cls(nothing, nothing, nothing, np.zeros(1, np.int64), none)
         counts = np.array([len(one) for one in faces])
-        return cls(
-            np.zeros((0, faces[0].shape[1]), np.float32),
-            unit(np.stack([one.mean(axis=0) for one in faces])),
-            np.concatenate(faces),
-            np.concatenate([[0], np.cumsum(counts)]),
-            counts,
-        )
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        everybody = np.concatenate(faces)
+        means = unit(np.add.reduceat(everybody, starts[:-1]))
+        return cls(np.zeros((0, everybody.shape[1]), np.float32), means, everybody, starts, counts)
 
 
 def unit(vectors: Floats) -> Floats:
@@ -87,16 +84,17 @@ def pack(people: KnownCharacters) -> bytes:
     buffer = io.BytesIO()
     np.savez(
         buffer,
-        learned=_to_bytes(people.learned),
-        means=_to_bytes(people.means),
-        faces=_to_bytes(people.faces),
+        learned=to_bytes(people.learned),
+        means=to_bytes(people.means),
+        faces=to_bytes(people.faces),
         starts=people.starts.astype(np.int32),
         counts=people.counts.astype(np.int32),
     )
     return buffer.getvalue()
 
 
-def _to_bytes(vectors: Floats) -> Bytes:
+def to_bytes(vectors: Floats) -> Bytes:
+    """Unit vectors in 8 bits, which :func:`unit` makes such of again."""
     largest = np.maximum(np.abs(vectors).max(axis=1, keepdims=True, initial=0), 1e-12)
     result: Bytes = np.round(vectors / largest * 127).astype(np.int8)
     return result

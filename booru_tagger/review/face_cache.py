@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
+from booru_tagger.files.cache import open_cache
 from booru_tagger.files.user_folders import user_folder
 from booru_tagger.imaging import Floats, read_picture, square_around
 from booru_tagger.review.similarity import bound_of
@@ -30,7 +31,6 @@ SIDE = 160
 """Side of a cut-out in pixels: sharp at 80 on a screen of double density."""
 EXPAND = 1.35
 """Side of what is shown, in longer sides of the head box: the hair belongs to who it is."""
-MAX_BYTES = 1 << 30
 _QUALITY = 82
 _FORMAT = 1
 _DAY = 86_400
@@ -60,7 +60,7 @@ class FaceCache:
         self.alike = bound_of(tagger.bundle)
         self._space = f"{_FORMAT}:{tagger.bundle.recogniser_sha256}".encode()
         self._lock = threading.Lock()
-        self._connection = _open(path)
+        self._connection = open_cache(path, "cutouts", "jpeg BLOB NOT NULL, embedding BLOB")
 
     def close(self) -> None:
         with self._lock:
@@ -141,46 +141,3 @@ def jpeg_of(image: Image.Image, quality: int = _QUALITY) -> bytes:
 
 def _packed(embedding: Floats | None) -> bytes | None:
     return None if embedding is None else np.ascontiguousarray(embedding, "<f4").tobytes()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The cache's file; begun anew where the file is something else, in memory where none can be made."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return _prepared(path)
-        except sqlite3.DatabaseError:
-            path.unlink()
-            return _prepared(path)
-    except (OSError, sqlite3.Error):
-        return _prepared(None)
-
-
-def _prepared(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path or ":memory:", isolation_level=None, check_same_thread=False, timeout=10.0
-    )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")  # it is only a cache
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS cutouts"
-            " (key BLOB PRIMARY KEY, jpeg BLOB NOT NULL, embedding BLOB, day INTEGER NOT NULL)"
-        )
-        _make_room(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _make_room(connection: sqlite3.Connection) -> None:
-    """Drop the older half where the cache has grown too large."""
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    if pages * size > MAX_BYTES:
-        (count,) = connection.execute("SELECT count(*) FROM cutouts").fetchone()
-        connection.execute(
-            "DELETE FROM cutouts WHERE key IN (SELECT key FROM cutouts ORDER BY day LIMIT ?)", (count // 2,)
-        )
-        connection.execute("VACUUM")

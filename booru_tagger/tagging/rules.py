@@ -68,6 +68,7 @@ class Rules:
         self._by_tag = {label.tag: label for label in (*(one.label for one in gallery or ()), *labels)}
         self.sure = spec.sure
         self._min_scores = tuple(_min_score(label, spec, thresholds) for label in labels)
+        self._min_trained = dict(zip((label.tag for label in labels), self._min_scores, strict=True))
         self._anchor = anchor_for(spec.character_threshold)
         anchor = self._anchor if identity is None else spec.character_threshold
         self._min_enrolled = thresholds.get("character", anchor)
@@ -181,9 +182,9 @@ class Rules:
             for index in _best_of(scores.enrolled)
         ]
         ranked.sort(key=lambda one: -one.score)
-        min_scores = {label.tag: score for label, score in zip(self.labels, self._min_scores, strict=True)}
         who = ranked[0]
-        passes = who.score >= (self._min_enrolled if who.source == "gallery" else min_scores[who.label.tag])
+        trained = who.source == "model"
+        passes = who.score >= (self._min_trained[who.label.tag] if trained else self._min_enrolled)
         return _best(ScoredTag(one.label.tag, one.score) for one in ranked), who if passes else None
 
     def _color(self, part: Part, scores: Floats | None) -> ScoredTag | None:
@@ -214,7 +215,9 @@ class Rules:
 
 def _best_of(scores: Floats) -> list[int]:
     """Indices of the best few."""
-    best: list[int] = np.argsort(-scores, kind="stable")[:CANDIDATES].tolist()
+    count = min(CANDIDATES, len(scores))
+    few = np.sort(np.argpartition(-scores, count - 1)[:count]) if count else np.arange(0)
+    best: list[int] = few[np.argsort(-scores[few], kind="stable")].tolist()
     return best
 
 

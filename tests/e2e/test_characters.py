@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+import onnx
 import pytest
 
 from booru_tagger import errors
-from tests.support.bundles import Painted, make_bundle, paint
+from tests.support.bundles import Painted, make_bundle, paint, read_manifest, write_manifest
 from tests.support.command import Ended, Home, make_home
 
 HEAD = Painted(20, 40, 90, (235, 20, 30), "purple", "green")
@@ -208,3 +210,33 @@ def test_a_table_of_implied_tags(home: Home) -> None:
     table.write_text("tag,hair\nmy_oc_(original),bananna\n")
     wrong = home.run("tag", "new.png", "--implications", "mine.csv")
     assert wrong.code == errors.ConfigError.exit_code and "mine.csv, line 2" in wrong.err
+
+
+def test_a_gallery_outlives_its_model(home: Home) -> None:
+    enrolled(home)
+    before = gallery(home).read_bytes()
+    newer = make_bundle(home.folder / "newer", version="2")
+    recogniser = newer / "recogniser.onnx"
+    model = onnx.load(recogniser)
+    model.producer_name = "another"
+    onnx.save(model, recogniser)
+    data = read_manifest(newer)
+    content = recogniser.read_bytes()
+    data["files"]["recogniser.onnx"] = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+    write_manifest(newer, data)
+    refused = home.run("tag", "new.png", "--model", str(newer))
+    assert refused.code == errors.ModelError.exit_code and "characters refresh" in refused.err
+    (home.work / "oc" / "3.png").unlink()
+    dry = home.run("characters", "refresh", "--model", str(newer), "--dry-run")
+    assert "nothing written (dry run)" in dry.err and gallery(home).read_bytes() == before
+    done = home.run("characters", "refresh", "--model", str(newer))
+    assert done.code == errors.EXIT_SOME_FAILED and "oc/3.png: cannot be found" in done.err
+    assert gallery(home).with_name("gallery.tiny-1.json").read_bytes() == before
+    assert "my_oc_(original)" in tagged(home, "--model", str(newer))
+    again = home.run("characters", "refresh", "--model", str(newer))
+    assert again.code == 0 and "enrolled with this model already" in again.err
+    shown = home.run("characters", "show", "my_oc_(original)").out
+    assert "with the model tiny 2" in shown and shown.count(".png") == 4

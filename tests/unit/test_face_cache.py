@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from booru_tagger.errors import ImageError
-from booru_tagger.review import face_cache as module
+from booru_tagger.files import cache as module
 from booru_tagger.review.face_cache import SIDE, FaceCache
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger

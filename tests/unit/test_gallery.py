@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.models.bundle import Bundle, Label
 from booru_tagger.models.gallery import Enrolled, Gallery, Matching, dump, load, open_gallery, parse
 from booru_tagger.models.gallery import stored as stored_module
-from booru_tagger.models.gallery.matching import leave_one_out
+from booru_tagger.models.gallery.matching import Impostors, leave_one_out
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.rules import Rules
@@ -59,38 +60,38 @@ def test_leave_one_out_leaves_the_face_itself_out() -> None:
     assert len(leave_one_out(faces[:1])) == 0
 
 
-def none() -> Rows:
-    return np.zeros(0, np.float32)
+def others(*similarities: float) -> Impostors:
+    return Impostors.of(np.array(similarities, np.float32))
 
 
 def test_a_threshold_is_the_mean_less_some_deviations() -> None:
     matching = Matching(spread=1, prior_weight=0, floor=0.1, ceiling=0.9)
     own = np.array([0.4, 0.6], np.float32)
-    assert matching.threshold(own, none()) == pytest.approx(0.4)
+    assert matching.threshold(own, others()) == pytest.approx(0.4)
 
 
 def test_few_faces_are_taken_with_a_grain_of_salt() -> None:
     matching = Matching(floor=0, ceiling=1)
     prior = matching.prior_mean - matching.spread * matching.prior_deviation
-    assert matching.threshold(none(), none()) == pytest.approx(prior)
-    alike = [matching.threshold(np.full(count, 0.95, np.float32), none()) for count in (2, 10, 1000)]
+    assert matching.threshold(np.zeros(0, np.float32), others()) == pytest.approx(prior)
+    alike = [matching.threshold(np.full(count, 0.95, np.float32), others()) for count in (2, 10, 1000)]
     assert prior < alike[0] < alike[1] < alike[2] == pytest.approx(0.95, abs=0.05)
 
 
 def test_a_threshold_stays_between_floor_and_ceiling() -> None:
     matching = Matching(floor=0.5, ceiling=0.6)
-    assert matching.threshold(np.full(50, 0.99, np.float32), none()) == 0.6
-    assert matching.threshold(np.full(50, 0.01, np.float32), none()) == 0.5
+    assert matching.threshold(np.full(50, 0.99, np.float32), others()) == 0.6
+    assert matching.threshold(np.full(50, 0.01, np.float32), others()) == 0.5
 
 
 def test_others_of_the_gallery_raise_a_threshold_but_not_above_the_own_mean() -> None:
     matching = Matching(prior_weight=0, floor=0.3, min_impostors=3, impostor_spread=0)
     own = np.array([0.7, 0.8, 0.9], np.float32)
-    alone = matching.threshold(own, none())
-    assert matching.threshold(own, np.full(2, 0.75, np.float32)) == alone  # too few to tell
-    assert matching.threshold(own, np.full(3, 0.75, np.float32)) == pytest.approx(0.75)
-    assert matching.threshold(own, np.full(3, 0.95, np.float32)) == pytest.approx(0.8)
-    assert matching.threshold(own, np.full(3, 0.1, np.float32)) == alone
+    alone = matching.threshold(own, others())
+    assert matching.threshold(own, others(*[0.75] * 2)) == alone  # too few to tell
+    assert matching.threshold(own, others(*[0.75] * 3)) == pytest.approx(0.75)
+    assert matching.threshold(own, others(*[0.95] * 3)) == pytest.approx(0.8)
+    assert matching.threshold(own, others(*[0.1] * 3)) == alone
 
 
 def test_a_face_at_the_threshold_scores_what_the_model_asks_of_its_own() -> None:
@@ -163,27 +164,74 @@ def test_the_fingerprint_follows_what_decides_matches() -> None:
 # The file.
 
 
+def test_thresholds_are_what_all_similarities_would_give() -> None:
+    people = gallery(*(person(f"p{n}", around(n, 5 + n, 0.3)) for n in range(4)))
+    faces = np.concatenate([enrolled.faces for enrolled in people])
+    owners = np.repeat(np.arange(4), [5, 6, 7, 8])
+    for number, enrolled in enumerate(people):
+        centre = enrolled.faces.sum(axis=0) / np.linalg.norm(enrolled.faces.sum(axis=0))
+        impostors = Impostors.of(faces[owners != number] @ centre)
+        expected = people.matching.threshold(enrolled.similarities, impostors)
+        assert people.thresholds[number] == pytest.approx(expected, abs=1e-5)
+
+
+def two_people() -> Gallery:
+    boxes = np.array([[1, 2, 30, 40], [0, 0, 0, 0], [5, 6, 70, 80]], np.int32)
+    first = person("my_oc_(original)", around(0, 3, 0.1), series="original", implied=("blue_hair", "sword"))
+    return gallery(replace(first, boxes=boxes), person("初音", around(1, 2, 0.1)))
+
+
 def test_a_gallery_survives_being_stored(tmp_path: Path) -> None:
-    first = gallery(
-        person("my_oc_(original)", around(0, 3, 0.1), series="original", implied=("blue_hair", "sword")),
-        person("初音", around(1, 2, 0.1)),
-    )
+    first = two_people()
     path = tmp_path / "g.json"
     path.write_bytes(dump(first))
     second = load(path)
     assert second.fingerprint == first.fingerprint and second.model == "tiny 1"
-    assert second.thresholds.tolist() == first.thresholds.tolist()
+    assert second.thresholds == pytest.approx(first.thresholds, abs=1e-3)
     for one, other in zip(first, second, strict=True):
-        assert one.label == other.label and np.array_equal(one.faces, other.faces)
+        assert one.label == other.label and (one.faces * other.faces).sum(axis=1).min() > 0.9999
         assert (one.pictures, one.added) == (other.pictures, other.added)
+        assert np.array_equal(one.known_boxes, other.known_boxes)
     assert dump(second) == dump(first)
     shared = parse(dump(first, pictures=False), "x")
     assert [enrolled.pictures for enrolled in shared] == [(), ()] and b".png" not in dump(shared)
+    assert not any(len(enrolled.boxes) for enrolled in shared)
     assert parse(dump(Gallery(SPACE)), "empty").tags == frozenset()
 
 
+def test_a_gallery_of_an_earlier_version_is_read() -> None:
+    old = parse(json.dumps(stored()).encode(), "old.json")
+    assert old.tags == {"a"} and np.array_equal(old.characters[0].faces, around(0, 3, 0.1))
+    assert old.characters[0].pictures == ("0.png", "1.png", "2.png")
+    assert parse(dump(old), "new.json").fingerprint == old.fingerprint
+
+
 def stored(**changes: Any) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(dump(gallery(person("a", around(0, 3, 0.1), implied=("sword",)))))
+    """A file of schema 1."""
+    one = {
+        "tag": "a",
+        "series": "",
+        "implied": ["sword"],
+        "added": "2020-01-02",
+        "pictures": ["0.png", "1.png", "2.png"],
+        "faces": packed(around(0, 3, 0.1)),
+    }
+    values: dict[str, Any] = {
+        "kind": "booru-tagger gallery",
+        "schema": 1,
+        "recogniser": SPACE,
+        "model": "tiny 1",
+        "dimension": 32,
+        "characters": [one],
+    }
+    return with_changes(values, changes)
+
+
+def stored_now(**changes: Any) -> dict[str, Any]:
+    return with_changes(json.loads(dump(two_people())), changes)
+
+
+def with_changes(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         place = values["characters"][0] if key in values["characters"][0] else values
         place[key] = value
@@ -198,7 +246,8 @@ def packed(values: npt.NDArray[Any]) -> str:
     ("changes", "message"),
     [
         ({"kind": "photo album"}, "not a gallery"),
-        ({"schema": 2}, "schema: this version reads schema 1, found 2; update"),
+        ({"schema": 3}, "schema: this version reads schemas up to 2, found 3; update"),
+        ({"schema": [2]}, "schema: this version reads schemas"),
         ({"recogniser": "abc"}, "recogniser: expected 64 hexadecimal digits"),
         ({"dimension": 0}, "dimension: expected a number from 1 to 16384"),
         ({"dimension": 31}, r"characters\[0\].faces: 384 bytes are not embeddings of 31 numbers"),
@@ -220,6 +269,26 @@ def packed(values: npt.NDArray[Any]) -> str:
 def test_what_is_wrong_in_a_file_is_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ModelError, match=rf"^some\.json: .*{message}"):
         parse(json.dumps(stored(**changes)).encode(), "some.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dimension": 31}, "embeddings: 160 bytes are not embeddings of 31 numbers"),
+        ({"faces": 4}, "embeddings: there are 5, and the characters have 6 faces"),
+        ({"faces": 0}, r"characters\[0\].faces: expected a number from 1 to"),
+        ({"boxes": "AAAA"}, "boxes: 3 bytes are not boxes"),
+        ({"boxes": packed(np.zeros((4, 4)))}, "embeddings: there are 5"),
+        ({"embeddings": ""}, "embeddings: 0 bytes"),
+        (
+            {"embeddings": base64.b64encode(bytes(160)).decode()},
+            "embeddings: an embedding is not a unit vector",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_newer_file_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=rf"^some\.json: .*{message}"):
+        parse(json.dumps(stored_now(**changes)).encode(), "some.json")
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"{}", b'{"kind": ', b"[" * 100_000])
@@ -334,7 +403,7 @@ def test_a_gallery_of_another_model_is_refused(tiny_bundle: Path, tmp_path: Path
     path = tmp_path / "g.json"
     path.write_bytes(dump(gallery(person("mine", around(0, 3, 0.1, dimension=9)))))
     with pytest.raises(
-        ModelError, match=r"g\.json: .*another model \(tiny 1\).*characters add.*--no-gallery"
+        ModelError, match=r"g\.json: .*another model \(tiny 1\).*characters refresh.*--no-gallery"
     ):
         Tagger(TaggerOptions(tiny_bundle, gallery=path))
     with pytest.raises(ModelError, match="no such gallery"):

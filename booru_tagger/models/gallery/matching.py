@@ -10,10 +10,56 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from booru_tagger.imaging import Floats
 
 _MIN_ODDS, _MAX_ODDS = 0.05, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Impostors:
+    """Other people's faces, by their similarity to a character's prototype."""
+
+    count: int
+    mean: float
+    deviation: float
+
+    @classmethod
+    def of(cls, similarities: Floats) -> Impostors:
+        if not len(similarities):
+            return cls(0, 0.0, 0.0)
+        return cls(len(similarities), float(similarities.mean()), float(similarities.std()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Sums ``(C,)`` over the similarities of ``count`` faces to each of C prototypes, and over their squares.
+
+    They are worked out without the similarities themselves, which would be a thousand million for a gallery
+    of ten thousand characters.
+    """
+
+    count: int
+    sums: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, faces: Floats, prototypes: Floats) -> Moments:
+        wide = prototypes.astype(np.float64)
+        scatter = (faces.T @ faces).astype(np.float64)
+        squares = np.einsum("cd,cd->c", wide @ scatter, wide)
+        return cls(len(faces), wide @ faces.sum(axis=0, dtype=np.float64), squares)
+
+    def without(self, own: Floats, index: int) -> Impostors:
+        """What is left for prototype ``index`` without its own faces, of these similarities."""
+        count = self.count - len(own)
+        if count <= 0:
+            return Impostors(0, 0.0, 0.0)
+        wide = own.astype(np.float64)
+        mean = float(self.sums[index] - wide.sum()) / count
+        variance = float(self.squares[index] - np.square(wide).sum()) / count - mean**2
+        return Impostors(count, mean, math.sqrt(max(0.0, variance)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +95,17 @@ class Matching:
     impostor_spread: float = 1.0
     steepness: float = 10.0
 
-    def threshold(self, own: Floats, impostors: Floats) -> float:
-        """The least similarity for a character with these leave-one-out similarities.
-
-        ``own`` may be empty; ``impostors`` are similarities of other people's faces to its prototype.
-        """
+    def threshold(self, own: Floats, impostors: Impostors) -> float:
+        """The least similarity for a character with these leave-one-out similarities, of which there may be
+        none."""
         weight = len(own) + self.prior_weight
         mean = (float(own.sum()) + self.prior_weight * self.prior_mean) / weight
         squares = float(np.square(own - mean).sum()) + self.prior_weight * self.prior_deviation**2
         deviation = math.sqrt(squares / weight)
         threshold = min(max(mean - self.spread * deviation, self.floor), self.ceiling)
-        if len(impostors) < self.min_impostors:
+        if impostors.count < self.min_impostors:
             return threshold
-        strangers = float(impostors.mean() + self.impostor_spread * impostors.std())
+        strangers = impostors.mean + self.impostor_spread * impostors.deviation
         return max(threshold, min(strangers, mean))
 
     def score(self, similarity: float, threshold: float, anchor: float) -> float:

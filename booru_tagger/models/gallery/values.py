@@ -5,34 +5,53 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
-from booru_tagger.models.gallery.matching import Matching, leave_one_out, prototype
-from booru_tagger.models.identity import KnownCharacters
+from booru_tagger.models.gallery.matching import Matching, Moments, leave_one_out, prototype
+from booru_tagger.models.identity import Bytes, KnownCharacters, to_bytes
 from booru_tagger.models.manifest import Label
+
+Boxes: TypeAlias = npt.NDArray[np.int32]
+
+NO_BOXES: Boxes = np.zeros((0, 4), np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enrolled:
     """One character. ``faces`` are the embeddings of its enrolled faces: unit vectors ``(N, D)``, N >= 1.
 
-    ``pictures`` tells for each face where it was found (or is empty); ``added`` is a date.
+    ``pictures`` tells for each face where it was found (or is empty), ``boxes`` ``(N, 4)`` where in the
+    upright picture its head is, in pixels (zeros: not known; or it is empty); ``added`` is a date.
     """
 
     label: Label
     faces: Floats
     pictures: tuple[str, ...] = ()
     added: str = ""
+    boxes: Boxes = field(default_factory=lambda: NO_BOXES)
 
     @property
     def similarities(self) -> Floats:
         """How alike each face is to the rest of them: ``(N,)``, none where there is only one."""
         return leave_one_out(self.faces)
+
+    @property
+    def known_boxes(self) -> Boxes:
+        """The boxes ``(N, 4)``, zeros where there is none."""
+        return self.boxes if len(self.boxes) else np.zeros((len(self.faces), 4), np.int32)
+
+    @property
+    def packed(self) -> Bytes:
+        """The faces as they are stored: in 8 bits ``(N, D)``."""
+        return to_bytes(self.faces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +84,8 @@ class Gallery:
         self.matching = matching or Matching()
         self.characters = tuple(sorted(characters, key=lambda enrolled: enrolled.label.tag))
         if len(self) > len(self.tags):
-            tags = [enrolled.label.tag for enrolled in self]
-            twice = next(tag for tag in tags if tags.count(tag) > 1)
+            pairs = pairwise(enrolled.label.tag for enrolled in self)
+            twice = next(one for one, other in pairs if one == other)
             raise ModelError(f"{twice!r} is in the gallery twice")
         if len({enrolled.faces.shape[1] for enrolled in self}) > 1:
             raise ModelError("the embeddings in the gallery have unequal lengths")
@@ -79,7 +98,11 @@ class Gallery:
 
     @cached_property
     def tags(self) -> frozenset[str]:
-        return frozenset(enrolled.label.tag for enrolled in self)
+        return frozenset(self._by_tag)
+
+    @cached_property
+    def _by_tag(self) -> dict[str, Enrolled]:
+        return {enrolled.label.tag: enrolled for enrolled in self}
 
     @cached_property
     def people(self) -> KnownCharacters:
@@ -88,11 +111,11 @@ class Gallery:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with whatever can change a match: 16 hexadecimal digits."""
+        """Changes with whatever can change a match, not with being stored: 16 hexadecimal digits."""
         digest = hashlib.sha256(repr((self.recogniser, astuple(self.matching))).encode())
         for enrolled in self:
             digest.update(json.dumps(astuple(enrolled.label)).encode())
-            digest.update(np.ascontiguousarray(enrolled.faces, dtype="<f4").tobytes())
+            digest.update(enrolled.packed.tobytes())
         return digest.hexdigest()[:16]
 
     @cached_property
@@ -100,12 +123,12 @@ class Gallery:
         """The least similarity of each character, in their order: ``(C,)``."""
         if not self.characters:
             return np.zeros(0, np.float32)
-        counts = [len(enrolled.faces) for enrolled in self]
-        owner = np.repeat(np.arange(len(self)), counts)
-        similarities = np.concatenate([enrolled.faces for enrolled in self]) @ self._prototypes.T
+        everybody = Moments.of(np.concatenate([enrolled.faces for enrolled in self]), self._prototypes)
         return np.array(
             [
-                self.matching.threshold(enrolled.similarities, similarities[owner != index, index])
+                self.matching.threshold(
+                    enrolled.similarities, everybody.without(enrolled.faces @ self._prototypes[index], index)
+                )
                 for index, enrolled in enumerate(self)
             ],
             np.float32,
@@ -137,12 +160,11 @@ class Gallery:
         return Match(self.characters[index].label, score, similarity)
 
     def find(self, tag: str) -> Enrolled | None:
-        return next((enrolled for enrolled in self if enrolled.label.tag == tag), None)
+        return self._by_tag.get(tag)
 
     def threshold_of(self, tag: str) -> float:
         """The least similarity of the character ``tag``. Raises KeyError."""
-        tags = [enrolled.label.tag for enrolled in self]
-        return float(dict(zip(tags, self.thresholds.tolist(), strict=True))[tag])
+        return float(self.thresholds[self.characters.index(self._by_tag[tag])])
 
     def adding(self, characters: Iterable[Enrolled]) -> Gallery:
         """The gallery with these, in place of those of the same names."""
