@@ -12,8 +12,8 @@ def open_cache(path: Path, table: str, columns: str) -> sqlite3.Connection:
     """The file of a cache with one table, to be shared between threads under a lock.
 
     ``columns`` are the table's in SQL, without ``key`` and ``day``, by which the older half goes where the
-    file has more than ``MAX_BYTES``. It is begun anew where the file is something else, and in memory where none
-    can be made.
+    file has more than ``MAX_BYTES``. It is begun anew where the file is something else, and in memory where
+    none can be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
