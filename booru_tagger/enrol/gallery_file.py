@@ -9,7 +9,7 @@ from pathlib import Path
 from booru_tagger.enrol.enrolling import checked_name
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.files.replace import replace_file
-from booru_tagger.models.gallery import Enrolled, Gallery, dump, load, parse
+from booru_tagger.models.gallery import NO_BOXES, Enrolled, Gallery, dump, load, parse
 from booru_tagger.writers.atomic import revise
 from booru_tagger.writers.base import Revision, Written
 
@@ -96,7 +96,10 @@ def _renamed(enrolled: Enrolled, rename: Mapping[str, str]) -> Enrolled:
     """The character under its new name, and without the names of somebody else's pictures."""
     tag = enrolled.label.tag
     return replace(
-        enrolled, label=replace(enrolled.label, tag=checked_name(rename.get(tag, tag))), pictures=(), boxes=()
+        enrolled,
+        label=replace(enrolled.label, tag=checked_name(rename.get(tag, tag))),
+        pictures=(),
+        boxes=NO_BOXES,
     )
 
 

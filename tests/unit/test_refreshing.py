@@ -34,7 +34,7 @@ LOST = SeenFaces((), NOTHING.embeddings, UnreadableImageError("gone"))
 
 
 def enrolled(tag: str, *pictures: str, boxes: list[Box] | None = None) -> Enrolled:
-    faces = np.ones((len(pictures), 4), np.float32) / 2
+    faces = np.full((len(pictures), 4), 0.5, np.float32)
     numbers = np.array([box.rounded() for box in boxes or []], np.int32).reshape(-1, 4)
     return Enrolled(Label(tag, series="s", implied=("sword",)), faces, pictures, "2020-01-02", numbers)
 

@@ -2,9 +2,10 @@
 
 from booru_tagger.models.gallery.matching import Matching
 from booru_tagger.models.gallery.stored import default_path, dump, load, open_gallery, parse, require
-from booru_tagger.models.gallery.values import Enrolled, Gallery, Match
+from booru_tagger.models.gallery.values import NO_BOXES, Enrolled, Gallery, Match
 
 __all__ = [
+    "NO_BOXES",
     "Enrolled",
     "Gallery",
     "Match",
