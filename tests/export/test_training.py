@@ -263,10 +263,11 @@ def test_characters_that_a_bundle_does_not_know_are_strangers_and_can_be_enrolle
         *("--leave-out", "hatsune_miku", "--out", tmp_path / "few"),
     )
     invoke(cli.export, tmp_path / "few" / "last.ckpt", "-o", tmp_path / "few bundle", "--calibrate", data)
-    report, card = tmp_path / "figures.json", tmp_path / "card.md"
+    report, card, table = (tmp_path / name for name in ("figures.json", "card.md", "characters.csv"))
     result = invoke(
         cli.evaluate,
-        *(tmp_path / "few bundle", data, "--part", "test", "--enrol", 5, "--json", report, "--card", card),
+        *(tmp_path / "few bundle", data, "--part", "test", "--enrol", 5, "--json", report),
+        *("--card", card, "--characters", table),
     )
     assert result.exit_code == 0
     figures = json.loads(report.read_text("utf-8"))
@@ -275,9 +276,14 @@ def test_characters_that_a_bundle_does_not_know_are_strangers_and_can_be_enrolle
     assert figures["enrolled"] == 1
     assert 0 <= figures["enrolled_right"] <= 1
     assert 0 <= figures["enrolled_taken"] <= 1
+    assert figures["enrolled_right_low"] <= figures["enrolled_right"] <= figures["enrolled_right_high"]
+    assert figures["pictures 8-19, faces"] == figures["faces"] == figures["as line art, faces"]
     text = card.read_text("utf-8")
-    assert "| `akiyama_mio` |" in text
-    assert f"`enrolled_right` | {figures['enrolled_right']:.4f}" in text
+    assert f"`enrolled_right` | {figures['enrolled_right']:.4f}" in text and "| 8-19 |" in text
+    with table.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["tag"] for row in rows] == ["akiyama_mio", "fate_testarossa"]
+    assert sum(int(row["faces"]) for row in rows) == figures["faces"]
 
 
 def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> None:

@@ -15,14 +15,8 @@ from booru_export.bundles.quantise import Array, quantise
 from booru_export.data.splits import Part as Side
 from booru_export.data.splits import split_faces, split_scenes
 from booru_export.data.tables import FaceItem, Scene, read_data_faces, read_scenes
-from booru_export.evaluation.evaluate import (
-    NamingRule,
-    face_figures,
-    look_at_faces,
-    look_at_scenes,
-    matches,
-    scene_figures,
-)
+from booru_export.evaluation.evaluate import look_at_scenes, matches, scene_figures
+from booru_export.evaluation.faces import NamingRule, face_figures, look_at_faces
 from booru_export.progress import progress
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.imaging import read_picture

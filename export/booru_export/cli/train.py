@@ -338,6 +338,7 @@ def _to_int8(source: Path, output: Path, which: str, data: Path, max_loss: float
 )
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
 @click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")
+@click.option("--characters", type=PATH, help="Write how each character is told to this CSV file.")
 def evaluate(
     bundle: Path,
     data: Path,
@@ -349,6 +350,7 @@ def evaluate(
     enrol: int,
     report: Path | None,
     card: Path | None,
+    characters: Path | None,
 ) -> None:
     """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
     from booru_export.evaluation.evaluate import Tuning
@@ -356,11 +358,11 @@ def evaluate(
 
     tuning = Tuning(strangers_named, known_named) if tune else None
     judged = judge(bundle, data, part, strangers=strangers, tune=tuning, enrol=enrol)
-    for name, value in judged.figures.items():
-        click.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
-    for label, taken, count in judged.mistakes:
-        click.echo(f"{label} taken for {taken}: {count}")
+    for line in judged.lines():
+        click.echo(line)
     if report:
         replace_file(report, (json.dumps(judged.figures, indent=1) + "\n").encode())
     if card:
         replace_file(card, judged.card.encode())
+    if characters:
+        replace_file(characters, judged.characters)

@@ -1,28 +1,20 @@
-"""Judging a bundle as its users will meet it: through the runtime, on pictures with known answers."""
+"""Judging a bundle as its users will meet it: through the runtime, on whole pictures with known answers."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from booru_export.data.splits import SCENE_KINDS, kind_of
-from booru_export.data.tables import FaceItem, Scene
-from booru_export.evaluation.metrics import (
-    Detections,
-    Matches,
-    auroc,
-    calibration_error,
-    f1_interval,
-    macro,
-    match,
-)
+from booru_export.data.tables import Scene
+from booru_export.evaluation.faces import NamingRule, SeenFace
+from booru_export.evaluation.metrics import Detections, Matches, f1_interval, match
 from booru_tagger.colors import Part, tag_for
-from booru_tagger.imaging import read_file
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
@@ -34,67 +26,11 @@ MATCH_IOU = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFace:
-    """The answer to one labelled crop; ``label`` is empty for a stranger."""
-
-    label: str
-    item: FaceItem
-    face: FaceResult
-
-    @property
-    def source(self) -> str:
-        return self.item.source
-
-    @property
-    def best(self) -> ScoredTag:
-        return self.face.candidates[0]
-
-
-@dataclass(frozen=True, slots=True)
 class SeenScene:
     """The answers to one illustration, weak faces included."""
 
     scene: Scene
     faces: tuple[FaceResult, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NamingRule:
-    """Which score names a character: its own threshold, or the one for all."""
-
-    default: float
-    own: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, bundle: Bundle) -> NamingRule:
-        assert bundle.recogniser is not None
-        own = {label.tag: label.threshold for label in bundle.labels if label.threshold is not None}
-        return cls(bundle.recogniser.character_threshold, own)
-
-    def names(self, best: ScoredTag) -> bool:
-        return best.score >= self.own.get(best.tag, self.default)
-
-
-def look_at_faces(
-    model: Path, items: Sequence[FaceItem], *, step: Callable[[], None] = lambda: None
-) -> list[SeenFace]:
-    """Run the bundle on face crops; those of characters that it does not know are strangers."""
-    tagger = Tagger(TaggerOptions(str(model), crops=True, gallery=None))
-    known = {label.tag for label in tagger.bundle.labels}
-    seen = []
-    for item in items:
-        label = item.label if item.label in known else ""
-        seen.append(SeenFace(label, item, _face(tagger, item)))
-        step()
-    return seen
-
-
-def _face(tagger: Tagger, item: FaceItem) -> FaceResult:
-    """The face of a crop: where its head's box is known, the crop is wider than the head."""
-    if item.head is None:
-        return tagger.tag(item.path).faces[0]
-    picture = tagger.networks.decode(read_file(item.path, tagger.options.limits), str(item.path))
-    return tagger.read_face(picture, item.head).face
 
 
 def look_at_scenes(
@@ -124,52 +60,6 @@ class Tuning:
 
     strangers_named: float = 0.04
     known_named: float = 0.85
-
-
-def face_figures(seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
-    """Accuracy, calibration, rejection; the figures of faces cut out already."""
-    known = [item for item in seen if item.label]
-    strangers = [item for item in seen if not item.label]
-    figures: dict[str, float] = {}
-    if known:
-        right = np.asarray([item.best.tag == item.label for item in known])
-        scores = np.asarray([item.best.score for item in known])
-        named = np.asarray([naming.names(item.best) for item in known])
-        figures |= {
-            "faces": len(known),
-            "top1": float(right.mean()),
-            "macro": macro([item.label for item in known], right),
-            "ece": calibration_error(scores, right),
-            "named": float(named.mean()),
-            "named_right": float((named & right).mean()),
-        }
-        for source in sorted({item.source for item in known}):
-            chosen = np.asarray([item.source == source for item in known])
-            figures[f"top1 {source}"] = float(right[chosen].mean())
-        kinds = sorted({item.item.kind for item in known})
-        for kind in kinds if len(kinds) > 1 else ():
-            of_kind = [item for item in known if item.item.kind == kind]
-            figures |= _kind_figures(f"kind {kind or 'not given'}", of_kind, naming)
-    if strangers:
-        figures["strangers"] = len(strangers)
-        figures["strangers_named"] = float(np.mean([naming.names(item.best) for item in strangers]))
-    if known and strangers:
-        figures["auroc"] = auroc(
-            np.asarray([item.best.score for item in known]),
-            np.asarray([item.best.score for item in strangers]),
-        )
-    return figures
-
-
-def _kind_figures(name: str, seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
-    """How many faces of a kind of pictures there are, how many are right, named, and named rightly."""
-    right = np.asarray([item.best.tag == item.label for item in seen])
-    named = np.asarray([naming.names(item.best) for item in seen])
-    figures = {f"{name}, faces": float(len(seen)), f"{name}, top1": float(right.mean())}
-    figures[f"{name}, named"] = float(named.mean())
-    if named.any():
-        figures[f"{name}, named right"] = float(right[named].mean())
-    return figures
 
 
 def matches(seen: Iterable[SeenScene]) -> Matches:
@@ -263,14 +153,6 @@ def color_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, floa
 def _face_of(box: Box, faces: Sequence[FaceResult]) -> FaceResult | None:
     best = max(faces, key=lambda face: face.box.iou(box), default=None)
     return best if best is not None and best.box.iou(box) >= MATCH_IOU else None
-
-
-def confusions(seen: Sequence[SeenFace], max_pairs: int = 10) -> list[tuple[str, str, int]]:
-    """The most frequent mistakes as (label, taken for, how often)."""
-    pairs = Counter(
-        (item.label, item.best.tag) for item in seen if item.label and item.best.tag != item.label
-    )
-    return [(label, taken, count) for (label, taken), count in pairs.most_common(max_pairs)]
 
 
 def tuned_thresholds(

@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, cast
-
-import click
+from typing import Any, cast
 
 from booru_export.bundle_folder import read_manifest, write_manifest
 from booru_export.data.splits import Part, split_faces, split_scenes, split_strangers
 from booru_export.data.tables import FaceItem, Scene, read_all_scenes, read_data_faces, read_faces
-from booru_export.evaluation.card import model_card
-from booru_export.evaluation.embedding import EmbeddedFace as SeenEmbedding
+from booru_export.evaluation.card import Judged, model_card
 from booru_export.evaluation.embedding import look
 from booru_export.evaluation.enrolment import enrolment_figures
 from booru_export.evaluation.evaluate import (
-    NamingRule,
-    SeenFace,
     SeenScene,
     Tuning,
-    confusions,
-    face_figures,
-    look_at_faces,
     look_at_scenes,
     scene_figures,
     tuned_thresholds,
 )
+from booru_export.evaluation.faces import NamingRule, SeenFace, face_figures, group_figures, told
+from booru_export.evaluation.mistakes import ConfusedPair, by_character, confused_pairs, table_bytes
+from booru_export.evaluation.redrawn import STYLES, some
+from booru_export.progress import progress
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle
 
 SCENES = ("scenes", "hard")
 """Folders of whole pictures, each with a boxes.jsonl: ordinary ones, and those in which heads were missed."""
 
-Item = TypeVar("Item", FaceItem, Scene)
-Seen = TypeVar("Seen", SeenFace, SeenScene, SeenEmbedding)
-Step: TypeAlias = Callable[[], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Figures by name, the most frequent mistakes as (label, taken for, how often), and the model card."""
+    """Figures by name, who is taken for whom most often, the model card, and a CSV of all characters."""
 
     figures: dict[str, Any]
-    mistakes: list[tuple[str, str, int]]
+    mistakes: list[ConfusedPair]
     card: str
+    characters: bytes
+
+    def lines(self) -> Iterator[str]:
+        """For people: each figure, with its bounds if it has some, and the mistakes."""
+        for name, value in self.figures.items():
+            if name.removesuffix("_low").removesuffix("_high") != name:
+                continue
+            line = f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}"
+            low, high = self.figures.get(f"{name}_low"), self.figures.get(f"{name}_high")
+            yield line if low is None or high is None else f"{line} ({low:.4f} to {high:.4f})"
+        yield from map(str, self.mistakes)
 
 
 def judge(
@@ -68,23 +70,45 @@ def judge(
     faces, scenes = pictures_of(data, bundle, part)
     if strangers:
         faces += read_faces(strangers)
-    seen_faces = _look("faces", faces, lambda items, step: look_at_faces(folder, items, step=step))
-    seen_scenes = _look("illustrations", scenes, lambda items, step: look_at_scenes(folder, items, step=step))
+    with progress("faces", len(faces)) as step:
+        looked = look(folder, faces, step) if faces else []
+    with progress("illustrations", len(scenes)) as step:
+        seen_scenes = look_at_scenes(folder, scenes, step=step) if scenes else []
+    seen_faces = told(folder, looked) if looked else []
     if tune:
         _tune(folder, tuned_thresholds(seen_faces, seen_scenes, bundle, tune))
         bundle = Bundle.load(folder)
     figures = _figures(bundle, seen_faces, seen_scenes)
-    if enrol:
-        seen = _look("enrolment", faces, lambda items, step: look(folder, items, step))
-        figures |= enrolment_figures(folder, seen, enrol)
+    figures |= _redrawn_figures(folder, bundle, faces)
+    if enrol and looked:
+        figures |= enrolment_figures(folder, looked, enrol)
     if tune:
         manifest = read_manifest(folder)
         kept = {name: round(value, 4) for name, value in figures.items()}
         manifest["figures"] = {**manifest.get("figures", {}), part: kept}
         write_manifest(folder, manifest)
-    return Judgement(
-        figures, confusions(seen_faces), model_card(bundle, read_manifest(folder), figures, seen_faces, part)
-    )
+    series = {label.tag: label.series for label in bundle.labels}
+    rows = by_character(seen_faces, series, NamingRule.of(bundle)) if seen_faces else []
+    judged = Judged(part, figures, seen_faces, rows)
+    card = model_card(bundle, read_manifest(folder), judged)
+    return Judgement(figures, confused_pairs(seen_faces), card, table_bytes(rows))
+
+
+def _redrawn_figures(folder: Path, bundle: Bundle, faces: Sequence[FaceItem]) -> dict[str, float]:
+    """What the bundle says of the same faces in grey and as line art."""
+    figures: dict[str, float] = {}
+    for style, redraw in STYLES.items() if faces else ():
+        again = some(faces)
+        with progress(style, len(again)) as step:
+            looked = look(folder, again, step, redraw=redraw)
+        seen, naming = told(folder, looked), NamingRule.of(bundle)
+        known = [one for one in seen if one.label]
+        if known:
+            figures |= group_figures(style, known, naming)
+        strangers = [naming.names(one.best) for one in seen if not one.label]
+        if strangers:
+            figures[f"{style}, strangers named"] = sum(strangers) / len(strangers)
+    return figures
 
 
 def pictures_of(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
@@ -111,17 +135,6 @@ def pictures_of(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], 
     if not faces and not scenes:
         raise DataError(f"{data}: neither faces/ nor scenes/boxes.jsonl that this bundle could be judged on")
     return faces, scenes
-
-
-def _look(name: str, items: Sequence[Item], look: Callable[[Sequence[Item], Step], list[Seen]]) -> list[Seen]:
-    if not items:
-        return []
-    with click.progressbar(length=len(items), label=name, file=sys.stderr) as bar:
-
-        def step() -> None:
-            bar.update(1)
-
-        return look(items, step)
 
 
 def _figures(bundle: Bundle, faces: Sequence[SeenFace], scenes: Sequence[SeenScene]) -> dict[str, float]:

@@ -12,6 +12,9 @@ from booru_tagger.types import Box, Face
 
 Array = npt.NDArray[np.float64]
 
+DRAWS = 1000
+"""Draws of characters that bounds are taken from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detections:
@@ -91,9 +94,7 @@ def f1_interval(
     hits = np.asarray([one.right[which].sum() for one, which in zip(each, chosen, strict=True)])
     both = np.asarray([one.heads + which.sum() for one, which in zip(each, chosen, strict=True)])
     drawn = np.random.default_rng(0).integers(0, len(each), (draws, len(each)))
-    f1 = 2 * hits[drawn].sum(axis=1) / np.maximum(1, both[drawn].sum(axis=1))
-    low, high = np.quantile(f1, (0.025, 0.975))
-    return float(low), float(high)
+    return _middle(2 * hits[drawn].sum(axis=1) / np.maximum(1, both[drawn].sum(axis=1)))
 
 
 def auroc(known: Array, strangers: Array) -> float:
@@ -120,7 +121,56 @@ def calibration_error(confidence: Array, right: npt.NDArray[np.bool_], bins: int
 
 def macro(labels: Sequence[str], right: npt.NDArray[np.bool_]) -> float:
     """Accuracy averaged over labels, each counting the same however many pictures it has."""
-    names = np.asarray(labels)
-    return (
-        float(np.mean([right[names == name].mean() for name in sorted(set(labels))])) if len(names) else 0.0
+    sums, counts = _by_label(labels, right)
+    return float((sums / counts).mean()) if len(counts) else 0.0
+
+
+def share_interval(
+    labels: Sequence[str], right: npt.NDArray[np.bool_], *, per_label: bool = False
+) -> tuple[float, float]:
+    """Bounds between which the share of ``right`` lies in 95 % of the draws of as many labels.
+
+    Labels are drawn with replacement, each with all its faces, as one character's faces are alike; with
+    ``per_label`` each counts the same, as in :func:`macro`. NaN where there are none.
+    """
+    sums, counts = _by_label(labels, right)
+    if not len(counts):
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(0).integers(0, len(counts), (DRAWS, len(counts)))
+    if per_label:
+        return _middle((sums / counts)[drawn].mean(axis=1))
+    return _middle(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+
+
+def auroc_interval(
+    known: Array, known_labels: Sequence[str], strangers: Array, stranger_labels: Sequence[str]
+) -> tuple[float, float]:
+    """The same for :func:`auroc`: characters and strangers are drawn, each with all faces."""
+    above = (known[:, None] > strangers[None]) + 0.5 * (known[:, None] == strangers[None])
+    rows, columns = _membership(known_labels), _membership(stranger_labels)
+    wins = rows.T @ above @ columns
+    rng = np.random.default_rng(0)
+    one, other = (
+        np.stack([np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(DRAWS)])
+        for count in wins.shape
     )
+    pairs = (one @ rows.sum(axis=0)) * (other @ columns.sum(axis=0))
+    return _middle(((one @ wins) * other).sum(axis=1) / pairs)
+
+
+def _by_label(labels: Sequence[str], values: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Sum of the values of each label, and how many it has."""
+    names, index = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    counts = np.bincount(index, minlength=len(names)).astype(np.float64)
+    return np.bincount(index, values, len(names)).astype(np.float64), counts
+
+
+def _membership(labels: Sequence[str]) -> Array:
+    """``(N, L)``: 1 where the face of the row has the label of the column."""
+    names, index = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    return np.eye(len(names))[index]
+
+
+def _middle(draws: Array) -> tuple[float, float]:
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return float(low), float(high)
