@@ -16,7 +16,7 @@ from booru_tagger.enrol.enrolling import checked_name
 from booru_tagger.errors import ConfigError, DataError, OutputError, nearest
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
-from booru_tagger.models.gallery import Enrolled, Gallery, default_path, dump, load
+from booru_tagger.models.gallery import Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths
 from booru_tagger.tagging.implications import color_tag
 from booru_tagger.tagging.tagger import Tagger
@@ -123,15 +123,6 @@ def enrolling_tagger(settings: Settings) -> Tagger:
 def empty_gallery(tagger: Tagger) -> Gallery:
     """A gallery for characters that are enrolled with this model."""
     return Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)
-
-
-def find_character(name: str, path: Path) -> tuple[Gallery, Enrolled]:
-    """An enrolled character and the gallery at ``path``. Raises DataError for a name that is not enrolled."""
-    gallery = load(path)
-    enrolled = gallery.find(checked_name(name))
-    if enrolled is None:
-        _refuse_unknown(name, gallery)
-    return gallery, enrolled
 
 
 def _refuse_unknown(name: str, gallery: Gallery | None) -> NoReturn:

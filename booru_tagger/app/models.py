@@ -11,6 +11,9 @@ from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.local import DEFAULT, Stored, describe, locate, open_model, stored, verify
 
+_SERIES = 12
+"""Series that are named one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
@@ -72,18 +75,34 @@ def facts_of(name: str) -> dict[str, str]:
         "folder": str(opened.folder),
         "source": known.source,
         "licence": known.licence or "not recorded",
-        "size": f"{known.bytes:,} bytes",
+        "size": f"{known.bytes / 1e6:.1f} MB",
     }
     return facts | (_bundle_facts(opened) if isinstance(opened, Bundle) else _tagger_facts(opened))
 
 
 def _bundle_facts(bundle: Bundle) -> dict[str, str]:
+    detector, recogniser = bundle.detector, bundle.recogniser
     parts = [name for name in ("detector", "recogniser") if getattr(bundle, name) is not None]
-    return {
-        "kind": f"bundle: {' and '.join(parts)}",
-        "name": f"{bundle.name} {bundle.version}",
-        "labels": f"{len(bundle.labels):,} characters",
-    }
+    facts = {"kind": f"bundle: {' and '.join(parts)}", "name": f"{bundle.name} {bundle.version}".strip()}
+    thresholds, picture = [], []
+    if detector is not None:
+        thresholds.append(f"face {detector.threshold:g}")
+        picture.append(f"heads looked for at {' and '.join(map(str, detector.sides))} pixels")
+    if recogniser is not None:
+        facts["labels"] = f"{len(bundle.labels):,} characters (booru-tagger characters list --known)"
+        facts["series"] = _largest(Counter(label.series for label in bundle.labels if label.series))
+        facts["colors"] = f"{len(recogniser.hair)} of hair, {len(recogniser.eyes)} of eyes"
+        thresholds.append(f"character {recogniser.character_threshold:g} (review from {recogniser.review:g})")
+        thresholds += [f"hair {recogniser.hair_threshold:g}", f"eyes {recogniser.eyes_threshold:g}"]
+        picture.append(f"faces at {recogniser.size}")
+    return facts | {"thresholds": ", ".join(thresholds), "picture": ", ".join(picture)}
+
+
+def _largest(series: Counter[str]) -> str:
+    """The series with most characters, each with their number, and how many series more there are."""
+    said = [f"{name} {number:,}" for name, number in series.most_common(_SERIES)]
+    more = len(series) - len(said)
+    return ", ".join(said) + (f", and {more:,} more" if more > 0 else "")
 
 
 def _tagger_facts(tagger: ForeignTagger) -> dict[str, str]:

@@ -12,7 +12,7 @@ import click
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.cli.progress import looking
-from booru_tagger.errors import EXIT_SOME_FAILED
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
     from booru_tagger.enrol import Enrolment
@@ -93,42 +93,63 @@ def add(
 
 
 @characters.command("list")
-@with_settings("gallery")
-def list_(loaded: Loaded) -> None:
-    """List the enrolled characters: name, faces, minimum similarity, what the name implies."""
-    from booru_tagger.app.characters import gallery_file
-    from booru_tagger.enrol import read
+@click.argument("word", default="", metavar="[WORD]")
+@click.option("--known", is_flag=True, help="List all whom a face can be named as: the model's, too.")
+@click.option("--series", default="", metavar="TAG", help="Only those of this series, or part of its name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@with_settings("gallery", "model", "implications")
+def list_(word: str, known: bool, series: str, as_json: bool, loaded: Loaded) -> int:
+    """List the enrolled characters, or with --known all that can be named, with what each implies.
 
-    gallery = read(gallery_file(loaded.settings.tagging))
-    if not gallery:
-        tell("no characters are enrolled")
-        return
-    width = max(len(tag) for tag in gallery.tags)
-    for enrolled, threshold in zip(gallery, gallery.thresholds.tolist(), strict=True):
-        line = f"{enrolled.label.tag:{width}}  {len(enrolled.faces):3} faces  {threshold:.2f}"
-        click.echo(f"{line}  {_implied(enrolled)}".rstrip())
+    WORD is part of a name.
+
+    \b
+      booru-tagger characters list --known --series touhou
+      booru-tagger characters list --known miku
+    """
+    from booru_tagger.app import known_characters as app
+    from booru_tagger.cli import known_tables
+
+    tagging = loaded.settings.tagging
+    everybody = app.known_characters(tagging, enrolled_only=not known)
+    listed = app.matching(everybody, word, series)
+    if as_json:
+        known_tables.print_json(listed)
+    elif listed:
+        known_tables.print_table(listed)
+    if not listed:
+        tell(known_tables.nobody(word or series, everybody, known))
+    elif not as_json:
+        click.echo(known_tables.summary(listed, known), err=True)
+    return 0 if listed or not everybody else EXIT_NOTHING_DONE
 
 
 @characters.command()
 @click.argument("name")
-@with_settings("gallery")
-def show(name: str, loaded: Loaded) -> None:
-    """Show what is known of the enrolled character NAME, and how alike its faces are."""
-    from booru_tagger.app.characters import find_character, gallery_file
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@with_settings("gallery", "model", "implications")
+def show(name: str, as_json: bool, loaded: Loaded) -> None:
+    """Show what is known of the character NAME: its series, what it implies, what that rests on.
 
-    gallery, enrolled = find_character(name, gallery_file(loaded.settings.tagging))
-    label = enrolled.label
-    click.echo(f"name:      {label.tag}")
-    click.echo(f"series:    {label.series or '-'}")
-    click.echo(f"implies:   {', '.join(label.implied) or '-'}")
-    click.echo(
-        f"enrolled:  {enrolled.added or '-'}, with the model {gallery.model or gallery.recogniser[:12]}"
-    )
-    click.echo(f"faces:     {len(enrolled.faces)}, each with its similarity to the rest")
-    similarities = enrolled.similarities.tolist() or [1.0]
-    pictures = enrolled.pictures or ("-",) * len(enrolled.faces)
-    for similarity, picture in sorted(zip(similarities, pictures, strict=True)):
-        click.echo(printable(f"  {similarity:.3f}  {picture}"))
+    Of an enrolled one also how alike its faces are, of the model's how it did in the model's test.
+
+    \b
+      booru-tagger characters show hatsune_miku
+      booru-tagger characters show "my_oc_(original)"
+    """
+    from booru_tagger.app import known_characters as app
+    from booru_tagger.cli import known_tables
+
+    tagging = loaded.settings.tagging
+    enrolled = None if as_json else app.find_enrolled(name, tagging)
+    if enrolled is not None:
+        known_tables.print_enrolled(*enrolled)
+        return
+    known = app.find_known(name, tagging)
+    if as_json:
+        known_tables.print_json([known])
+    else:
+        known_tables.print_known(known)
 
 
 @characters.command()

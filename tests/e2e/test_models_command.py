@@ -28,6 +28,9 @@ def test_models_are_listed_shown_verified_and_found(home: Home, tiny_bundle: Pat
         assert shown.code == 0 and word.lower() in shown.out.lower()
         assert home.run("models", "verify", model).code == 0
         assert home.run("models", "path", model).out.strip() == str(model)
+    facts = home.run("models", "show", tiny_bundle).out
+    assert "character 0.6 (review from 0.3), hair 0.5, eyes 0.5" in facts and "MB" in facts
+    assert "vocaloid" in facts and "3 characters" in facts
     (wd / "model.onnx").write_bytes(b"damaged")
     damaged = home.run("models", "verify", wd)
     assert damaged.code == 6 and "model.onnx" in damaged.err

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from booru_tagger.cli.face_table import FaceTable, shortened
+from booru_tagger.cli.columns import shortened
+from booru_tagger.cli.face_table import FaceTable
 from booru_tagger.runner import Outcome
 from booru_tagger.types import Box, CharacterMatch, FaceResult, PictureError, ScoredTag, TagResult
 

@@ -1,0 +1,157 @@
+"""Whom a model, and the user's gallery, can name, and what is known of each."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from booru_tagger.app.characters import gallery_file
+from booru_tagger.config import TaggingSettings
+from booru_tagger.enrol import read
+from booru_tagger.errors import DataError, nearest
+from booru_tagger.files.reading import OversizeFileError, read_regular
+from booru_tagger.models.bundle import Bundle, Label
+from booru_tagger.models.gallery import Enrolled, Gallery
+from booru_tagger.models.identity import Identity
+from booru_tagger.models.store.local import open_model
+from booru_tagger.tagging.implications import Implication, extended, read_implications
+from booru_tagger.vocab import CHARACTER, normalise
+
+TRAINED, BY_FACES, ENROLLED = "trained", "by faces", "enrolled"
+"""How a character is known: the network learned it, the model compares faces with some of it, the user
+enrolled it."""
+_CARD = "MODEL_CARD.md"
+_MAX_CARD_BYTES = 8_000_000
+_CARD_ROW = re.compile(r"^\| `([^`]+)` \| (\d+) \| (\d\.\d+) \| (\d\.\d+) \|$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How a character did in the test that the model's card tells of: faces looked at, the share whose
+    likeliest name was right, and the share that was given a name."""
+
+    faces: int
+    right: float
+    named: float
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCharacter:
+    """A character that a face can be named as.
+
+    ``pictures``: those that what is known of it rests on, ``None`` where the model does not tell.
+    ``threshold``: score from which it is named.
+    """
+
+    tag: str
+    series: str
+    implied: tuple[str, ...]
+    how: str = TRAINED
+    pictures: int | None = None
+    threshold: float | None = None
+    figures: Figures | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        figures = self.figures
+        return {
+            "tag": self.tag,
+            "series": self.series,
+            "implied": list(self.implied),
+            "known": self.how,
+            "pictures": self.pictures,
+            "threshold": self.threshold,
+            "test": {"faces": figures.faces, "right": figures.right, "named": figures.named}
+            if figures
+            else None,
+        }
+
+
+def known_characters(tagging: TaggingSettings, *, enrolled_only: bool = False) -> list[KnownCharacter]:
+    """The characters of the model and of the gallery that the settings name, by name.
+
+    A character that is in both is listed as the user enrolled it. Raises BooruTaggerError.
+    """
+    table = read_implications(tagging.implications) if tagging.implications is not None else {}
+    known = {} if enrolled_only else {each.tag: each for each in _of_model(tagging.model, table)}
+    gallery = None if tagging.gallery is False else read(gallery_file(tagging))
+    known |= {each.tag: each for each in _of_gallery(gallery, table)} if gallery else {}
+    return sorted(known.values(), key=lambda each: each.tag)
+
+
+def _of_model(model: str, table: Mapping[str, Implication]) -> Iterator[KnownCharacter]:
+    opened = open_model(model)
+    if isinstance(opened, Bundle):
+        yield from _of_bundle(opened, extended(opened.labels, table))
+        return
+    for label in opened.columns.labels:
+        if label.category == CHARACTER and label.tag:
+            yield KnownCharacter(label.tag, "", ())
+
+
+def _of_bundle(bundle: Bundle, labels: Sequence[Label]) -> Iterator[KnownCharacter]:
+    identity = Identity.of(bundle)
+    counts = identity.people.counts.tolist() if identity is not None else [None] * len(labels)
+    trained = len(identity.people.learned) if identity is not None else len(labels)
+    lowest = bundle.recogniser.character_threshold if bundle.recogniser is not None else None
+    card = _card_figures(bundle.folder)
+    for index, (label, pictures) in enumerate(zip(labels, counts, strict=True)):
+        if label.category != CHARACTER:
+            continue
+        yield KnownCharacter(
+            label.tag,
+            label.series,
+            label.implied,
+            TRAINED if index < trained else BY_FACES,
+            pictures,
+            lowest if label.threshold is None else label.threshold,
+            card.get(label.tag),
+        )
+
+
+def _of_gallery(gallery: Gallery, table: Mapping[str, Implication]) -> Iterator[KnownCharacter]:
+    labels = extended((enrolled.label for enrolled in gallery), table)
+    for enrolled, label in zip(gallery, labels, strict=True):
+        yield KnownCharacter(label.tag, label.series, label.implied, ENROLLED, len(enrolled.faces))
+
+
+def _card_figures(folder: Path) -> dict[str, Figures]:
+    """What the card beside a bundle tells of each character; nothing where there is none."""
+    try:
+        card = read_regular(folder / _CARD, _MAX_CARD_BYTES).decode("utf-8", "replace")
+    except (OSError, OversizeFileError):
+        return {}
+    rows = _CARD_ROW.findall(card)
+    return {tag: Figures(int(faces), float(right), float(named)) for tag, faces, right, named in rows}
+
+
+def matching(characters: Iterable[KnownCharacter], word: str = "", series: str = "") -> list[KnownCharacter]:
+    """Those whose name holds ``word`` and whose series holds ``series``, however these are spelled."""
+    word, series = normalise(word), normalise(series)
+    return [each for each in characters if word in each.tag and series in each.series]
+
+
+def series_counts(characters: Iterable[KnownCharacter]) -> list[tuple[str, int]]:
+    """Each series with the number of its characters, the largest first."""
+    return Counter(each.series for each in characters if each.series).most_common()
+
+
+def find_enrolled(name: str, tagging: TaggingSettings) -> tuple[Gallery, Enrolled] | None:
+    """An enrolled character with its gallery; ``None`` where nobody of that name is enrolled."""
+    gallery = None if tagging.gallery is False else read(gallery_file(tagging))
+    enrolled = gallery.find(normalise(name)) if gallery else None
+    return None if gallery is None or enrolled is None else (gallery, enrolled)
+
+
+def find_known(name: str, tagging: TaggingSettings) -> KnownCharacter:
+    """One of them by its name. Raises :class:`DataError` for a name that nobody knows."""
+    known = {each.tag: each for each in known_characters(tagging)}
+    found = known.get(normalise(name))
+    if found is None:
+        near = nearest(normalise(name), known)
+        hint = f"did you mean {near!r}?" if near else "it can be enrolled: booru-tagger characters add"
+        raise DataError(f"{name!r} is neither known nor enrolled; {hint}")
+    return found
