@@ -111,11 +111,16 @@ def _tagger_facts(tagger: ForeignTagger) -> dict[str, str]:
     unused = len(tagger.columns.labels) - sum(counts.values())
     labels = [f"{number:,} {category}" for category, number in counts.most_common()]
     labels += [f"{unused:,} not used"] if unused else []
+    thresholds = [f"{category} {value:g}" for category, value in layout.thresholds.items()]
+    own = tagger.columns.own_thresholds
+    thresholds += [f"{own:,} tags have their own, unless --tag-threshold sets that of their category"] * bool(
+        own
+    )
     return {
         "kind": f"{layout.title} (layout {layout.name})",
         "files": ", ".join(tagger.found.files),
         "labels": ", ".join(labels),
-        "thresholds": ", ".join(f"{category} {value:g}" for category, value in layout.thresholds.items()),
+        "thresholds": ", ".join(thresholds),
         "picture": f"{how.fit}, {how.filter}, {how.channels}, {how.layout}, mean {how.mean}, std {how.std}",
     }
 

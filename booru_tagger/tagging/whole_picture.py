@@ -105,8 +105,9 @@ def _likeliest(tag: str, free: Iterable[int], readings: Sequence[Reading]) -> in
 class WholePictureTagger:
     """A foreign tagger and which of its scores become tags.
 
-    ``thresholds`` replace the customary ones, by category; the categories in ``cut`` are cut by MCut. Raises
-    :class:`ConfigError` for an unknown category of tags, and for an invalid threshold.
+    ``thresholds`` replace the customary ones, by category, also those of single tags; the categories in
+    ``cut`` are cut by MCut. Raises :class:`ConfigError` for an unknown category of tags, and for an invalid
+    threshold.
     """
 
     def __init__(self, tagger: ForeignTagger, thresholds: Mapping[str, float], cut: Collection[str]) -> None:
@@ -117,13 +118,16 @@ class WholePictureTagger:
         except ValueError as error:
             raise ConfigError(f"thresholds of tags: {error}") from error
         self.tagger = tagger
-        self.choice = ThresholdChoice({**tagger.thresholds, **thresholds}, frozenset(cut))
+        choice = ThresholdChoice({**tagger.thresholds, **thresholds}, frozenset(cut), frozenset(thresholds))
+        self.choice = choice
 
     @property
     def decisive(self) -> Sequence[object]:
         """All that may change a result, fit for JSON."""
         choice = self.choice
-        return (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
+        told = (REVISION, self.tagger.fingerprint, sorted(choice.thresholds.items()), sorted(choice.cut))
+        # Only where tags have thresholds of their own does it matter who chose their category's.
+        return (*told, sorted(choice.uniform)) if self.tagger.columns.own_thresholds else told
 
     def judge(self, scores: Floats) -> WholePictureScores:
         """What the scores say."""

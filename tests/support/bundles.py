@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -232,12 +232,20 @@ class Graph:
     def whole(self, *values: int) -> str:
         return self.constant(values, "int64")
 
-    def model(self, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]]) -> bytes:
+    def model(
+        self,
+        inputs: Mapping[str, Sequence[Any]],
+        outputs: Mapping[str, Sequence[Any]],
+        truths: Collection[str] = (),
+    ) -> bytes:
+        """The ONNX file; those of the inputs in ``truths`` are true or false, all others numbers."""
         from onnx import TensorProto, checker, helper
 
         def infos(shapes: Mapping[str, Sequence[Any]]) -> list[Any]:
             return [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+                helper.make_tensor_value_info(
+                    name, TensorProto.BOOL if name in truths else TensorProto.FLOAT, list(shape)
+                )
                 for name, shape in shapes.items()
             ]
 

@@ -34,6 +34,8 @@ class Signature:
     """Each output's name, and whether it is logits."""
     batch: int | str = "N"
     input: str = "input"
+    mask: str = ""
+    """A second input that tells padding; what it marks counts as nought."""
 
 
 WD_V3 = Signature("nhwc", 448, (("output", False),))
@@ -43,6 +45,10 @@ JOYTAG = Signature("nchw", 448, (("tags", True),))
 DEEPDANBOORU = Signature("nhwc", 512, (("Identity:0", False),), input="inputs")
 CAMIE = Signature("nchw", 512, (("initial_predictions", True), ("refined_predictions", True)))
 PIXAI = Signature("nchw", 448, (("embedding", True), ("logits", True), ("output", False)))
+ANIMETIMM = Signature("nchw", "S", (("embedding", True), ("logits", True), ("prediction", False)))
+OPPAI_ORACLE = Signature("nchw", 448, (("probabilities", False),), input="pixel_values", mask="padding_mask")
+CL_V2 = Signature("nchw", 384, (("logits", True),), input="pixel_values")
+PIXAI_V1 = Signature("nchw", 1008, (("logits", True),), batch=1, input="pixel_values")
 
 RATINGS = ("general", "sensitive", "questionable", "explicit")
 ROWS: tuple[tuple[str, int], ...] = (
@@ -77,6 +83,9 @@ def network(
     g = Graph()
     nhwc = signature.layout == "nhwc"
     image = g("Transpose", signature.input, perm=[0, 3, 1, 2]) if nhwc else signature.input
+    if signature.mask:
+        seen = g("Unsqueeze", g("Cast", g("Not", signature.mask), to=1), g.whole(1))
+        image = g("Mul", image, seen)
     cells = g("Reshape", g("ReduceMean", _grid(g, image), axes=[3, 5], keepdims=0), g.whole(0, -1))
     for index, (name, logits) in enumerate(signature.outputs):
         table = weights(columns, index, 0.0 if scores is not None else scale)
@@ -85,7 +94,9 @@ def network(
         g("Identity" if logits else "Sigmoid", values, name=name)
     side, batch = signature.side, signature.batch
     shape = [batch, side, side, 3] if nhwc else [batch, 3, side, side]
-    return g.model({signature.input: shape}, {name: [batch, columns] for name, _ in signature.outputs})
+    inputs = {signature.input: shape} | ({signature.mask: [batch, side, side]} if signature.mask else {})
+    outputs = {name: [batch, columns] for name, _ in signature.outputs}
+    return g.model(inputs, outputs, truths=(signature.mask,))
 
 
 def _grid(g: Graph, image: str) -> str:

@@ -18,7 +18,7 @@ from booru_tagger.models.formats import FORMATS, find_format, prepare
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.labels import label
 from booru_tagger.models.formats.prepare import prepare as prepared
-from tests.support import taggers
+from tests.support import newer_taggers, taggers
 from tests.support.pictures import encoded
 
 Array = npt.NDArray[Any]
@@ -109,6 +109,11 @@ REFERENCES: dict[str, tuple[Callable[[Image.Image, int], Array], float]] = {
     "camie": (camie_input, 1e-5),
     "pixai": (pixai_input, 1e-6),
     "deepdanbooru": (deepdanbooru_input, 1e-6),
+    "animetimm": (newer_taggers.animetimm_input, 1e-5),
+    "oppai-oracle": (newer_taggers.oppai_input, 1e-6),
+    "cl-v2": (newer_taggers.cl_v2_input, 1e-6),
+    "pixai-v1": (newer_taggers.pixai_v1_input, 1e-5),
+    "pixai-v1-table": (newer_taggers.pixai_v1_input, 1e-5),
 }
 
 
@@ -402,7 +407,7 @@ def test_labels_of_another_model_are_refused(tmp_path: Path) -> None:
         ("wd", "selected_tags.csv", "name,category\na,x\n", "not the labels of a WD tagger"),
         ("cl", "tag_mapping.json", "{", "not the labels of a cl_tagger"),
         ("cl", "tag_mapping.json", '{"1": {"tag": "a", "category": "General"}}', "numbered from 0 to 0"),
-        ("camie", "camie-tagger-v2-metadata.json", "{}", "not as this layout has it|not the labels"),
+        ("camie", "camie-tagger-v2-metadata.json", "{}", "metadata.json has no 'dataset_info'"),
         ("pixai", "preprocess.json", '{"stages": [{"type": "rotate"}]}', "a stage 'rotate'"),
         ("pixai", "preprocess.json", '{"stages": [{"type": "resize", "size": 448}]}', "which is not square"),
         ("pixai", "thresholds.csv", "category,threshold\n0,7\n", "a threshold of 7"),

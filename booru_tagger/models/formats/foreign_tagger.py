@@ -7,19 +7,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Floats, Pixels
-from booru_tagger.models.formats import FoundFormat, ScoreOutput, find_format
+from booru_tagger.models.formats import Format, FoundFormat, ScoreOutput
 from booru_tagger.models.formats.extras import refined
 from booru_tagger.models.formats.labels import read_labels
-from booru_tagger.models.formats.prepare import prepare
+from booru_tagger.models.formats.prepare import padding, prepare
+from booru_tagger.models.formats.recognising import found_in
+from booru_tagger.models.formats.signature import Signature
 from booru_tagger.models.formats.thresholds import Columns
-from booru_tagger.models.model_record import FILE_RECORD, ModelRecord, digest, read_record
-from booru_tagger.models.session import Session
+from booru_tagger.models.model_record import ModelRecord, digest, read_record
+from booru_tagger.models.session import Array, Session
 
 BATCH = 8
 """Pictures in one run at most, where the model takes several."""
@@ -47,6 +50,7 @@ class ForeignTagger:
         path = folder / found.model
         self.session = Session(path, name=str(path), threads=threads, provider=provider)
         self._answer: ScoreOutput | None = None
+        self._image = ""
         self._side = self.format.preparation.side
         self._single = True
 
@@ -71,7 +75,7 @@ class ForeignTagger:
         hashes = {name: digest(self.folder / name) for name in self.found.files}
         if self.record is not None:
             self.record.compare(self.folder, hashes)
-        decisive = {"files": hashes, "format": asdict(self.format)}
+        decisive = {"files": hashes, "format": _decisive(self.format)}
         return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())[:16]
 
     def check(self) -> None:
@@ -80,21 +84,15 @@ class ForeignTagger:
             return
         if self.record is not None:
             _ = self.fingerprint
-        inputs, outputs = self.session.inputs, list(self.session.outputs)
-        shape = next(iter(inputs.values()), ())
-        if len(inputs) != 1 or len(shape) != 4:
-            self._fail(f"a {self.format.title} has one input with four dimensions", inputs)
-        nchw = self.format.preparation.layout == "nchw"
-        channels, sides = (shape[1], shape[2:]) if nchw else (shape[3], shape[1:3])
-        if isinstance(channels, int) and channels != 3:
-            place = "second" if nchw else "last"
-            self._fail(f"the three colours are the {place} dimension in a {self.format.title}", inputs)
-        fixed = {side for side in sides if isinstance(side, int)}
-        if len(fixed) > 1:
-            self._fail("the input is not square", inputs)
-        self._side = fixed.pop() if fixed else self.format.preparation.side
-        self._single = isinstance(shape[0], int)
-        self._answer = self._choose(outputs)
+        signature = Signature(self.session.inputs, self.session.outputs)
+        if differences := signature.differences(self.format):
+            raise ModelError(
+                f"{self.session.name}: not the network of a {self.format.title}: {'; '.join(differences)}"
+            )
+        self._image = signature.image(self.format)
+        self._side = signature.side(self.format) or self.format.preparation.side
+        self._single = signature.single(self.format)
+        self._answer = signature.answer(self.format)
 
     @property
     def side(self) -> int:
@@ -108,26 +106,19 @@ class ForeignTagger:
         how, step = self.format.preparation, 1 if self._single else BATCH
         answers: list[Floats] = []
         for start in range(0, len(pictures), step):
-            part = [prepare(pixels, self._side, how) for pixels in pictures[start : start + step]]
-            answers += list(self._run(np.stack(part)))
+            part = pictures[start : start + step]
+            feeds = {self._image: np.stack([prepare(pixels, self._side, how) for pixels in part])}
+            if self.format.mask:
+                feeds[self.format.mask] = np.stack([padding(pixels, self._side, how) for pixels in part])
+            answers += list(self._run(feeds))
         return answers
 
-    def _choose(self, outputs: Sequence[str]) -> ScoreOutput:
-        for answer in self.format.answers:
-            if answer.name in outputs or (not answer.name and answer.place < len(outputs)):
-                return answer
-        wanted = ", ".join(answer.name for answer in self.format.answers)
-        raise ModelError(
-            f"{self.session.name}: a {self.format.title} has an output called one of {wanted}; "
-            f"found {', '.join(outputs)}"
-        )
-
-    def _run(self, batch: Floats) -> Floats:
+    def _run(self, feeds: Mapping[str, Array]) -> Floats:
         answer = self._answer
         assert answer is not None  # check() chose it
-        outputs = self.session.run({next(iter(self.session.inputs)): batch})
+        outputs = self.session.run(feeds)
         values = outputs[answer.name] if answer.name else list(outputs.values())[answer.place]
-        expected = (len(batch), len(self.columns.labels))
+        expected = (len(feeds[self._image]), len(self.columns.labels))
         if values.shape != expected:
             raise ModelError(
                 f"{self.session.name}: the answer has the shape {values.shape}, but {self.found.labels} "
@@ -144,18 +135,20 @@ class ForeignTagger:
             )
         return np.clip(scores, 0, 1)
 
-    def _fail(self, expected: str, inputs: Mapping[str, tuple[int | str | None, ...]]) -> None:
-        found = ", ".join(f"{name} {list(shape)}" for name, shape in inputs.items())
-        raise ModelError(f"{self.session.name}: {expected}; found {found}")
 
-
-def found_in(folder: Path) -> FoundFormat | None:
-    """The layout of the files in a folder. Raises :class:`ModelError` where it cannot be listed."""
-    try:
-        names = [path.name for path in folder.iterdir() if path.is_file() and path.name != FILE_RECORD]
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be listed: {error.strerror or error}") from error
-    return find_format(names)
+def _decisive(layout: Format) -> dict[str, Any]:
+    """What of a record changes results, as fingerprints of earlier versions have it: what came later is left
+    out where it says nothing."""
+    told = asdict(layout)
+    how = told["preparation"]
+    for name in ("signs", "strange"):
+        del told[name]
+    if not layout.mask:
+        del told["mask"]
+    for name, default in (("rounding", "aspect"), ("enlarge", True), ("fractions", False), ("canvas", None)):
+        if how[name] == default:
+            del how[name]
+    return told
 
 
 def _sigmoid(logits: Floats) -> Floats:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from booru_tagger.models.formats.format_records import Format, Preparation, ScoreOutput
+from booru_tagger.errors import ModelError
+from booru_tagger.models.formats.format_records import Format, Preparation, RefusedFormat, ScoreOutput, Sign
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_HALF = (0.5, 0.5, 0.5)
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -26,11 +28,61 @@ PIXAI = Format(
     reader="csv",
     needs=("preprocess.json",),
     takes=("thresholds.csv", "categories.json", "preprocess.json"),
-    preparation=Preparation(
-        "stretch", "bilinear", "nchw", "rgb", 1 / 255, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
-    ),
+    preparation=Preparation("stretch", "bilinear", "nchw", "rgb", 1 / 255, mean=_HALF, std=_HALF),
     answers=(ScoreOutput("output"), ScoreOutput("prediction"), ScoreOutput("logits", logits=True)),
     thresholds=_each(0.30, 0.85),
+    signs=(Sign("preprocess.json", "stages"),),
+)
+
+ANIMETIMM = Format(
+    name="animetimm",
+    title="animetimm tagger",
+    model=("model.onnx", "*.onnx"),
+    labels=("selected_tags.csv",),
+    reader="csv",
+    needs=("preprocess.json",),
+    takes=("thresholds.csv", "categories.json", "preprocess.json"),
+    # Its preprocess.json says all of this for each network; none is without.
+    preparation=Preparation(
+        "shrink",
+        "bicubic",
+        "nchw",
+        "rgb",
+        1 / 255,
+        mean=_IMAGENET_MEAN,
+        std=_IMAGENET_STD,
+        rounding="nearest",
+    ),
+    answers=(ScoreOutput("prediction"), ScoreOutput("logits", logits=True)),
+    thresholds=_each(0.4, 0.4),
+    signs=(Sign("preprocess.json", "test"),),
+)
+
+OPPAI_ORACLE = Format(
+    name="oppai-oracle",
+    title="OppaiOracle",
+    model=("model.onnx", "*.onnx"),
+    labels=("selected_tags.csv",),
+    reader="csv",
+    needs=("preprocessing.json",),
+    takes=("preprocessing.json", "pr_thresholds.json"),
+    preparation=Preparation(
+        "shrink",
+        "lanczos",
+        "nchw",
+        "rgb",
+        1 / 255,
+        mean=_HALF,
+        std=_HALF,
+        fill=(114, 114, 114),
+        rounding="nearest",
+        enlarge=False,
+    ),
+    answers=(ScoreOutput("probabilities"),),
+    # Where precision and recall are alike; all of its tags are in one category.
+    thresholds={"general": 0.7927},
+    mask="padding_mask",
+    signs=(Sign("preprocessing.json", "normalize_mean"),),
 )
 
 WD = Format(
@@ -42,6 +94,12 @@ WD = Format(
     preparation=Preparation("pad", "bicubic", "nhwc", "bgr", 1.0),
     answers=(ScoreOutput(),),
     thresholds=_each(0.35, 0.85),
+    strange=(
+        Sign("selected_tags.csv", "<PAD>", "OppaiOracle"),
+        Sign("selected_tags.csv", "best_threshold", "an animetimm tagger"),
+        Sign("selected_tags.csv", "ips", "a PixAI tagger"),
+        Sign("selected_tags.csv", "rating:g", "a PixAI tagger 1.0"),
+    ),
 )
 
 CL = Format(
@@ -54,6 +112,19 @@ CL = Format(
     answers=(ScoreOutput(logits=True),),
     thresholds=_each(0.55, 0.60),
     categories={"quality": "", "model": ""},
+)
+
+CL_V2 = Format(
+    name="cl-v2",
+    title="cl_tagger 2",
+    model=("model.onnx", "*.onnx"),
+    labels=("model_vocabulary.json",),
+    reader="vocabulary",
+    preparation=Preparation("stretch", "bicubic", "nchw", "rgb", 1 / 127.5, mean=(1.0, 1.0, 1.0), side=384),
+    answers=(ScoreOutput("logits", logits=True),),
+    thresholds=_each(0.55, 0.55),
+    categories={"quality": "", "model": ""},
+    signs=(Sign("model_vocabulary.json", "idx_to_tag"),),
 )
 
 JOYTAG = Format(
@@ -100,37 +171,112 @@ CAMIE = Format(
     answers=(ScoreOutput(place=1, logits=True), ScoreOutput(place=0, logits=True)),
     thresholds=_each(0.492, 0.492),
     categories={"year": ""},
+    signs=(Sign("*metadata.json", "dataset_info"),),
+    strange=(Sign("*metadata.json", "idx_to_tag", "a Haruka tagger"),),
 )
 
-FORMATS = (PIXAI, WD, CL, JOYTAG, DEEPDANBOORU, CAMIE)
+PIXAI_V1 = Format(
+    name="pixai-v1",
+    title="PixAI tagger 1.0",
+    model=("model.onnx", "*.onnx"),
+    labels=("tags.json", "config.json"),
+    reader="blocks",
+    takes=("config.json",),
+    preparation=Preparation(
+        "shrink",
+        "bilinear",
+        "nchw",
+        "rgb",
+        1 / 255,
+        mean=_HALF,
+        std=_HALF,
+        fill=(0, 0, 0),
+        side=1008,
+        rounding="down",
+        fractions=True,
+    ),
+    answers=(
+        ScoreOutput("logits", logits=True),
+        ScoreOutput("output"),
+        ScoreOutput("prediction"),
+    ),
+    thresholds={"general": 0.17, "character": 0.27, "artist": 0.15, "copyright": 0.24, "meta": 0.17},
+    categories={"style": "artist"},
+    signs=(Sign("tags.json", "categories"), Sign("config.json", "tags_split")),
+)
+
+PIXAI_V1_TABLE = replace(
+    PIXAI_V1,
+    name="pixai-v1-table",
+    labels=("selected_tags.csv",),
+    reader="csv",
+    takes=(),
+    signs=(Sign("selected_tags.csv", "rating:g"),),
+)
+
+FORMATS = (
+    PIXAI,
+    ANIMETIMM,
+    OPPAI_ORACLE,
+    WD,
+    PIXAI_V1_TABLE,
+    CL,
+    CL_V2,
+    JOYTAG,
+    DEEPDANBOORU,
+    CAMIE,
+    PIXAI_V1,
+)
 """The more particular ones first."""
+
+REFUSED = (
+    RefusedFormat(
+        "Haruka tagger",
+        "haruka*metadata.json",
+        "neither its metadata nor anything else that its makers publish as data says how it wants pictures "
+        "scaled, padded and normalised, and a guess would give wrong tags",
+    ),
+)
+"""Layouts that would be taken for another one, and cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFormat:
-    """A layout and which files have its parts."""
+    """A layout and which files have its parts: ``described`` say more of it, ``weights`` the network keeps
+    outside its own file, as it must those of more than 2 GB."""
 
     format: Format
     model: str
     labels: str
-    extras: tuple[str, ...]
+    described: tuple[str, ...]
+    weights: tuple[str, ...]
 
     @property
     def files(self) -> tuple[str, ...]:
-        return self.model, self.labels, *self.extras
+        return self.model, self.labels, *self.described, *self.weights
 
 
 def find_format(names: Iterable[str]) -> FoundFormat | None:
-    """The layout that files of these names have, all in one folder; ``None`` where no known one fits."""
+    """The layout that files of these names have, all in one folder; ``None`` where no known one fits.
+
+    Layouts that share their names are told apart by :func:`candidates` and what is in the files. Raises
+    :class:`ModelError` for a layout that is refused.
+    """
+    return next(candidates(names), None)
+
+
+def candidates(names: Iterable[str]) -> Iterator[FoundFormat]:
+    """Every layout that files of these names may have, the likeliest first. Raises as :func:`find_format`."""
     names = sorted(names)
+    for refused in REFUSED:
+        if _first(names, ("*.onnx",)) and (labels := _first(names, (refused.labels,))):
+            raise ModelError(f"{labels}: these are the files of a {refused.title}: {refused.why}")
     for layout in FORMATS:
         model, labels = _first(names, layout.model), _first(names, layout.labels)
         if model and labels and all(_first(names, (pattern,)) for pattern in layout.needs):
-            extras = [name for name in names if name in layout.takes]
-            # Weights of more than 2 GB stand in a file of their own beside the model.
-            extras += [name for name in names if name in (f"{model}.data", f"{model}_data")]
-            return FoundFormat(layout, model, labels, tuple(extras))
-    return None
+            described = tuple(name for name in names if name in layout.takes and name != labels)
+            weights = tuple(name for name in names if name in (f"{model}.data", f"{model}_data"))
+            yield FoundFormat(layout, model, labels, described, weights)
 
 
 def _first(names: list[str], patterns: tuple[str, ...]) -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ from booru_tagger.vocab import CATEGORIES, CHARACTER, GENERAL, RATING, normalise
 MAX_BYTES = 256_000_000
 _NAMES = {number: name for name, number in CATEGORIES.items()}
 _RATINGS = ("rating:", "rating_")
+_LETTERS = {"g": "general", "s": "sensitive", "q": "questionable", "e": "explicit"}
+"""Danbooru's ratings by their letters."""
+_EMPTY = ("<PAD>", "<UNK>")
+"""Names of columns that stand for no tag."""
 _SYSTEM = ("score:", "system:")
 """Beginnings of DeepDanbooru's columns that are about a post, not about a picture."""
 
@@ -58,16 +64,36 @@ def label(name: str, category: str) -> TagLabel:
     """The label for a name as the model has it. Ratings lose what only says that they are ratings."""
     if category == RATING:
         name = next((name.removeprefix(start) for start in _RATINGS if name.startswith(start)), name)
+        name = _LETTERS.get(name, name)
     tag = normalise(name)
     return TagLabel(None if not category or problem(tag) else tag, category)
 
 
 def _csv(text: str, layout: Format, folder: Path) -> Iterable[TagLabel]:
-    """``selected_tags.csv``: a row a column, with ``name`` and Danbooru's number of the ``category``."""
+    """``selected_tags.csv``: a row a column, with ``name`` and Danbooru's number of the ``category``.
+
+    ``best_threshold`` is a column's own threshold, where there is one. Ratings may be among the general tags.
+    """
     rows = csv.DictReader(io.StringIO(text, newline=""))
     names = {**_NAMES, **_category_names(folder / "categories.json")}
     for row in rows:
-        yield label(row["name"], _category(names.get(int(row["category"]), ""), layout))
+        name, category = row["name"], _category(names.get(int(row["category"]), ""), layout)
+        if name in _EMPTY:
+            yield TagLabel(None, "")
+        elif category == GENERAL and name.startswith(_RATINGS[0]):
+            yield label(name, RATING)
+        else:
+            yield replace(label(name, category), min_score=_own_threshold(row.get("best_threshold")))
+
+
+def _own_threshold(text: str | None) -> float | None:
+    """A column's threshold; nought, or none that was found, is no threshold."""
+    value = float(text or "nan")
+    if math.isnan(value) or value == 0:
+        return None
+    if not 0 < value <= 1:
+        raise ValueError(f"a threshold of {value}")
+    return value
 
 
 def _category_names(path: Path) -> Mapping[int, str]:
@@ -109,6 +135,42 @@ def _lines(text: str, layout: Format, folder: Path) -> Iterable[TagLabel]:
             yield label(name, CHARACTER if name in named else GENERAL)
 
 
+def _vocabulary(text: str, layout: Format, folder: Path) -> Iterable[TagLabel]:
+    """``idx_to_tag``, a list or numbered, and ``tag_to_category`` with names or Danbooru's numbers."""
+    data = json.loads(text)
+    tags, categories = data["idx_to_tag"], data["tag_to_category"]
+    columns = dict(enumerate(tags)) if isinstance(tags, list) else {int(key): tags[key] for key in tags}
+    for name in map(str, _in_order(columns)):
+        category = str(categories.get(name, GENERAL))
+        named = _NAMES.get(int(category), "") if category.isdecimal() else category
+        yield label(name, _category(named, layout))
+
+
+def _blocks(text: str, layout: Format, folder: Path) -> Iterable[TagLabel]:
+    """Tags by category, one block after the other: ``tags`` with ``tags_split`` of a category and its number
+    of tags each, or ``categories`` of a ``name``, an ``offset`` and ``tags`` each."""
+    data = json.loads(text)
+    if "tags_split" in data:
+        tags, place = data["tags"], 0
+        for category, count in data["tags_split"]:
+            for name in tags[place : place + count]:
+                yield label(str(name), _category(str(category), layout))
+            place += count
+        _check_end(place, len(tags))
+        return
+    place = 0
+    for block in data["categories"]:
+        _check_end(place, block["offset"])
+        for name in block["tags"]:
+            yield label(str(name), _category(str(block["name"]), layout))
+        place += len(block["tags"])
+
+
+def _check_end(place: int, expected: int) -> None:
+    if place != expected:
+        raise ValueError(f"a block of tags ends at {place}, not at {expected}")
+
+
 def _in_order(columns: Mapping[int, Any]) -> Iterable[Any]:
     """The entries from 0 upwards. Raises ValueError where one is missing."""
     if set(columns) != set(range(len(columns))):
@@ -128,4 +190,6 @@ _READERS: Mapping[str, Callable[[str, Format, Path], Iterable[TagLabel]]] = {
     "mapping": _mapping,
     "lines": _lines,
     "metadata": _metadata,
+    "vocabulary": _vocabulary,
+    "blocks": _blocks,
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from booru_tagger.imaging import Floats, Pixels
-from booru_tagger.models.formats.format_records import Preparation
+from booru_tagger.models.formats.format_records import Canvas, Filter, Preparation
 
 _FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
@@ -30,10 +30,12 @@ _BLOCK = 1 << 22
 def prepare(pixels: Pixels, side: int, how: Preparation) -> Floats:
     """The input for one upright RGB picture: ``(side, side, 3)``, or ``(3, side, side)`` for ``nchw``."""
     square: Pixels | Floats
-    if how.fit == "pad":
+    if how.canvas is not None:
+        square = _on_canvas(pixels, side, how, how.canvas)
+    elif how.fit == "pad":
         square = _padded(pixels, side, how)
     elif how.fit == "shrink":
-        square = _shrunk(pixels, side, how)
+        square = _shrunk(pixels, side, how.filter, how)
     elif how.fit == "stretch":
         square = np.asarray(Image.fromarray(pixels).resize((side, side), _FILTERS[how.filter]))
     else:
@@ -116,17 +118,48 @@ def _scaled(image: Image.Image, size: tuple[int, int], how: Preparation) -> Imag
     return image if image.size == size else image.resize(size, _FILTERS[how.filter])
 
 
-def _shrunk(pixels: Pixels, side: int, how: Preparation) -> Pixels:
-    """Scaled in proportion, the shorter side rounded down, in the centre of the fill colour."""
-    height, width = pixels.shape[:2]
-    aspect = width / height
-    new_width, new_height = (side, int(side / aspect)) if aspect > 1 else (int(side * aspect), side)
-    new_width, new_height = max(1, new_width), max(1, new_height)
-    small = Image.fromarray(pixels).resize((new_width, new_height), _FILTERS[how.filter])
-    square = _filled(side, side, how)
-    left, top = (side - new_width) // 2, (side - new_height) // 2
-    square[top : top + new_height, left : left + new_width] = np.asarray(small)
+def _on_canvas(pixels: Pixels, side: int, how: Preparation, canvas: Canvas) -> Pixels:
+    """Fitted into a square of its own, which is then scaled, and its centre taken."""
+    square = Image.fromarray(_shrunk(pixels, canvas.side, canvas.filter, how).astype(np.uint8))
+    scaled = np.asarray(_scaled(square, (canvas.scaled, canvas.scaled), how))
+    edge = (canvas.scaled - side) // 2
+    return scaled[edge : edge + side, edge : edge + side]
+
+
+def _shrunk(pixels: Pixels, side: int, filter_: Filter, how: Preparation) -> Pixels | Floats:
+    """Scaled in proportion, in the centre of the fill colour."""
+    left, top, width, height = placed(pixels.shape[1], pixels.shape[0], side, how)
+    square: Pixels | Floats = _filled(side, side, how)
+    size, resample = (width, height), _FILTERS[filter_]
+    if how.fractions:
+        square = square.astype(np.float32)
+        planes = (Image.fromarray(pixels[..., index].astype(np.float32)) for index in range(3))
+        small = np.stack([np.asarray(plane.resize(size, resample)) for plane in planes], axis=-1)
+    else:
+        small = np.asarray(Image.fromarray(pixels).resize(size, resample))
+    square[top : top + height, left : left + width] = small
     return square
+
+
+def placed(width: int, height: int, side: int, how: Preparation) -> tuple[int, int, int, int]:
+    """Where ``shrink`` puts a picture in a square: left, top, width and height in pixels."""
+    if how.rounding == "aspect":
+        aspect = width / height
+        size = (side, int(side / aspect)) if aspect > 1 else (int(side * aspect), side)
+    else:
+        scale = min(side / width, side / height, math.inf if how.enlarge else 1.0)
+        whole = int if how.rounding == "down" else round
+        size = whole(width * scale), whole(height * scale)
+    new_width, new_height = max(1, size[0]), max(1, size[1])
+    return (side - new_width) // 2, (side - new_height) // 2, new_width, new_height
+
+
+def padding(pixels: Pixels, side: int, how: Preparation) -> npt.NDArray[np.bool_]:
+    """Which pixels of the input of ``shrink`` show nothing of the picture: ``(side, side)``."""
+    left, top, width, height = placed(pixels.shape[1], pixels.shape[0], side, how)
+    mask = np.ones((side, side), dtype=np.bool_)
+    mask[top : top + height, left : left + width] = False
+    return mask
 
 
 def _edged(pixels: Pixels, side: int) -> Floats:

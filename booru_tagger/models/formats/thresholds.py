@@ -33,10 +33,14 @@ def mcut(scores: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdChoice:
-    """``thresholds`` by category; a category without one is left out. Those in ``cut`` are cut by MCut."""
+    """``thresholds`` by category; a category without one is left out. Those in ``cut`` are cut by MCut.
+
+    In the categories in ``uniform`` no tag has a threshold of its own: somebody chose theirs.
+    """
 
     thresholds: Mapping[str, float]
     cut: Collection[str] = ()
+    uniform: Collection[str] = ()
 
     def threshold(self, category: str, scores: Floats) -> float | None:
         """The least score of a tag of this category in a picture whose scores these are."""
@@ -53,6 +57,7 @@ class Columns:
         self.labels = tuple(labels)
         self._indices: dict[str, list[int]] = {}
         self._column: dict[str, int] = {}
+        self.own_thresholds = sum(label.min_score is not None for label in self.labels)
         for index, label in enumerate(labels):
             if label.tag is not None:
                 self._indices.setdefault(label.category, []).append(index)
@@ -76,11 +81,22 @@ class Columns:
             min_score = choice.threshold(category, own)
             if min_score is None:
                 continue
-            for at in np.flatnonzero(own >= min_score):
+            for at in np.flatnonzero(own >= self._min_scores(indices, category, min_score, choice)):
                 tag = self._tag(indices[at], float(own[at]))
                 if tag.tag not in found or found[tag.tag].score < tag.score:
                     found[tag.tag] = tag
         return (*found.values(), *self._rating(scores))
+
+    def _min_scores(
+        self, indices: Sequence[int], category: str, min_score: float, choice: ThresholdChoice
+    ) -> Floats:
+        """The least score of each of a category's columns."""
+        shared = np.full(len(indices), min_score, dtype=np.float32)
+        if self.own_thresholds and category not in choice.uniform and category not in choice.cut:
+            for place, index in enumerate(indices):
+                own = self.labels[index].min_score
+                shared[place] = min_score if own is None else own
+        return shared
 
     def _rating(self, scores: Floats) -> tuple[Tag, ...]:
         indices = self._indices.get(RATING)

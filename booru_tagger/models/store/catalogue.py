@@ -48,6 +48,27 @@ _ENTRIES = (
     CatalogueEntry(
         "pixai-tagger-v0.9", HubId("deepghs/pixai-tagger-v0.9-onnx"), "apache-2.0", "tags and characters"
     ),
+    CatalogueEntry(
+        "pixai-tagger-v1.0",
+        HubId("noaione/pixai-tagger-v1.0-onnx"),
+        "apache-2.0",
+        "tags, characters, copyrights, artists, rating; large and slow",
+    ),
+    CatalogueEntry(
+        "cl_tagger_2_00",
+        HubId("cella110n/cl_tagger_v2", "v2_00"),
+        "their own, to be agreed to on the hub",
+        "tags, characters, copyrights, rating",
+    ),
+    CatalogueEntry(
+        "animetimm-caformer_b36",
+        HubId("animetimm/caformer_b36.dbv4-full"),
+        "gpl-3.0; to be agreed to on the hub",
+        "tags, characters and rating; a threshold for each tag",
+    ),
+    CatalogueEntry(
+        "oppai-oracle-v1.1", HubId("Grio43/OppaiOracle", "V1.1_onnx"), "apache-2.0", "tags and rating"
+    ),
 )
 
 CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})

@@ -18,8 +18,9 @@ from typing import Any
 
 from booru_tagger.errors import BooruTaggerError, MissingExtraError, ModelError
 from booru_tagger.models.bundle import MANIFEST, Bundle
-from booru_tagger.models.formats import find_format
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
+from booru_tagger.models.formats.known import FoundFormat, candidates, find_format
+from booru_tagger.models.formats.recognising import recognised
 from booru_tagger.models.manifest import FileRecord
 from booru_tagger.models.model_record import FILE_RECORD, ModelRecord, digest, read_record, write_record
 from booru_tagger.models.store.catalogue import CATALOGUE
@@ -132,15 +133,7 @@ class Hub:
             self._fetch(listing, known[MANIFEST], partial, listener)
             names: Sequence[str] = [MANIFEST, *Bundle.load(partial).files]
         else:
-            found = find_format(known)
-            if found is None:
-                listed = ", ".join(sorted(known)[:20]) or "no files"
-                place = f"the folder {listing.hub.folder}" if listing.hub.folder else "its top folder"
-                raise ModelError(
-                    f"{listing.hub}: no model of a kind that is known; {place} holds {listed}. A folder of a "
-                    "repository is named as hf:owner/name/folder"
-                )
-            names = found.files
+            names = self._tagger_files(listing, partial, listener)
         missing = [name for name in names if name not in known]
         if missing:
             raise ModelError(f"{listing.hub}: {missing[0]} is missing there, though its manifest lists it")
@@ -150,6 +143,33 @@ class Hub:
             sha256 = self._fetch(listing, known[name], partial, listener)
             records[name] = FileRecord(sha256, known[name].bytes)
         return records
+
+    def _tagger_files(self, listing: HubListing, partial: Path, listener: Listener) -> Sequence[str]:
+        """The files of a third-party tagger. What tells its layout from others is fetched for it, so that a
+        model that only looks like a known one is refused before its network is on its way."""
+        known = {file.name: file for file in listing.files}
+        likeliest = find_format(known)
+        if likeliest is None:
+            listed = ", ".join(sorted(known)[:20]) or "no files"
+            place = f"the folder {listing.hub.folder}" if listing.hub.folder else "its top folder"
+            raise ModelError(
+                f"{listing.hub}: no model of a kind that is known; {place} holds {listed}. A folder of a "
+                "repository is named as hf:owner/name/folder"
+            )
+        _make_room(partial, sum(known[name].bytes for name in likeliest.files))
+        fetched: set[str] = set()
+
+        def described() -> Iterator[FoundFormat]:
+            for one in candidates(known):
+                for name in (one.labels, *one.described):
+                    self._fetch(listing, known[name], partial, listener)
+                    fetched.add(name)
+                yield one
+
+        files = recognised(described(), partial).files
+        for name in fetched.difference(files):
+            (partial / name).unlink()
+        return files
 
     def _fetch(self, listing: HubListing, file: RemoteFile, partial: Path, listener: Listener) -> str:
         """Have the file in ``partial``, as the hub describes it, and return its SHA-256."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from booru_tagger.errors import ModelError, nearest
 from booru_tagger.files.user_folders import with_home
 from booru_tagger.models.bundle import MANIFEST, Bundle
-from booru_tagger.models.formats.foreign_tagger import ForeignTagger, found_in
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
+from booru_tagger.models.formats.recognising import found_in
 from booru_tagger.models.model_record import read_record
 from booru_tagger.models.store.archives import unpack
 from booru_tagger.models.store.catalogue import CATALOGUE
