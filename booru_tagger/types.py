@@ -87,10 +87,22 @@ class CharacterMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """A recogniser's description of a face: a direction, in 8 bits a number.
+
+    Alike faces have alike ones, if ``space``, which names the recogniser, is the same.
+    """
+
+    space: str
+    vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class FaceResult:
     """All that is known of one face. A field is ``None`` where the program does not know.
 
-    ``candidates`` holds up to five characters, best first, as scored before any rejection.
+    ``candidates`` holds up to five characters, best first, as scored before any rejection. The ``embedding``
+    is no part of any JSON form, and two results that differ in it alone are equal.
     """
 
     box: Box
@@ -99,6 +111,7 @@ class FaceResult:
     candidates: tuple[ScoredTag, ...] = ()
     hair_color: ScoredTag | None = None
     eye_color: ScoredTag | None = None
+    embedding: Embedding | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -304,11 +317,16 @@ class TagResult:
         }
 
     def to_raw_json(self) -> dict[str, Any]:
-        """All that the result holds, unrounded; ``from_raw_json`` reads it back. For the journal alone."""
+        """All that the result holds but for embeddings, unrounded; ``from_raw_json`` reads it back.
+
+        For the journal alone.
+        """
         data = asdict(self)
         for reading in data["readings"]:
             del reading["face"]  # which stands among the faces
             reading["unspoken"] = sorted(reading["unspoken"])
+        for face in data["faces"]:
+            del face["embedding"]
         return {"schema": SCHEMA, **data}
 
     @classmethod

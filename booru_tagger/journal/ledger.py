@@ -9,6 +9,7 @@ from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of_bytes
+from booru_tagger.journal import index
 from booru_tagger.journal.database import DamagedError
 from booru_tagger.journal.paths import path_of
 from booru_tagger.journal.values import (
@@ -65,6 +66,7 @@ def touch(connection: Connection, picture: int, stamp: Stamp) -> None:
     connection.execute(
         "UPDATE pictures SET size = ?, mtime_ns = ? WHERE id = ?", (stamp.size, stamp.mtime_ns, picture)
     )
+    index.touch(connection, picture, stamp.mtime_ns / 1e9)
 
 
 def put_picture(
@@ -78,6 +80,9 @@ def put_picture(
     raw: RawResult | None = None,
 ) -> int:
     """Insert or replace the picture's row, with none of its marks being the latest any more; its id."""
+    old = connection.execute("SELECT id, sha256 FROM pictures WHERE path = ?", (picture,)).fetchone()
+    if old is not None and old[1] != sha256:
+        index.drop(connection, old[0])  # embeddings are of the content
     (number,) = connection.execute(
         "INSERT INTO pictures"
         " (path, size, mtime_ns, sha256, fingerprint, tagged_at, result, raw, raw_fingerprint)"
@@ -88,6 +93,10 @@ def put_picture(
         (picture, *stamp, sha256, fingerprint, now, *_columns(result, raw)),
     ).fetchone()
     connection.execute("UPDATE marks SET latest = 0 WHERE picture = ?", (number,))
+    if result is None:
+        index.drop(connection, number)
+    else:
+        index.put(connection, number, result, stamp.mtime_ns / 1e9 if stamp != NO_STAMP else now, now)
     return int(number)
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from typing import NamedTuple
 
 from booru_tagger.files.stamps import Stamp, sha256_of
+from booru_tagger.journal import index
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.ledger import UNTAGGED
 from booru_tagger.journal.paths import path_of
@@ -82,6 +83,8 @@ def _copy(
         " raw, raw_fingerprint FROM pictures WHERE id = ?",
         (picture, done, UNTAGGED, number),
     )
+    (copied,) = connection.execute("SELECT id FROM pictures WHERE path = ?", (picture,)).fetchone()
+    index.copy(connection, number, copied)
     connection.execute(
         "INSERT OR IGNORE INTO reviews (picture, uncertain, verdicts, changed_at)"
         " SELECT ?, uncertain, verdicts, changed_at FROM reviews"

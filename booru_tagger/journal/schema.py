@@ -97,6 +97,66 @@ _STEPS: tuple[str, ...] = (
     ALTER TABLE pictures ADD COLUMN raw BLOB;
     ALTER TABLE pictures ADD COLUMN raw_fingerprint TEXT;  -- of the model and the settings that gave it
     """,
+    """
+    -- What find asks: results as they were written, once more, in columns. See index.py.
+    CREATE TABLE terms (
+        id INTEGER PRIMARY KEY,
+        category TEXT NOT NULL,
+        name TEXT NOT NULL,
+        UNIQUE (category, name)
+    );
+    CREATE TABLE summaries (
+        picture INTEGER PRIMARY KEY REFERENCES pictures (id),
+        modified REAL NOT NULL,     -- the file, in seconds since 1970
+        tagged_at REAL NOT NULL,
+        heads INTEGER NOT NULL
+    );
+    CREATE TABLE faces (
+        id INTEGER PRIMARY KEY,
+        picture INTEGER NOT NULL REFERENCES pictures (id),
+        number INTEGER NOT NULL,    -- its place among the faces of the result
+        x0 INTEGER NOT NULL,
+        y0 INTEGER NOT NULL,
+        x1 INTEGER NOT NULL,
+        y1 INTEGER NOT NULL,
+        character INTEGER,          -- a term, as the colors are
+        score REAL NOT NULL,        -- of the character; where there is none, of the head
+        hair INTEGER,
+        eyes INTEGER
+    );
+    CREATE INDEX faces_by_picture ON faces (picture);
+    CREATE INDEX faces_by_character ON faces (character, score, picture);
+    CREATE TABLE embeddings (
+        face INTEGER PRIMARY KEY REFERENCES faces (id),
+        space INTEGER NOT NULL,     -- a term: the recogniser
+        vector BLOB NOT NULL        -- 8 bits a number
+    );
+    CREATE TABLE picture_tags (
+        tag INTEGER NOT NULL REFERENCES terms (id),
+        picture INTEGER NOT NULL REFERENCES pictures (id),
+        score REAL NOT NULL,
+        PRIMARY KEY (tag, picture)
+    ) WITHOUT ROWID;
+    CREATE INDEX picture_tags_by_picture ON picture_tags (picture);
+
+    -- Pictures that an earlier version recorded: find adds them to the tables above before it looks.
+    CREATE TABLE unindexed (picture INTEGER PRIMARY KEY REFERENCES pictures (id));
+    INSERT INTO unindexed SELECT id FROM pictures;
+
+    -- Files that sort put somewhere, so that it can be undone, and done to the end after a kill.
+    CREATE TABLE placements (
+        target BLOB PRIMARY KEY,
+        tree BLOB NOT NULL,         -- the folder that was sorted into
+        picture BLOB NOT NULL,      -- whose file it is, by its path before; empty for a folder that was made
+        source BLOB NOT NULL,       -- where the file was or is
+        way TEXT NOT NULL,          -- hardlink, link, copy, move or folder
+        done INTEGER NOT NULL,      -- 0 while it is only announced
+        inode INTEGER NOT NULL,     -- what the target was like when it was done
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX placements_by_picture ON placements (tree, picture);
+    """,
 )
 """What leads from each version to the next. To change a table, add a step; a released one stays as it is."""
 

@@ -18,6 +18,7 @@ from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
+from booru_tagger.journal.finding import Finder
 from booru_tagger.journal.moves import inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.pushes import Pushes
@@ -49,6 +50,7 @@ class Journal:
         self._keys = PathKeys()
         self._seen: OrderedDict[bytes, Stamp] = OrderedDict()
         self.reviews = Reviews(database, self._keys)
+        self.finder = Finder(database)
 
     @classmethod
     def open(cls, path: Path) -> Journal:

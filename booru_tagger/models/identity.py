@@ -23,9 +23,13 @@ from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.manifest import IdentitySpec, Weights
+from booru_tagger.types import Embedding
 
 SHORT_LIST = 24
 """Characters that a face is compared with face by face: those nearest at a first glance."""
+
+_SPACE_DIGITS = 16
+"""Of the hash that tells recognisers apart; a journal holds it for every face."""
 
 Bytes = npt.NDArray[np.int8]
 Numbers = npt.NDArray[np.int64]
@@ -98,6 +102,19 @@ def to_bytes(vectors: Floats) -> Bytes:
     largest = np.maximum(np.abs(vectors).max(axis=1, keepdims=True, initial=0), 1e-12)
     result: Bytes = np.round(vectors / largest * 127).astype(np.int8)
     return result
+
+
+def embedding_of(vector: Floats | None, space: str | None) -> Embedding | None:
+    """What is remembered of a unit vector ``(D,)`` of a :func:`space_of` embeddings."""
+    if vector is None or space is None:
+        return None
+    return Embedding(space, _to_bytes(vector[None]).tobytes())
+
+
+def space_of(bundle: Bundle) -> str | None:
+    """The space of the embeddings that a bundle's recogniser gives; ``None`` where it has no recogniser."""
+    whole = bundle.recogniser_sha256
+    return None if whole is None else whole[:_SPACE_DIGITS]
 
 
 def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:

@@ -12,7 +12,7 @@ from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.gallery.matching import anchor_for
-from booru_tagger.models.identity import Identity
+from booru_tagger.models.identity import Identity, embedding_of
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, Reading, ScoredTag, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
@@ -45,6 +45,8 @@ class Rules:
     ``identity`` for that. Where it has not, a character of the gallery passes where its face is alike enough
     (then it scores what the bundle asks of its own characters, or more) and wins over one that the model
     recognised where it scores higher.
+
+    Faces keep their embeddings where ``space`` names the recogniser that they are of.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Rules:
         strip_implied: bool = False,
         gallery: Gallery | None = None,
         identity: Identity | None = None,
+        space: str | None = None,
     ) -> None:
         self.labels = labels
+        self._space = space
         self.imply = imply
         self.strip_implied = strip_implied
         self.gallery, self.identity = gallery, identity
@@ -110,7 +114,9 @@ class Rules:
             who = _Recognised(self._by_tag.get(named.tag) or Label(named.tag), named.score, "tagger")
         hair = self._color(Part.HAIR, recognition.hair if colored else None)
         eyes = self._color(Part.EYES, recognition.eyes if colored else None)
-        return self._reading(FaceResult(face.box, face.score, None, candidates), who, hair, eyes)
+        embedding = embedding_of(recognition.embedding, self._space)
+        found = FaceResult(face.box, face.score, None, candidates, embedding=embedding)
+        return self._reading(found, who, hair, eyes)
 
     def retell(self, reading: Reading, match: CharacterMatch | None) -> Reading:
         """The same face with another name, or with none: its tags are worked out from what was measured."""

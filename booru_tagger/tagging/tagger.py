@@ -14,6 +14,7 @@ from typing import Any, Never
 from booru_tagger.imaging import Picture, read_file
 from booru_tagger.models.bundle import Bundle, Label
 from booru_tagger.models.gallery import open_gallery
+from booru_tagger.models.identity import space_of
 from booru_tagger.tagging import rules
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.implications import Implication, extended, read_implications
@@ -136,6 +137,7 @@ class Tagger:
             strip_implied=self.options.strip_implied,
             gallery=gallery,
             identity=self.networks.identity,
+            space=space_of(self.bundle),
         )
 
     def _readings(self, look: Look) -> list[Reading]:

@@ -1,0 +1,345 @@
+"""The part of the journal that answers questions about many pictures, without looking into any result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+from sqlite3 import Connection
+from typing import NamedTuple
+
+from booru_tagger.errors import nearest
+from booru_tagger.files.stamps import NO_STAMP
+from booru_tagger.journal import index, ledger
+from booru_tagger.journal.database import Database
+from booru_tagger.journal.paths import prefix_of
+from booru_tagger.types import TagResult
+from booru_tagger.vocab import CHARACTER, COPYRIGHT, normalise
+
+_FEW = 5_000
+"""So many pictures are looked up one by one; for more, it is faster to go through all paths."""
+_VARIABLES = 500
+_FACES = 65_536
+_NAMES = frozenset({CHARACTER})
+_SERIES = frozenset({COPYRIGHT})
+_TAGS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which pictures are looked for: those for which all that is said holds.
+
+    ``names``, ``tags``, ``without`` and ``series`` are tags, perhaps with the wildcards ``* ? [ ]``. ``hair``
+    and ``eyes`` are color tags, such as ``aqua_hair``. What concerns a face (a name, its ``min_score``, its
+    colors, ``unnamed``) has to hold for one and the same face. ``heads``: how many at least and at most.
+    ``since`` and ``until`` are about the file's date, in seconds since 1970, ``until`` is exclusive. Each of
+    the words in ``text`` stands in the path or in a tag.
+    """
+
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    hair: str | None = None
+    eyes: str | None = None
+    unnamed: bool = False
+    min_score: float | None = None
+    heads: tuple[int, int | None] | None = None
+    folders: tuple[Path, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    tagged_since: float | None = None
+    text: tuple[str, ...] = ()
+
+    @property
+    def is_about_faces(self) -> bool:
+        return self.unnamed or any(part is not None for part in (self.hair, self.eyes, self.min_score))
+
+
+class Found(NamedTuple):
+    """A picture, by its number in the journal and its path."""
+
+    number: int
+    path: bytes
+
+
+class EmbeddedFaces(NamedTuple):
+    """Some faces by their numbers in the journal, with their vectors: 8 bits a number, all of one length."""
+
+    faces: tuple[int, ...]
+    vectors: tuple[bytes, ...]
+
+
+class FaceOf(NamedTuple):
+    """Which face of which picture: its place in the picture's result."""
+
+    picture: int
+    place: int
+
+
+class Finder:
+    """Answers from a journal. Every method raises :class:`OutputError` where that cannot be used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def unindexed(self) -> int:
+        """How many pictures of an earlier version :meth:`index` has to make known to this class."""
+        return self._database.read(
+            lambda connection: int(connection.execute("SELECT count(*) FROM unindexed").fetchone()[0])
+        )
+
+    def index(self, step: Callable[[], None] = lambda: None, at_once: int = 500) -> None:
+        """Do so; ``step`` is called for each of them. What is done stays done, however this ends."""
+        while self._database.write(lambda connection: _index_some(connection, at_once, step)):
+            pass
+
+    def find(self, query: Query) -> list[Found]:
+        """The pictures, in the order of their paths."""
+        return self._database.read(lambda connection: _Search(connection, query).found())
+
+    def misspelled(self, query: Query) -> list[tuple[str, str | None]]:
+        """What is asked for and never occurs, each with what was perhaps meant."""
+
+        def work(connection: Connection) -> list[tuple[str, str | None]]:
+            terms = _Terms(connection)
+            asked = [
+                *((word, _NAMES) for word in query.names),
+                *((word, _SERIES) for word in query.series),
+                *((word, _TAGS) for word in query.tags),
+            ]
+            return [
+                (word, nearest(normalise(word), terms.names(categories)))
+                for word, categories in asked
+                if not terms.like(word, categories)
+            ]
+
+        return self._database.read(work)
+
+    def results(self, pictures: Iterable[int]) -> Iterator[tuple[int, TagResult]]:
+        """What was written for these pictures, one after the other."""
+        for part in _parts(pictures):
+            marks = ", ".join("?" * len(part))
+            rows = dict(
+                self._database.read(
+                    lambda connection: connection.execute(
+                        f"SELECT id, result FROM pictures WHERE id IN ({marks})",  # noqa: B023
+                        part,  # noqa: B023
+                    ).fetchall()
+                )
+            )
+            for number in part:
+                if (result := ledger.unpacked(rows.get(number))) is not None:
+                    yield number, result
+
+    def embedded(self, space: str) -> Iterator[EmbeddedFaces]:
+        """All faces that have an embedding of this recogniser, many at a time."""
+        last = -1
+        while rows := self._embedded_after(space, last):
+            yield EmbeddedFaces(*zip(*rows, strict=True))
+            last = rows[-1][0]
+
+    def _embedded_after(self, space: str, last: int) -> list[tuple[int, bytes]]:
+        def work(connection: Connection) -> list[tuple[int, bytes]]:
+            term = connection.execute(
+                "SELECT id FROM terms WHERE category = ? AND name = ?", (index.SPACE, space)
+            ).fetchone()
+            query = "SELECT face, vector FROM embeddings WHERE face > ? AND space = ? ORDER BY face LIMIT ?"
+            return [] if term is None else connection.execute(query, (last, term[0], _FACES)).fetchall()
+
+        return self._database.read(work)
+
+    def not_embedded(self, space: str) -> int:
+        """How many faces have none."""
+        query = (
+            "SELECT (SELECT count(*) FROM faces) - (SELECT count(*) FROM embeddings JOIN terms"
+            " ON terms.id = space WHERE category = ? AND name = ?)"
+        )
+        return self._database.read(
+            lambda connection: int(connection.execute(query, (index.SPACE, space)).fetchone()[0])
+        )
+
+    def faces(self, numbers: Sequence[int]) -> dict[int, FaceOf]:
+        """Whose these faces are."""
+
+        def work(connection: Connection) -> dict[int, FaceOf]:
+            found = {}
+            for part in _parts(numbers):
+                marks = ", ".join("?" * len(part))
+                query = f"SELECT id, picture, number FROM faces WHERE id IN ({marks})"
+                found.update({row[0]: FaceOf(*row[1:]) for row in connection.execute(query, part)})
+            return found
+
+        return self._database.read(work)
+
+
+def _index_some(connection: Connection, count: int, step: Callable[[], None]) -> bool:
+    """Whether there was anything to do."""
+    rows = connection.execute(
+        "SELECT id, result, tagged_at, size, mtime_ns FROM unindexed JOIN pictures ON id = picture LIMIT ?",
+        (count,),
+    ).fetchall()
+    for number, packed, tagged_at, size, mtime_ns in rows:
+        result = ledger.unpacked(packed)
+        if result is None:
+            index.drop(connection, number)
+        else:
+            modified = mtime_ns / 1e9 if size != NO_STAMP.size else tagged_at
+            index.put(connection, number, result, modified, tagged_at)
+        step()
+    if not rows:
+        connection.execute("DELETE FROM unindexed")  # of pictures that were forgotten
+    return bool(rows)
+
+
+class _Terms:
+    """All tags that occur. There are thousands, where there may be a million pictures."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._rows = connection.execute("SELECT id, category, name FROM terms").fetchall()
+
+    def like(self, pattern: str, categories: Collection[str] = _TAGS) -> list[int]:
+        """The numbers of the tags that a pattern means; no categories stand for all."""
+        wanted = normalise(pattern)
+        return self._where(lambda name: name == wanted or fnmatchcase(name, wanted), categories)
+
+    def holding(self, text: str) -> list[int]:
+        """The numbers of the tags that have ``text`` in them."""
+        forms = {text, text.replace(" ", "_")}
+        return self._where(lambda name: any(form in name for form in forms), _TAGS)
+
+    def names(self, categories: Collection[str]) -> list[str]:
+        return [row[2] for row in self._rows if self._counts(row[1], categories)]
+
+    def _where(self, fits: Callable[[str], bool], categories: Collection[str]) -> list[int]:
+        return [row[0] for row in self._rows if self._counts(row[1], categories) and fits(row[2])]
+
+    def _counts(self, category: str, categories: Collection[str]) -> bool:
+        return category in categories if categories else category != index.SPACE
+
+
+class _Search:
+    """One query. Each condition gives the set of pictures for which it holds."""
+
+    def __init__(self, connection: Connection, query: Query) -> None:
+        self._connection, self._query, self._terms = connection, query, _Terms(connection)
+
+    def found(self) -> list[Found]:
+        chosen: set[int] | None = None
+        for condition in self._conditions():
+            chosen = condition if chosen is None else chosen & condition
+            if not chosen:
+                return []
+        assert chosen is not None
+        for pattern in self._query.without:
+            chosen -= self._with_tag(self._terms.like(pattern))
+        return self._fitting(chosen, self._paths(chosen))
+
+    def _conditions(self) -> Iterator[set[int]]:
+        """The pictures for which each of the conditions holds; there is always one."""
+        query = self._query
+        for pattern in query.names:
+            yield self._named(self._terms.like(pattern, _NAMES))
+        for pattern in query.series:
+            yield self._with_tag(self._terms.like(pattern, _SERIES))
+        for pattern in query.tags:
+            yield self._with_tag(self._terms.like(pattern))
+        if query.is_about_faces and not query.names:
+            yield self._with_face("1", ())
+        summary, values = _summary_condition(query)
+        if summary or not (query.names or query.series or query.tags or query.is_about_faces):
+            yield self._pictures(f"SELECT picture FROM summaries WHERE {summary or '1'}", values)
+
+    def _named(self, names: Sequence[int]) -> set[int]:
+        """Pictures with a face of one of these names, or with the name among the tags: it may come from
+        elsewhere than a face."""
+        found = self._with_face(f"character IN ({_listed(names)})", ())
+        if self._query.hair is None and self._query.eyes is None:
+            found |= self._with_tag(names, self._query.min_score or 0.0)
+        return found
+
+    def _with_face(self, condition: str, values: tuple[object, ...]) -> set[int]:
+        query, parts = self._query, [condition]
+        for column, color in (("hair", query.hair), ("eyes", query.eyes)):
+            if color is not None:
+                parts.append(f"{column} IN ({_listed(self._terms.like(color))})")
+        if query.unnamed:
+            parts.append("character IS NULL")
+        if query.min_score is not None:
+            parts.append("score >= ?")
+            values = (*values, query.min_score)
+            if not query.unnamed:
+                parts.append("character IS NOT NULL")
+        return self._pictures(f"SELECT picture FROM faces WHERE {' AND '.join(parts)}", values)
+
+    def _with_tag(self, tags: Sequence[int], min_score: float = 0.0) -> set[int]:
+        condition, values = ("AND score >= ?", (min_score,)) if min_score > 0 else ("", ())
+        return self._pictures(
+            f"SELECT picture FROM picture_tags WHERE tag IN ({_listed(tags)}) {condition}", values
+        )
+
+    def _pictures(self, query: str, values: Sequence[object]) -> set[int]:
+        return {row[0] for row in self._connection.execute(query, values)}
+
+    def _paths(self, chosen: set[int]) -> Iterator[Found]:
+        if len(chosen) <= _FEW:
+            rows = [
+                row
+                for part in _parts(chosen)
+                for row in self._connection.execute(
+                    f"SELECT id, path FROM pictures WHERE id IN ({_listed(part)})"
+                )
+            ]
+            yield from map(Found._make, sorted(rows, key=lambda row: row[1]))
+            return
+        # Named, as the table itself holds all results, and is many times as large.
+        rows = self._connection.execute(
+            "SELECT id, path FROM pictures INDEXED BY sqlite_autoindex_pictures_1 ORDER BY path"
+        )
+        yield from (Found._make(row) for row in rows if row[0] in chosen)
+
+    def _fitting(self, chosen: set[int], rows: Iterable[Found]) -> list[Found]:
+        """Those whose path fits, too."""
+        prefixes = tuple(prefix_of(folder) for folder in self._query.folders)
+        words = [
+            (word.casefold(), chosen & self._with_tag(self._terms.holding(word.casefold())))
+            for word in self._query.text
+        ]
+        if not (prefixes or words):
+            return list(rows)
+        return [row for row in rows if _fits(row, prefixes, words)]
+
+
+def _fits(row: Found, prefixes: tuple[bytes, ...], words: Sequence[tuple[str, set[int]]]) -> bool:
+    if prefixes and not row.path.startswith(prefixes):
+        return False
+    path = os.fsdecode(row.path).casefold() if words else ""
+    return all(row.number in tagged or word in path for word, tagged in words)
+
+
+def _summary_condition(query: Query) -> tuple[str, list[float]]:
+    least, most = query.heads or (None, None)
+    parts = [
+        ("heads >= ?", least),
+        ("heads <= ?", most),
+        ("modified >= ?", query.since),
+        ("modified < ?", query.until),
+        ("tagged_at >= ?", query.tagged_since),
+    ]
+    said = [(condition, value) for condition, value in parts if value is not None]
+    return " AND ".join(condition for condition, _ in said), [value for _, value in said]
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    """Numbers for SQL: there may be more than it takes as variables."""
+    return ", ".join(map(str, numbers))
+
+
+def _parts(numbers: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """The numbers, as many at a time as SQL takes as variables."""
+    rest = iter(numbers)
+    while part := tuple(islice(rest, _VARIABLES)):
+        yield part
