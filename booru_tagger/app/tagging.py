@@ -27,8 +27,7 @@ from booru_tagger.app.parts import (
 )
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
-from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
-from booru_tagger.errors import OutputError
+from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
@@ -186,10 +185,7 @@ class _Sheet:
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        if path.exists() and not is_sheet(path):
-            raise OutputError(
-                f"{path}: exists and is not a contact sheet; it was left alone, choose another name"
-            )
+        refuse_other_file(path)
         self.path = path
         self._limits = limits
         self._sheet = ContactSheet()

@@ -24,6 +24,7 @@ EXIT_INTERRUPTED = 130
         "models": ("booru_tagger.cli.models:models", "List, download and check models."),
         "characters": ("booru_tagger.cli.characters:characters", "Enrol characters of your own."),
         "show": ("booru_tagger.cli.show:show", "Show every tag of a picture and where it comes from."),
+        "find": ("booru_tagger.cli.find:find", "Find pictures by who is in them, by tags, or by a face."),
         "review": ("booru_tagger.cli.review:review", "Say who the uncertain faces are, on a local web page."),
         "report": ("booru_tagger.cli.report:report", "Write a page about who was found in a folder."),
         "serve": ("booru_tagger.cli.serve:serve", "Answer programs that ask for the tags of pictures."),

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from booru_tagger.errors import nearest
 from booru_tagger.files.stamps import NO_STAMP
@@ -22,6 +23,8 @@ from booru_tagger.vocab import CHARACTER, COPYRIGHT, normalise
 _FEW = 5_000
 """So many pictures are looked up one by one; for more, it is faster to go through all paths."""
 _VARIABLES = 500
+_PATHS = "pictures INDEXED BY sqlite_autoindex_pictures_1"
+"""All paths with their numbers. The table itself holds all results, and is many times as large."""
 _FACES = 65_536
 _NAMES = frozenset({CHARACTER})
 _SERIES = frozenset({COPYRIGHT})
@@ -59,11 +62,8 @@ class Query:
         return self.unnamed or any(part is not None for part in (self.hair, self.eyes, self.min_score))
 
 
-class Found(NamedTuple):
-    """A picture, by its number in the journal and its path."""
-
-    number: int
-    path: bytes
+Found: TypeAlias = tuple[int, bytes]
+"""A picture: its number in the journal, and its path. A plain tuple, for there may be a million."""
 
 
 class EmbeddedFaces(NamedTuple):
@@ -97,9 +97,9 @@ class Finder:
         while self._database.write(lambda connection: _index_some(connection, at_once, step)):
             pass
 
-    def find(self, query: Query) -> list[Found]:
-        """The pictures, in the order of their paths."""
-        return self._database.read(lambda connection: _Search(connection, query).found())
+    def find(self, query: Query, among: Collection[int] | None = None) -> list[Found]:
+        """The pictures, in the order of their paths: ``among`` those of these numbers, if any are given."""
+        return self._database.read(lambda connection: _Search(connection, query).found(among))
 
     def misspelled(self, query: Query) -> list[tuple[str, str | None]]:
         """What is asked for and never occurs, each with what was perhaps meant."""
@@ -227,19 +227,24 @@ class _Search:
     def __init__(self, connection: Connection, query: Query) -> None:
         self._connection, self._query, self._terms = connection, query, _Terms(connection)
 
-    def found(self) -> list[Found]:
-        chosen: set[int] | None = None
+    def found(self, among: Collection[int] | None) -> list[Found]:
+        chosen = None if among is None else set(among)
         for condition in self._conditions():
             chosen = condition if chosen is None else chosen & condition
             if not chosen:
                 return []
-        assert chosen is not None
+        if chosen is None:
+            chosen = self._pictures("SELECT picture FROM summaries", ())
         for pattern in self._query.without:
             chosen -= self._with_tag(self._terms.like(pattern))
-        return self._fitting(chosen, self._paths(chosen))
+        found = self._paths(chosen)
+        if self._query.folders:
+            prefixes = tuple(prefix_of(folder) for folder in self._query.folders)
+            return [row for row in found if row[1].startswith(prefixes)]
+        return found
 
     def _conditions(self) -> Iterator[set[int]]:
-        """The pictures for which each of the conditions holds; there is always one."""
+        """The pictures for which each of the conditions holds."""
         query = self._query
         for pattern in query.names:
             yield self._named(self._terms.like(pattern, _NAMES))
@@ -250,8 +255,10 @@ class _Search:
         if query.is_about_faces and not query.names:
             yield self._with_face("1", ())
         summary, values = _summary_condition(query)
-        if summary or not (query.names or query.series or query.tags or query.is_about_faces):
-            yield self._pictures(f"SELECT picture FROM summaries WHERE {summary or '1'}", values)
+        if summary:
+            yield self._pictures(f"SELECT picture FROM summaries WHERE {summary}", values)
+        for words in query.text:
+            yield self._with_text(words.casefold())
 
     def _named(self, names: Sequence[int]) -> set[int]:
         """Pictures with a face of one of these names, or with the name among the tags: it may come from
@@ -281,10 +288,22 @@ class _Search:
             f"SELECT picture FROM picture_tags WHERE tag IN ({_listed(tags)}) {condition}", values
         )
 
-    def _pictures(self, query: str, values: Sequence[object]) -> set[int]:
-        return {row[0] for row in self._connection.execute(query, values)}
+    def _with_text(self, words: str) -> set[int]:
+        """Pictures with these words, in lower case, in their path or in a tag."""
+        if words.isascii():
+            # SQLite lowers no other letters, but is faster.
+            query = "instr(lower(CAST(path AS TEXT)), ?) AND id IN (SELECT picture FROM summaries)"
+            found = self._pictures(f"SELECT id FROM {_PATHS} WHERE {query}", (words,))
+        else:
+            rows = self._connection.execute(f"SELECT id, path FROM {_PATHS}")
+            found = {number for number, path in rows if words in os.fsdecode(path).casefold()}
+            found &= self._pictures("SELECT picture FROM summaries", ())
+        return found | self._with_tag(self._terms.holding(words))
 
-    def _paths(self, chosen: set[int]) -> Iterator[Found]:
+    def _pictures(self, query: str, values: Sequence[object]) -> set[int]:
+        return set(chain.from_iterable(self._connection.execute(query, values)))
+
+    def _paths(self, chosen: set[int]) -> list[Found]:
         if len(chosen) <= _FEW:
             rows = [
                 row
@@ -293,31 +312,9 @@ class _Search:
                     f"SELECT id, path FROM pictures WHERE id IN ({_listed(part)})"
                 )
             ]
-            yield from map(Found._make, sorted(rows, key=lambda row: row[1]))
-            return
-        # Named, as the table itself holds all results, and is many times as large.
-        rows = self._connection.execute(
-            "SELECT id, path FROM pictures INDEXED BY sqlite_autoindex_pictures_1 ORDER BY path"
-        )
-        yield from (Found._make(row) for row in rows if row[0] in chosen)
-
-    def _fitting(self, chosen: set[int], rows: Iterable[Found]) -> list[Found]:
-        """Those whose path fits, too."""
-        prefixes = tuple(prefix_of(folder) for folder in self._query.folders)
-        words = [
-            (word.casefold(), chosen & self._with_tag(self._terms.holding(word.casefold())))
-            for word in self._query.text
-        ]
-        if not (prefixes or words):
-            return list(rows)
-        return [row for row in rows if _fits(row, prefixes, words)]
-
-
-def _fits(row: Found, prefixes: tuple[bytes, ...], words: Sequence[tuple[str, set[int]]]) -> bool:
-    if prefixes and not row.path.startswith(prefixes):
-        return False
-    path = os.fsdecode(row.path).casefold() if words else ""
-    return all(row.number in tagged or word in path for word, tagged in words)
+            return sorted(rows, key=itemgetter(1))
+        rows = self._connection.execute(f"SELECT id, path FROM {_PATHS} ORDER BY path").fetchall()
+        return rows if len(rows) == len(chosen) else [row for row in rows if row[0] in chosen]
 
 
 def _summary_condition(query: Query) -> tuple[str, list[float]]:

@@ -1,0 +1,191 @@
+"""Pictures by what the journal says of them, and by a face."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import starmap
+from pathlib import Path
+from typing import NamedTuple
+
+from booru_tagger.app.parts import Tell, make_limits, make_tagger, need_journal
+from booru_tagger.config import Settings
+from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
+from booru_tagger.errors import ModelError
+from booru_tagger.files.replace import replace_file
+from booru_tagger.imaging import Floats, Limits, read_file
+from booru_tagger.journal import Journal
+from booru_tagger.journal.finding import Query
+from booru_tagger.library.nearest import alike_faces
+from booru_tagger.models.identity import space_of
+from booru_tagger.review.similarity import bound_of
+from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import Box, FaceResult, TagResult
+from booru_tagger.vocab import normalise
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FindRequest:
+    """What is looked for.
+
+    With ``like``, a picture of a face, those pictures that ``query`` finds and that show a face like it: of
+    the similarity ``min_likeness`` or more; without that, of the one from which on the model takes two faces
+    for one person's. ``limit`` pictures at most. ``gone``: those too whose file is not there any more.
+    """
+
+    query: Query
+    like: Path | None = None
+    min_likeness: float | None = None
+    limit: int | None = None
+    gone: bool = False
+
+
+class Match(NamedTuple):
+    """A picture that was found; where a face was looked for, which of its faces is alike, and how much."""
+
+    number: int
+    path: bytes
+    face: int | None = None
+    likeness: float | None = None
+
+
+class Search:
+    """An answer. ``passed_over`` counts pictures that are gone, as far as the matches were gone through."""
+
+    def __init__(
+        self, journal: Journal, request: FindRequest, found: Iterable[Match], limits: Limits
+    ) -> None:
+        self._journal, self._request, self._found, self._limits = journal, request, found, limits
+        self.passed_over = 0
+
+    def matches(self) -> Iterator[Match]:
+        """The pictures: those with the most alike faces first, or by their paths. To be called once."""
+        left = self._request.limit
+        for match in self._found:
+            if left == 0:
+                return
+            if self._request.gone or os.path.exists(match.path):  # noqa: PTH110 - bytes
+                yield match
+                left = None if left is None else left - 1
+            else:
+                self.passed_over += 1
+
+    def results(self) -> Iterator[tuple[Match, TagResult]]:
+        """The same, each with what was written for it."""
+        for part in _parts(self.matches()):
+            results = dict(self._journal.finder.results(match.number for match in part))
+            for match in part:
+                if match.number in results:
+                    yield match, replace(results[match.number], path=os.fsdecode(match.path))
+
+    def draw(self, target: Path) -> int:
+        """Draw the faces that were looked for into a contact sheet; how many are on it.
+
+        Raises :class:`OutputError`, also where something else has that name.
+        """
+        refuse_other_file(target)
+        sheet = ContactSheet()
+        for match, result in self.results():
+            sheet.add(replace(result, faces=self._shown(match, result)), self._limits)
+        replace_file(target, sheet.png())
+        return len(sheet)
+
+    def _shown(self, match: Match, result: TagResult) -> tuple[FaceResult, ...]:
+        if match.face is not None:
+            return result.faces[match.face : match.face + 1]
+        names = [normalise(name) for name in self._request.query.names]
+        named = tuple(face for face in result.faces if _is_any(face, names))
+        return named or result.faces
+
+
+@contextmanager
+def open_search(
+    request: FindRequest,
+    settings: Settings,
+    *,
+    step: Callable[[], None] = lambda: None,
+    tell: Tell = _log.warning,
+) -> Iterator[Search]:
+    """Look in the journal, which is closed at the end. No picture is read but the one that is to be ``like``.
+
+    ``step`` is called for each picture of an earlier version's journal that has to be made known to the
+    search, which happens once. ``tell`` hears of words that never occur, and of faces that cannot be
+    compared. Raises BooruTaggerError.
+    """
+    with need_journal(settings.recording, tell) as journal:
+        finder = journal.finder
+        finder.index(step)
+        matches: Iterable[Match]
+        if request.like is not None:
+            matches = found = _like(request, journal, make_tagger(settings), tell)
+        else:
+            found = finder.find(request.query)
+            matches = starmap(Match, found)
+        if not found:
+            for word, near in finder.misspelled(request.query):
+                tell(f"nothing has the tag {word!r}{f'; did you mean {near!r}?' if near else ''}")
+        yield Search(journal, request, matches, make_limits(settings.reading))
+
+
+def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) -> list[Match]:
+    """The pictures that the query finds with a face like the one asked for, the most alike first."""
+    assert request.like is not None
+    finder, space = journal.finder, space_of(tagger.bundle) or ""
+    face = embedding_in(request.like, tagger, tell)
+    bound = bound_of(tagger.bundle) if request.min_likeness is None else request.min_likeness
+    ranked = alike_faces(face, finder.embedded(space), bound)
+    if missing := finder.not_embedded(space):
+        tell(
+            f"{missing:,} known faces cannot be compared: another model or an earlier version found them; "
+            "to add them, tag their pictures again: booru-tagger tag --batch --force FOLDER"
+        )
+    owners = finder.faces([number for number, _ in ranked])
+    paths = dict(finder.find(request.query, {owner.picture for owner in owners.values()}))
+    best: dict[int, Match] = {}
+    for number, likeness in ranked:
+        owner = owners.get(number)
+        if owner is not None and owner.picture in paths and owner.picture not in best:
+            best[owner.picture] = Match(owner.picture, paths[owner.picture], owner.place, likeness)
+    return list(best.values())
+
+
+def embedding_in(picture: Path, tagger: Tagger, tell: Tell) -> Floats:
+    """The embedding of the face in a picture: of the surest head, or of the whole where none is found.
+
+    Raises :class:`ImageError`, and :class:`ModelError` where the model has no embeddings.
+    """
+    data = read_file(picture, tagger.options.limits)
+    look = tagger.networks.look_at_faces(data, str(picture))
+    answers = list(look.answers)
+    if len(answers) > 1:
+        tell(f"{picture}: shows {len(answers)} heads; the surest one is compared")
+    if not look.faces:
+        tell(f"{picture}: no head is found in it, so it is taken for a face as a whole")
+        decoded = tagger.networks.decode(data, str(picture))
+        answers = tagger.networks.recognise(decoded, [Box(0, 0, decoded.width, decoded.height)])
+    embedding = answers[0].embedding if answers else None
+    if embedding is None:
+        raise ModelError(f"{tagger.bundle.folder}: this model cannot compare faces; use another one")
+    return embedding
+
+
+def _is_any(face: FaceResult, names: Iterable[str]) -> bool:
+    who = face.character.tag if face.character is not None else None
+    return who is not None and any(who == name or fnmatchcase(who, name) for name in names)
+
+
+def _parts(matches: Iterable[Match], size: int = 256) -> Iterator[list[Match]]:
+    part: list[Match] = []
+    for match in matches:
+        part.append(match)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
