@@ -108,7 +108,7 @@ def embedding_of(vector: Floats | None, space: str | None) -> Embedding | None:
     """What is remembered of a unit vector ``(D,)`` of a :func:`space_of` embeddings."""
     if vector is None or space is None:
         return None
-    return Embedding(space, _to_bytes(vector[None]).tobytes())
+    return Embedding(space, to_bytes(vector[None]).tobytes())
 
 
 def space_of(bundle: Bundle) -> str | None:
