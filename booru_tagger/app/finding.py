@@ -121,12 +121,12 @@ def open_search(
     with need_journal(settings.recording, tell) as journal:
         finder = journal.finder
         finder.index(step)
-        matches: Iterable[Match]
-        if request.like is not None:
-            matches = found = _like(request, journal, make_tagger(settings), tell)
-        else:
+        if request.like is None:
             found = finder.find(request.query)
-            matches = starmap(Match, found)
+            matches: Iterable[Match] = starmap(Match, found)
+        else:
+            matches = alike = _like(request, journal, make_tagger(settings), tell)
+            found = [match[:2] for match in alike]
         if not found:
             for word, near in finder.misspelled(request.query):
                 tell(f"nothing has the tag {word!r}{f'; did you mean {near!r}?' if near else ''}")
