@@ -16,7 +16,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
 from booru_tagger.review.face_cache import Cutout, FaceCache
-from booru_tagger.review.similarity import groups
+from booru_tagger.review.similarity import is_clear, strangers
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.sources.listed import Walk
 from booru_tagger.types import FaceResult, TagResult
@@ -24,8 +24,6 @@ from booru_tagger.vocab import COPYRIGHT
 
 SHEET = 12
 """Faces shown of a character at most."""
-WORTH_NAMING = 3
-"""Look-alikes from which a stranger is worth a name: fewer are hardly enough to know one again."""
 MAX_UNKNOWN_GROUPS = 40
 MAX_FAILURES = 200
 
@@ -191,18 +189,18 @@ def _sheet(faces: Sequence[_Seen], cutting: _Cutting) -> tuple[Portrait, ...]:
 
 def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[UnknownGroup, ...]:
     """Groups of unknown faces that look alike, in more than one picture, the largest first."""
-    cutouts = cutting.cut(unknown)
-    faces = [face for face in unknown if id(face) in cutouts and cutouts[id(face)].embedding is not None]
+    clear = [face for face in unknown if is_clear(face.face.box)]
+    cutouts = cutting.cut(clear)
+    faces = [face for face in clear if id(face) in cutouts and cutouts[id(face)].embedding is not None]
     embeddings = [embedding for face in faces if (embedding := cutouts[id(face)].embedding) is not None]
     if not embeddings:
         return ()
-    found: list[UnknownGroup] = []
-    for group in groups(np.stack(embeddings), cutting.alike):
+    pictures, found = [face.picture for face in faces], []
+    for group in strangers(np.stack(embeddings), pictures, cutting.alike)[:MAX_UNKNOWN_GROUPS]:
         members = [faces[row] for row in group.members]
-        pictures = tuple(dict.fromkeys(member.picture for member in members))
-        if len(members) >= WORTH_NAMING and len(pictures) > 1 and len(found) < MAX_UNKNOWN_GROUPS:
-            sheet = _sheet(members, cutting)
-            found.append(UnknownGroup(len(members), pictures, _hair(members), _eyes(members), sheet))
+        of_them = tuple(dict.fromkeys(member.picture for member in members))
+        sheet = _sheet(members, cutting)
+        found.append(UnknownGroup(len(members), of_them, _hair(members), _eyes(members), sheet))
     return tuple(found)
 
 

@@ -9,10 +9,17 @@ import numpy as np
 
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.types import Box
 
 ALIKE = 0.7
 """Similarity (cosine) from which two faces are probably one character's. Higher than what enrolment asks for,
 because here nobody vouches for any of the faces. For bundles that do not say it themselves."""
+TICKED = 0.6
+"""Similarity below which a look-alike is not judged together with a face, unless a person ticks it."""
+SMALLEST = 32
+"""Longer side of a head, in pixels, below which strangers look like each other whoever they are."""
+WORTH_NAMING = 3
+"""Look-alikes from which a stranger is worth a name: fewer are hardly enough to know one again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,23 @@ def groups(faces: Floats, alike: float = ALIKE) -> list[Group]:
     alone = [Group((int(row),)) for row in np.flatnonzero(near < alike)]
     ordered = sorted((group for group in found if group.members), key=lambda group: -len(group.members))
     return [*ordered, *alone]
+
+
+def is_clear(box: Box) -> bool:
+    """Whether a face is large enough to be compared with faces that nobody vouches for."""
+    return max(box.width, box.height) >= SMALLEST
+
+
+def strangers(
+    faces: Floats, pictures: Sequence[object], alike: float = ALIKE, least: int = WORTH_NAMING
+) -> list[Group]:
+    """The groups of ``least`` faces or more in several ``pictures``, one picture a face: whoever comes back
+    may be worth a name."""
+    return [
+        group
+        for group in groups(faces, alike)
+        if len(group.members) >= least and len({pictures[row] for row in group.members}) > 1
+    ]
 
 
 _BLOCK = 1_024

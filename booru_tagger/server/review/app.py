@@ -19,9 +19,11 @@ from starlette.routing import Route
 
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.review.face_cache import FaceCache
-from booru_tagger.server.review.details import details
+from booru_tagger.server.review.again import SecondLook
+from booru_tagger.server.review.details import details, stranger_groups
 from booru_tagger.server.review.guard import Guard
 from booru_tagger.server.review.images import CacheWarmer, FaceImages
+from booru_tagger.server.review.portraits import NOBODY, Portraits
 from booru_tagger.server.review.session import ReviewSession
 from booru_tagger.server.review.teaching import teach, teachable
 from booru_tagger.types import Box
@@ -31,7 +33,11 @@ PAGE = {
     "review.css": "text/css; charset=utf-8",
     "main.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
+    "background.js": "text/javascript; charset=utf-8",
     "boxes.js": "text/javascript; charset=utf-8",
+    "controls.js": "text/javascript; charset=utf-8",
+    "enrolling.js": "text/javascript; charset=utf-8",
+    "messages.js": "text/javascript; charset=utf-8",
     "faces.js": "text/javascript; charset=utf-8",
     "names.js": "text/javascript; charset=utf-8",
     "panel.js": "text/javascript; charset=utf-8",
@@ -64,6 +70,7 @@ def make_app(
             yield
         finally:
             handlers.warming.stop()
+            handlers.second_look.stop()
 
     return Starlette(
         routes=handlers.routes(),
@@ -86,6 +93,8 @@ class _Handlers:
         self.images = images
         self.warming = warming
         self.version = version
+        self.portraits = Portraits(session, images)
+        self.second_look = SecondLook(session)
 
     def routes(self) -> list[Route]:
         def changing(path: str, work: Callable[[dict[str, Any]], Any]) -> Route:
@@ -101,14 +110,17 @@ class _Handlers:
             Route("/api/session", self.overview),
             Route("/api/progress", self.progress),
             Route("/api/face/{number:int}", self.face),
+            Route("/api/strangers", self.strangers),
             Route("/face/{number:int}.jpg", self.thumbnail),
             Route("/large/{number:int}.jpg", self.large),
             Route("/picture/{number:int}.jpg", self.picture),
+            Route("/portrait", self.portrait),
             changing("/api/verdict", self.decide),
             changing("/api/clear", self.clear),
             changing("/api/box", self.draw),
             changing("/api/undo", self.undo),
             changing("/api/teach", self.teach),
+            changing("/api/again", self.again),
         ]
 
     def page(self, request: Request) -> Response:
@@ -119,7 +131,7 @@ class _Handlers:
         return Response(data.read_bytes(), media_type=PAGE[name], headers={"cache-control": "no-cache"})
 
     def overview(self, request: Request) -> Response:
-        session = self.session
+        session, trained = self.session, self.session.trained
         with session.lock:
             pictures = [picture for picture in session.pictures.values() if picture.listed]
             faces = [head.to_json() for head in session.heads.values() if head.listed]
@@ -130,7 +142,8 @@ class _Handlers:
                     [picture.id, str(picture.path.parent), picture.path.name] for picture in pictures
                 ],
                 "faces": faces,
-                "names": session.names(),
+                "names": [[tag, series, tag in trained] for tag, series in session.names().items()],
+                "gallery": session.tools.gallery is not None,
                 **self._state(),
             }
         )
@@ -140,6 +153,7 @@ class _Handlers:
             "undo": self.session.steps,
             "teachable": {tag: len(heads) for tag, heads in teachable(self.session).items()},
             "cut": [self.warming.done, self.warming.total],
+            "again": self.second_look.to_json(),
         }
 
     def progress(self, request: Request) -> Response:
@@ -161,6 +175,15 @@ class _Handlers:
 
     def picture(self, request: Request) -> Response:
         return _jpeg(self.images.whole(int(request.path_params["number"])))
+
+    def strangers(self, request: Request) -> Response:
+        return JSONResponse({"groups": stranger_groups(self.session)})
+
+    def portrait(self, request: Request) -> Response:
+        """A face of the character ``tag``, or the outline of one."""
+        jpeg = self.portraits.of(request.query_params.get("tag", ""))
+        kind = "image/svg+xml" if jpeg is None else "image/jpeg"
+        return Response(jpeg or NOBODY, media_type=kind, headers={"cache-control": "no-cache"})
 
     def decide(self, body: dict[str, Any]) -> dict[str, Any]:
         kind, tag = body.get("kind"), body.get("tag", "")
@@ -187,7 +210,12 @@ class _Handlers:
         confirmed = body.get("confirm", False)
         if not isinstance(confirmed, bool):
             raise DataError("'confirm' must be true or false")
-        return teach(self.session, self.images, confirmed=confirmed) | self._state()
+        return teach(self.session, self.images, _tags(body), confirmed=confirmed) | self._state()
+
+    def again(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Look for characters that were just enrolled."""
+        self.second_look.start(_tags(body) or ())
+        return self._state()
 
 
 def _body(data: bytes) -> dict[str, Any]:
@@ -207,6 +235,13 @@ def _numbers(body: dict[str, Any]) -> list[int]:
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
         raise DataError("'faces' must be a list of whole numbers")
     return numbers
+
+
+def _tags(body: dict[str, Any]) -> list[str] | None:
+    tags = body.get("tags")
+    if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)):
+        raise DataError("'tags' must be a list of names")
+    return tags
 
 
 def _is_number(value: object) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.imaging import Floats, read_picture
@@ -17,7 +16,7 @@ from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.review.similarity import EmbeddingIndex
 from booru_tagger.review.verdicts import SAME_FACE, JournalReviewer, all_faces, matching, overlay
 from booru_tagger.runner import rewrite
-from booru_tagger.server.review.values import ReviewFace, ReviewPicture
+from booru_tagger.server.review.values import ReviewChanges, ReviewFace, ReviewPicture, Wrote
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, TagResult, Verdict, VerdictKind
@@ -49,22 +48,6 @@ class _PictureBefore:
 
     picture: ReviewPicture
     verdicts: tuple[Verdict, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewChanges:
-    """What a step changed: faces as they are now, faces that are gone, and what went wrong."""
-
-    heads: tuple[ReviewFace, ...] = ()
-    gone: tuple[int, ...] = ()
-    failures: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "faces": [head.to_json() for head in self.heads],
-            "gone": list(self.gone),
-            "failures": list(self.failures),
-        }
 
 
 class ReviewSession:
@@ -133,12 +116,27 @@ class ReviewSession:
         with self.lock:
             return sum(head.waits and head.listed for head in self.heads.values())
 
-    def names(self) -> list[str]:
-        """Every name that a face could get by typing: what model and gallery know, and people said."""
-        known = {label.tag for label in self.tools.tagger.known}
+    @property
+    def trained(self) -> frozenset[str]:
+        """The characters that the model was trained on: these are not enrolled."""
+        return frozenset(label.tag for label in self.tools.tagger.bundle.labels)
+
+    def names(self) -> dict[str, str]:
+        """Every name that a face could get by typing, with its series: what model and gallery know, and what
+        people said."""
+        series = {label.tag: label.series for label in self.tools.tagger.known}
         with self.lock:
-            said = {head.name for head in self.heads.values() if head.name}
-        return sorted(known | said)
+            said = {head.name: "" for head in self.heads.values() if head.name}
+        return dict(sorted((said | series).items()))
+
+    def use(self, tagger: Tagger) -> None:
+        """Work with another tagger from now on: one of the same model that knows other characters."""
+        self.tools = replace(self.tools, tagger=tagger)
+
+    def renew(self, picture: ReviewPicture, raw: RawResult) -> ReviewChanges:
+        """Take in what was found in a picture now; what people said of it stays."""
+        with self.lock:
+            return self._change(picture, picture.verdicts, raw)
 
     def decide(self, numbers: Sequence[int], kind: VerdictKind, tag: str = "") -> ReviewChanges:
         """Say the same of these faces. What cannot be written is among the failures, and not remembered.
@@ -183,33 +181,37 @@ class ReviewSession:
         self, work: Iterable[tuple[ReviewPicture, Callable[[tuple[Verdict, ...]], list[Verdict]]]]
     ) -> ReviewChanges:
         before: list[_PictureBefore] = []
-        heads: list[ReviewFace] = []
-        gone: list[int] = []
-        failures: list[str] = []
+        parts: list[ReviewChanges] = []
         for picture, judge in work:
             was = _PictureBefore(picture, picture.verdicts)
-            try:
-                self._write(picture, tuple(judge(picture.verdicts)))
-            except BooruTaggerError as error:
-                failures.append(str(error))
-                continue
-            before.append(was)
-            there, left = self._seat(picture)
-            heads += there
-            gone += left
+            parts.append(self._change(picture, tuple(judge(picture.verdicts))))
+            if not parts[-1].failures:
+                before.append(was)
         if before:
             self._steps = [*self._steps, before][-MAX_UNDO:]
-        return ReviewChanges(tuple(heads), tuple(gone), tuple(failures))
+        return ReviewChanges.joined(parts)
 
-    def _write(self, picture: ReviewPicture, verdicts: tuple[Verdict, ...]) -> None:
-        """Remember the verdicts and write the picture's files anew. Raises BooruTaggerError, and then
-        nothing is remembered."""
+    def _change(
+        self, picture: ReviewPicture, verdicts: tuple[Verdict, ...], raw: RawResult | None = None
+    ) -> ReviewChanges:
+        try:
+            wrote = self._write(picture, verdicts, raw)
+        except BooruTaggerError as error:
+            return ReviewChanges(failures=(str(error),))
+        there, gone = self._seat(picture)
+        return ReviewChanges(tuple(there), tuple(gone), wrote=(wrote,))
+
+    def _write(self, picture: ReviewPicture, verdicts: tuple[Verdict, ...], raw: RawResult | None) -> Wrote:
+        """Remember the verdicts and write the picture's files anew, of ``raw`` or else what is known of it.
+
+        Raises BooruTaggerError, and then nothing is remembered.
+        """
         journal = self.tools.journal
         entry = journal.entry(picture.path) if journal.is_unchanged(picture.path) else None
         if entry is None or entry.result is None:
             raise DataError(f"{picture.path}: has changed since it was tagged; tag it again first")
         old = journal.reviews.verdicts(picture.path)
-        raw = self._raw(picture.path, entry)
+        raw = raw or self._raw(picture.path, entry)
         overlaid = overlay(raw.result, verdicts, self.tools.tagger.retell)
         result = self.tools.policy.applied(overlaid.result)
         journal.reviews.decide(picture.path, overlaid.verdicts)
@@ -219,6 +221,12 @@ class ReviewSession:
             raise kept.failures[0]
         self.tools.reviewer.note(picture.path, raw.result)
         picture.found, picture.verdicts = raw.result, overlaid.verdicts
+        was, now = ([tag.tag for tag in one.tags] for one in (entry.result, result))
+        return Wrote(
+            tuple(kept.changed),
+            tuple(tag for tag in now if tag not in was),
+            tuple(tag for tag in was if tag not in now),
+        )
 
     def _raw(self, picture: Path, entry: JournalEntry) -> RawResult:
         """What the tagger gave. Where an earlier version kept only what it wrote, it is found once more."""
@@ -230,19 +238,7 @@ class ReviewSession:
         """Take back the last step as a whole; nothing where there is none."""
         with self.lock:
             step = self._steps.pop() if self._steps else []
-            heads: list[ReviewFace] = []
-            gone: list[int] = []
-            failures: list[str] = []
-            for before in step:
-                try:
-                    self._write(before.picture, before.verdicts)
-                except BooruTaggerError as error:
-                    failures.append(str(error))
-                    continue
-                there, left = self._seat(before.picture)
-                heads += there
-                gone += left
-            return ReviewChanges(tuple(heads), tuple(gone), tuple(failures))
+            return ReviewChanges.joined(self._change(before.picture, before.verdicts) for before in step)
 
 
 def _judged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from booru_tagger.enrol import NamedFace, doubts_about, edit, fitting, learning, read
@@ -16,7 +17,7 @@ from booru_tagger.server.review.values import ReviewFace
 
 def teachable(session: ReviewSession) -> dict[str, list[ReviewFace]]:
     """Named faces of characters that the model was not trained on, by name."""
-    trained = {label.tag for label in session.tools.tagger.bundle.labels}
+    trained = session.trained
     found: defaultdict[str, list[ReviewFace]] = defaultdict(list)
     with session.lock:
         for head in session.heads.values():
@@ -26,8 +27,10 @@ def teachable(session: ReviewSession) -> dict[str, list[ReviewFace]]:
     return dict(found)
 
 
-def teach(session: ReviewSession, images: FaceImages, *, confirmed: bool) -> dict[str, Any]:
-    """Enrol those characters; says how many faces of each were added.
+def teach(
+    session: ReviewSession, images: FaceImages, tags: Sequence[str] | None = None, *, confirmed: bool
+) -> dict[str, Any]:
+    """Enrol those characters, or the ``tags`` among them; says how many faces of each were added.
 
     Where there is a ``warning`` and nobody has ``confirmed`` it, nothing is. Raises :class:`DataError` where
     there is nothing to learn or no gallery to learn it to, and what :func:`booru_tagger.enrol.edit` raises.
@@ -35,7 +38,8 @@ def teach(session: ReviewSession, images: FaceImages, *, confirmed: bool) -> dic
     path, tagger = session.tools.gallery, session.tools.tagger
     if path is None:
         raise DataError("there is no gallery to enrol characters in (--no-gallery)")
-    named = {tag: seen for tag, heads in teachable(session).items() if (seen := _seen(heads, images))}
+    chosen = {tag: heads for tag, heads in teachable(session).items() if tags is None or tag in tags}
+    named = {tag: seen for tag, heads in chosen.items() if (seen := _seen(heads, images))}
     if not named:
         raise DataError("no face of a character that is new to the model has been named yet")
     empty = Gallery(tagger.bundle.recogniser_sha256 or "", model=tagger.model)

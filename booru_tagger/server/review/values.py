@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,4 +79,53 @@ class ReviewFace:
             "w": self.waits,
             "v": self.verdict.kind if self.verdict is not None else None,
             "d": self.drawn,
+        }
+
+
+FILES_NAMED = 3
+"""Files that the page names of those that a step wrote; of more it tells the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What was written for one picture: the files that changed, and the tags that came and went."""
+
+    files: tuple[Path, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewChanges:
+    """What a step changed: faces as they are now, faces that are gone, what went wrong, what was written."""
+
+    heads: tuple[ReviewFace, ...] = ()
+    gone: tuple[int, ...] = ()
+    failures: tuple[str, ...] = ()
+    wrote: tuple[Wrote, ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Iterable[ReviewChanges]) -> ReviewChanges:
+        """The changes of several pictures as one."""
+        known = list(parts)
+        return cls(
+            tuple(head for part in known for head in part.heads),
+            tuple(number for part in known for number in part.gone),
+            tuple(failure for part in known for failure in part.failures),
+            tuple(wrote for part in known for wrote in part.wrote),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        files = [path.name for wrote in self.wrote for path in wrote.files]
+        return {
+            "faces": [head.to_json() for head in self.heads],
+            "gone": list(self.gone),
+            "failures": list(self.failures),
+            "wrote": {
+                "pictures": len(self.wrote),
+                "files": files[:FILES_NAMED],
+                "more": max(0, len(files) - FILES_NAMED),
+                "added": list(dict.fromkeys(tag for wrote in self.wrote for tag in wrote.added)),
+                "removed": list(dict.fromkeys(tag for wrote in self.wrote for tag in wrote.removed)),
+            },
         }

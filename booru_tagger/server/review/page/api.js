@@ -54,3 +54,4 @@ export async function session() {
 export const thumbnail = id => `/face/${id}.jpg?v=${version}`;
 export const large = id => `/large/${id}.jpg?v=${version}`;
 export const picture = id => `/picture/${id}.jpg?v=${version}`;
+export const portrait = tag => `/portrait?tag=${encodeURIComponent(tag)}`;

@@ -1,9 +1,10 @@
 // The list of faces: a grid of thumbnails of which only those in sight exist.
 
 import {thumbnail} from '/page/api.js';
-import {faces} from '/page/state.js';
+import {faces, groupOf, numberOf, others} from '/page/state.js';
 
 const MARGIN_ROWS = 3;
+const WIDTH = {face: 88, group: 128};
 const grid = document.getElementById('grid');
 const spacer = document.getElementById('spacer');
 const cells = new Map();
@@ -52,7 +53,7 @@ export function repaint() {
 
 function layout() {
   const width = grid.clientWidth || 270;
-  columns = Math.max(2, Math.floor(width / 88));
+  columns = Math.max(2, Math.floor(width / (groupOf(ids[0]) ? WIDTH.group : WIDTH.face)));
   side = width / columns;
   spacer.style.height = `${Math.ceil(ids.length / columns) * side}px`;
   for (const cell of cells.values()) put(cell);
@@ -108,6 +109,10 @@ function paint(cell) {
   const name = said ?? (face.n || (face.g ? `${face.g}?` : 'nobody'));
   cell.querySelector('span').textContent = name.replaceAll('_', ' ');
   cell.title = face.v ? name : `${name} ${face.s.toFixed(2)}`;
+  const group = groupOf(face.id);
+  if (!group || face.v) return;
+  cell.querySelector('span').textContent = `${others(group).length + 1} faces`;
+  cell.title = `Stranger ${numberOf(face.id)}`;
 }
 
 let pending = false;

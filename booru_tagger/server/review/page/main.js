@@ -1,8 +1,12 @@
 // The review page: one face at a time, one keystroke each.
 
 import * as api from '/page/api.js';
+import * as background from '/page/background.js';
 import * as boxes from '/page/boxes.js';
+import * as controls from '/page/controls.js';
+import * as enrolling from '/page/enrolling.js';
 import * as grid from '/page/faces.js';
+import {say, spoken, wrote} from '/page/messages.js';
 import * as names from '/page/names.js';
 import * as panel from '/page/panel.js';
 import * as state from '/page/state.js';
@@ -10,6 +14,7 @@ import * as state from '/page/state.js';
 const element = name => document.getElementById(name);
 const fetched = new Map();
 let current = null;
+let canEnrol = false;
 
 function details(id) {
   if (!fetched.has(id)) {
@@ -29,15 +34,17 @@ function prefetch(id) {
   }, () => {});
 }
 
-// The next face that waits for a person, from the one given on, around the end of the list.
-function following(id) {
+// The next face of the same list that is to be judged, from the one given on; where all of them have to be,
+// around the end of the list.
+function following(id, judged = [id]) {
   const ids = grid.list();
   const start = grid.placeOf(id);
-  for (let step = 1; step <= ids.length; step += 1) {
-    const face = state.faces.get(ids[(start + step) % ids.length]);
-    if (face?.w && face.id !== id) return face.id;
-  }
-  return null;
+  const around = ['waiting', 'strangers'].includes(state.filter.show);
+  const rest = [...ids.slice(start + 1), ...(around ? ids.slice(0, Math.max(0, start)) : [])];
+  return rest.find(next => {
+    const face = state.faces.get(next);
+    return face && state.isOpen(face) && !judged.includes(next);
+  }) ?? null;
 }
 
 async function go(id) {
@@ -63,12 +70,16 @@ async function go(id) {
 
 function finish() {
   boxes.clear();
-  const {all} = state.counts();
   const left = state.waiting();
-  element('done').querySelector('h2').textContent = left ? 'Nothing here waits for you' : 'All faces are reviewed';
-  element('done').querySelector('p').textContent = left
-    ? `${left.toLocaleString()} faces wait outside of this filter.`
-    : `${all.toLocaleString()} faces; every verdict is in the tag files. You can close this page.`;
+  const [title, text] = state.filter.show === 'strangers'
+    ? ['No strangers look alike', 'Faces that nobody knows, and that look alike, stand here once they are cut out.']
+    : state.filter.show !== 'waiting' && state.faces.size
+      ? ['That was the last of this list', 'Every verdict is in the tag files.']
+      : left
+        ? ['Nothing here waits for you', `${left.toLocaleString()} faces wait outside of this filter.`]
+        : ['All faces are reviewed', 'Every verdict is in the tag files. You can close this page.'];
+  element('done').querySelector('h2').textContent = title;
+  element('done').querySelector('p').textContent = text;
   document.body.dataset.ready = 'done';
 }
 
@@ -103,21 +114,12 @@ function tell() {
   element('filtered').textContent = state.isFiltered() ? '· on' : '';
 }
 
-let fading = 0;
-function say(text, bad = false) {
-  const toast = element('toast');
-  toast.textContent = text;
-  toast.className = bad ? 'shown bad' : 'shown';
-  clearTimeout(fading);
-  fading = setTimeout(() => { toast.className = ''; }, bad ? 9000 : 3500);
-}
-
-const spoken = tag => tag.replaceAll('_', ' ');
-
-// Show a verdict at once, send it, and let the server's answer have the last word.
+// Show a verdict at once, send it, and let the server's answer have the last word. Of strangers the whole
+// group is judged, as far as it is ticked.
 function judge(kind, tag = '', all = false) {
   if (current === null || panel.shown()?.id !== current) return;
-  const ids = [current, ...(all ? panel.ticked() : [])];
+  const group = state.groupOf(current);
+  const ids = [current, ...(all || group ? panel.ticked() : [])];
   for (const id of ids) {
     const face = state.faces.get(id);
     state.faces.set(id, {...face, v: kind, n: tag, w: false});
@@ -125,9 +127,19 @@ function judge(kind, tag = '', all = false) {
   const what = {named: spoken(tag), unknown: 'unknown', not_a_face: 'not a face'}[kind];
   say(`${ids.length > 1 ? `${ids.length} faces: ` : ''}${what}. Z takes it back.`);
   const judged = current;
-  go(following(judged));
+  go(following(judged, ids));
   send('/api/verdict', {faces: ids, kind, tag});
+  if (group && kind === 'named' && canEnrol && !names.isTrained(tag)) enrolling.ask([tag]);
 }
+
+// A guess is taken for one face; for all that are ticked only where it is more than a shot in the dark.
+function take(one, all = false) {
+  if (!one) return;
+  if (all && !one.bulk) say(`${spoken(one.tag)} is too unsure a guess for all at once: type the name for that.`, true);
+  else judge('named', one.tag, all);
+}
+
+const first = () => (panel.candidate() ? take(panel.candidate()) : names.focus());
 
 async function send(path, body) {
   let changes;
@@ -144,7 +156,8 @@ async function send(path, body) {
     say(changes.failures[0], true);
     await reload();
   }
-  learned(changes.teachable);
+  enrolling.learnable(changes.teachable);
+  if (changes.wrote?.pictures) wrote(changes.wrote);
   grid.repaint();
   tell();
   if (current !== null) prefetch(current);
@@ -154,14 +167,23 @@ async function send(path, body) {
 async function reload() {
   const session = await api.session();
   for (const face of session.faces) state.faces.set(face.id, face);
+  names.load(session.names);
   grid.repaint();
   tell();
+}
+
+async function regroup() {
+  const busy = () => document.activeElement === element('name') || document.querySelector('dialog[open]');
+  while (busy()) await background.pause(300); // not under somebody's hands
+  state.loadGroups((await api.get('/api/strangers')).groups, current);
+  if (state.filter.show === 'strangers') rebuild(); else tell();
 }
 
 async function undo() {
   const changes = await send('/api/undo', {});
   if (!changes) return;
-  const back = changes.faces.find(face => face.w) ?? changes.faces[0];
+  const back = changes.faces.find(face => grid.placeOf(face.id) >= 0 && !face.v && state.isOpen(face))
+    ?? changes.faces.find(face => face.w) ?? changes.faces[0];
   if (!back) { say('Nothing to undo.'); return; }
   if (changes.gone.length || grid.placeOf(back.id) < 0) grid.show(state.view());
   tell();
@@ -191,47 +213,15 @@ function draw() {
   });
 }
 
-function learned(teachable) {
-  const count = Object.keys(teachable ?? {}).length;
-  const faces = Object.values(teachable ?? {}).reduce((sum, number) => sum + number, 0);
-  const button = element('teach');
-  button.hidden = count === 0;
-  button.textContent = count === 1 ? 'Learn 1 new character' : `Learn ${count} new characters`;
-  button.title = `Enrol them from the ${faces} faces that you named, so that the next run knows them`;
-}
-
-async function teach() {
-  try {
-    let answer = await api.post('/api/teach', {confirm: false});
-    if (answer.warning) {
-      if (!window.confirm(`${answer.warning}\n\nLearn them all the same?`)) return;
-      answer = await api.post('/api/teach', {confirm: true});
-    }
-    const list = Object.entries(answer.characters).map(([tag, faces]) => `${spoken(tag)} (${faces})`);
-    say(`Enrolled: ${list.join(', ')}. The next run looks for them.`);
-  } catch (error) {
-    say(error.message, true);
-  }
-}
-
-const THEMES = ['auto', 'light', 'dark'];
-function theme(next) {
-  const chosen = next ?? localStorage.getItem('theme') ?? 'auto';
-  localStorage.setItem('theme', chosen);
-  document.documentElement.dataset.theme = chosen;
-  element('theme').textContent = {auto: '◐', light: '○', dark: '●'}[chosen];
-  element('theme').title = {auto: 'As the system', light: 'Light', dark: 'Dark'}[chosen];
-}
-
 function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || element('keys').open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
   if (boxes.isDrawing()) { boxes.key(event); return; }
   if (event.target.closest('input, select, textarea')) return;
   const onButton = event.target.closest('button, summary') && [' ', 'Enter'].includes(event.key);
   if (onButton) return;
   const all = event.shiftKey;
   const actions = {
-    enter: () => { const tag = panel.candidate(); if (tag) judge('named', tag, all); },
+    enter: () => (all ? take(panel.candidate(), true) : first()),
     arrowdown: () => panel.move(1),
     arrowup: () => panel.move(-1),
     arrowright: () => step(1),
@@ -246,7 +236,7 @@ function onKey(event) {
   };
   const digit = /^Digit([1-5])$/.exec(event.code);
   const action = digit
-    ? () => { const tag = panel.candidate(Number(digit[1]) - 1); if (tag) judge('named', tag, all); }
+    ? () => take(panel.candidate(Number(digit[1]) - 1), all)
     : actions[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
@@ -256,9 +246,9 @@ function onKey(event) {
 function wire() {
   document.addEventListener('keydown', onKey);
   document.addEventListener('click', event => event.target.closest('.actions button, .bar button, .head button, #all')?.blur());
-  grid.onPick(id => { go(id); drawer(false); });
+  grid.onPick(id => { go(id); controls.drawer(false); });
   boxes.onPick(go);
-  panel.onChoose((tag, all) => judge('named', tag, all));
+  panel.onChoose(take);
   names.onTake((tag, all) => judge('named', tag, all));
   element('unknown').onclick = event => judge('unknown', '', event.shiftKey);
   element('notface').onclick = event => judge('not_a_face', '', event.shiftKey);
@@ -267,61 +257,48 @@ function wire() {
   element('draw').onclick = draw;
   element('undo').onclick = undo;
   element('clear').onclick = clear;
-  element('all').onclick = () => judge('named', panel.candidate(), true);
-  element('teach').onclick = teach;
+  element('one').onclick = first;
+  element('all').onclick = () => take(panel.candidate(), true);
+  element('teach').onclick = () => enrolling.ask();
+  enrolling.onAgain(background.tagging);
   element('help').onclick = () => element('keys').showModal();
-  element('theme').onclick = () => {
-    theme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]);
-  };
-  element('drawer').onclick = () => drawer(!document.body.classList.contains('drawn'));
   for (const tab of document.querySelectorAll('[data-show]')) {
-    tab.onclick = () => { state.filter.show = tab.dataset.show; rebuild({keep: false}); tab.blur(); };
+    tab.onclick = () => { open(tab.dataset.show); tab.blur(); };
   }
-  const filters = {
-    'by-name': value => { state.filter.name = value.trim().toLowerCase().replaceAll(' ', '_'); },
-    'by-folder': value => { state.filter.folder = value; },
-    from: value => { state.filter.from = Number(value) || 0; },
-    to: value => { state.filter.to = value === '' ? 1 : Number(value); },
-    order: value => { state.filter.order = value; },
-  };
-  for (const [name, set] of Object.entries(filters)) {
-    element(name).addEventListener('change', event => { set(event.target.value); rebuild({keep: false}); });
-  }
+  controls.wire(() => rebuild({keep: false}));
 }
 
-function drawer(open) {
-  document.body.classList.toggle('drawn', open);
-  element('drawer').setAttribute('aria-expanded', String(open));
+function open(list) {
+  state.filter.show = list;
+  rebuild({keep: false});
+  if (list === 'strangers') regroup();
 }
 
-// How far the faces are cut out; look-alikes are found among those that are.
-async function watchCutting() {
-  const line = element('cutting');
-  try {
-    const {cut: [done, total], teachable} = await api.get('/api/progress');
-    learned(teachable);
-    line.hidden = done >= total;
-    line.textContent = `Looking for look-alikes: ${done.toLocaleString()} of ${total.toLocaleString()} pictures`;
-    if (done < total || total === 0) setTimeout(watchCutting, 2000);
-  } catch {
-    line.hidden = true;
-  }
+async function taggedAgain({total, named, failures}) {
+  fetched.clear();
+  await reload();
+  await regroup();
+  const text = `Tagged ${total.toLocaleString()} pictures again: ${named.toLocaleString()} more faces named.`;
+  say(failures[0] ?? text, failures.length > 0);
 }
 
 async function start() {
-  theme();
   wire();
   try {
     const session = await api.session();
     state.load(session);
     names.load(session.names);
-    learned(session.teachable);
+    enrolling.learnable(session.teachable);
+    canEnrol = session.gallery;
     element('by-folder').replaceChildren(
       new Option('all', ''), ...state.folders().map(folder => new Option(folder, folder)),
     );
-    if (state.waiting() === 0) state.filter.show = 'all';
+    const list = location.hash.slice(1);
+    if (document.querySelector(`[data-show="${CSS.escape(list)}"]`)) state.filter.show = list;
+    else if (state.waiting() === 0) state.filter.show = 'all';
     rebuild();
-    watchCutting();
+    const waitsForGroups = () => state.filter.show === 'strangers' && current === null;
+    background.start({regroup, taggedAgain, waitsForGroups});
   } catch (error) {
     say(error.message, true);
   }

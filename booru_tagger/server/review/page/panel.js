@@ -1,7 +1,8 @@
 // All that is shown of one face: the face enlarged, candidates, colours, look-alikes, tags.
 
-import {large, thumbnail} from '/page/api.js';
-import {faces} from '/page/state.js';
+import {large, portrait, thumbnail} from '/page/api.js';
+import {spoken} from '/page/messages.js';
+import {faces, groupOf, numberOf, others} from '/page/state.js';
 
 const COLOURS = {
   aqua: '#4fd3cf', black: '#2b2a2e', blonde: '#f2d675', blue: '#4a72e8', brown: '#80502f', green: '#3fae62',
@@ -15,16 +16,16 @@ const SOURCES = {
 };
 const element = name => document.getElementById(name);
 let details = null;
+let group = null; // of strangers, where it is a group that is judged
+let alike = []; // faces that may be judged together with this one
 let marked = 0;
-let left = new Set();
+let left = new Set(); // those of them that are not
 let choose = () => {};
 
 export function onChoose(callback) { choose = callback; }
 export const shown = () => details;
-export const candidate = place => details?.candidates[place ?? marked]?.tag;
-export const ticked = () => (details?.alike ?? []).map(other => other.id).filter(id => !left.has(id));
-
-const spoken = tag => tag.replaceAll('_', ' ');
+export const candidate = place => details?.candidates[place ?? marked];
+export const ticked = () => alike.map(other => other.id).filter(id => !left.has(id));
 
 function make(name, className, text) {
   const made = document.createElement(name);
@@ -43,9 +44,13 @@ export function begin(id) {
 
 export function fill(found) {
   details = found;
-  marked = 0;
-  left = new Set();
+  group = groupOf(found.id);
+  alike = group ? others(group) : found.alike;
+  marked = group ? -1 : 0;
+  left = new Set(alike.filter(other => !other.ticked).map(other => other.id));
   element('panel').classList.remove('loading');
+  element('panel').classList.toggle('group', group !== null);
+  element('name').placeholder = group ? 'Who are they? One name for all that are ticked' : 'Somebody else? Type a name';
   paintColours();
   paintCandidates();
   paintAlike();
@@ -60,6 +65,11 @@ export function state(face) {
   const said = {named: 'You said', unknown: 'You said: nobody known', not_a_face: 'You said: not a face'}[face.v];
   line.textContent = said ?? (face.w ? 'Not sure' : face.n ? 'Recognised as' : 'Nobody known');
   element('who').textContent = face.n ? spoken(face.n) : face.v ? '—' : 'Who is this?';
+  const strangers = face.v ? null : groupOf(face.id);
+  if (!strangers) return;
+  line.className = 'waits';
+  line.textContent = `${others(strangers).length + 1} look-alikes`;
+  element('who').textContent = `Stranger ${numberOf(face.id)}`;
 }
 
 function paintColours() {
@@ -87,15 +97,18 @@ function paintCandidates() {
     fill.style.width = `${Math.round(one.score * 100)}%`;
     bar.append(fill);
     const samples = make('span', 'samples');
-    for (const id of one.samples) samples.append(face(id));
+    for (const id of one.samples) samples.append(picture(thumbnail(id)));
+    if (!one.samples.length) samples.append(picture(portrait(one.tag)));
+    const name = make('span', 'name');
+    name.append(make('b', '', spoken(one.tag)), make('small', '', spoken(one.series)));
     const text = make('span', 'text');
-    text.append(make('b', '', spoken(one.tag)), samples);
+    text.append(name, samples);
     const right = make('span', 'right');
     const source = {review: 'you named a look-alike', gallery: 'enrolled'}[one.source];
     right.append(make('span', 'number', one.score.toFixed(2)), bar);
     if (source) right.append(make('small', '', source));
     item.append(make('kbd', '', String(place + 1)), text, right);
-    item.addEventListener('click', event => choose(one.tag, event.shiftKey));
+    item.addEventListener('click', event => choose(one, event.shiftKey));
     return item;
   }));
   if (!details.candidates.length) list.append(make('li', 'empty', 'The model has no idea who this is.'));
@@ -103,7 +116,8 @@ function paintCandidates() {
 
 export function move(by) {
   if (!details?.candidates.length) return;
-  marked = (marked + by + details.candidates.length) % details.candidates.length;
+  const count = details.candidates.length;
+  marked = marked < 0 ? (by > 0 ? 0 : count - 1) : (marked + by + count) % count;
   [...element('candidates').children].forEach((item, place) => {
     item.setAttribute('aria-selected', String(place === marked));
     if (place === marked) item.scrollIntoView({block: 'nearest'});
@@ -111,9 +125,9 @@ export function move(by) {
   label();
 }
 
-function face(id) {
+function picture(address) {
   const image = make('img');
-  image.src = thumbnail(id);
+  image.src = address;
   image.alt = '';
   image.loading = 'lazy';
   return image;
@@ -121,17 +135,13 @@ function face(id) {
 
 function paintAlike() {
   const box = element('alike');
-  box.hidden = element('all').hidden = !details.alike.length;
-  const count = details.alike.length;
-  box.querySelector('h3').textContent = count === 1
-    ? '1 more looks like this'
-    : `${count}${count === MAX_ALIKE ? ' and more' : ' more'} look like this`;
-  box.querySelector('.faces').replaceChildren(...details.alike.map(other => {
+  box.hidden = !alike.length;
+  box.querySelector('.faces').replaceChildren(...alike.map(other => {
     const button = make('button');
     button.type = 'button';
-    button.title = `${Math.round(other.similarity * 100)} % alike; click to leave it out`;
-    button.setAttribute('aria-pressed', 'true');
-    button.append(face(other.id));
+    button.title = `${Math.round(other.similarity * 100)} % alike; click to leave it out or take it in`;
+    button.setAttribute('aria-pressed', String(!left.has(other.id)));
+    button.append(picture(thumbnail(other.id)));
     button.addEventListener('click', () => {
       if (left.has(other.id)) left.delete(other.id); else left.add(other.id);
       button.setAttribute('aria-pressed', String(!left.has(other.id)));
@@ -143,15 +153,26 @@ function paintAlike() {
   label();
 }
 
+function heading(count) {
+  if (group) return `${count} of ${alike.length + 1} are ticked and get the name`;
+  const sure = alike.filter(other => other.ticked).length;
+  const perhaps = alike.length - sure;
+  const looks = sure === 1 ? '1 more looks like this' : `${sure}${sure === MAX_ALIKE ? ' and more' : ' more'} look like this`;
+  if (!sure) return `${perhaps} may look like this`;
+  return perhaps ? `${looks}, ${perhaps} perhaps` : looks;
+}
+
+// The buttons: this face first, then all that are ticked, which a guess of a low score is not offered for.
 function label() {
   const count = ticked().length + 1;
-  const button = element('all');
-  const name = candidate();
-  button.disabled = !name;
-  button.replaceChildren(
-    name ? `All ${count} are ${spoken(name)} ` : 'Type a name to name all of them ',
-    make('kbd', '', 'Shift Enter'),
-  );
+  const one = candidate();
+  element('alike').querySelector('h3').textContent = heading(count);
+  const first = element('one');
+  const text = one ? `${group ? `All ${count} are` : 'It is'} ${spoken(one.tag)}` : group ? `Name these ${count} faces` : 'Type a name';
+  first.replaceChildren(make('span', '', text), make('kbd', '', one ? 'Enter' : '/'));
+  const all = element('all');
+  all.hidden = Boolean(group) || count === 1 || !one?.bulk;
+  if (one) all.replaceChildren(make('span', '', `All ${count} are ${spoken(one.tag)}`), make('kbd', '', 'Shift Enter'));
 }
 
 const MAX_ALIKE = 200; // the server shows no more of them at once

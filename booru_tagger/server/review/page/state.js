@@ -5,11 +5,38 @@ export const pictures = new Map();
 export const filter = {show: 'waiting', name: '', folder: '', from: 0, to: 1, order: 'guess'};
 
 let initial = 0;
+let groups = new Map(); // of strangers, the largest first: by its most typical face, all of its faces
 
 export function load(session) {
   for (const [id, folder, name] of session.pictures) pictures.set(id, {folder, name});
   for (const face of session.faces) faces.set(face.id, face);
   initial = waiting();
+}
+
+// A face that is being looked at goes on standing for its group.
+export function loadGroups(list, looked) {
+  groups = new Map(list.map(members => {
+    const first = members.find(member => member.id === looked) ?? members[0];
+    return [first.id, [first, ...members.filter(member => member !== first)]];
+  }));
+}
+
+export const isStranger = face => Boolean(face && !face.v && !face.n);
+
+// The group that a face stands for in the list of strangers.
+export const groupOf = id => (filter.show === 'strangers' ? groups.get(id) ?? null : null);
+
+// The other faces of a group that have no name yet.
+export const others = group => group.slice(1).filter(member => isStranger(faces.get(member.id)));
+
+export const numberOf = id => [...groups.keys()].indexOf(id) + 1;
+
+const openGroups = () => [...groups.keys()].filter(id => isStranger(faces.get(id)));
+
+// Whether a face of the list that is shown is still to be judged there.
+export function isOpen(face) {
+  if (filter.show === 'waiting') return face.w;
+  return filter.show === 'strangers' ? isStranger(face) : true;
 }
 
 export function waiting() {
@@ -27,7 +54,7 @@ export function progress() {
 export function counts() {
   let said = 0;
   for (const face of faces.values()) if (face.v) said += 1;
-  return {waiting: waiting(), said, all: faces.size};
+  return {waiting: waiting(), strangers: openGroups().length, said, all: faces.size};
 }
 
 export function folders() {
@@ -75,6 +102,7 @@ function orders(list) {
 
 // The ids to show, those that wait for a person first.
 export function view() {
+  if (filter.show === 'strangers') return openGroups().filter(id => fits(faces.get(id)));
   const list = [...faces.values()].filter(fits);
   const order = orders(list)[filter.order];
   return list
