@@ -3,77 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("starlette", reason="the extra [web] is not installed")
 
+from booru_tagger.models.gallery import load
 from booru_tagger.server.review import make_app
 from tests.support.bundles import Painted
 from tests.support.chromium import chromium, served, until
+from tests.support.review_keys import KEY, Page, name_groups, named, paint_people, review
 from tests.support.sessions import ReviewSetup, open_review_setup, paint_all, unsure
-
-KEY = "the-key-of-this-session"
-SEVEN = "kagamine_rin"
-
-
-class Page:
-    """What a person does with the page: looks, and presses keys."""
-
-    def __init__(self, window: Any) -> None:
-        self.window = window
-
-    @property
-    def ready(self) -> str | None:
-        """The face that is shown in full, ``done``, or ``None`` while it is being loaded."""
-        shown: str | None = self.window.execute_script("return document.body.dataset.ready ?? null")
-        return shown
-
-    def press(self, *keys: str) -> None:
-        from selenium.webdriver import ActionChains
-
-        ActionChains(self.window, duration=0).send_keys(*keys).perform()
-
-    def hold_shift(self, key: str) -> None:
-        from selenium.webdriver import ActionChains, Keys
-
-        ActionChains(self.window, duration=0).key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT).perform()
-
-    def wait(self) -> str:
-        shown: str = until(lambda: self.ready, "a face to be shown")
-        return shown
-
-    def go_on_from(self, shown: str) -> str:
-        until(lambda: self.ready not in (None, shown), "the next face")
-        return self.wait()
-
-    def settle(self) -> None:
-        """Wait until all that was said has reached the server."""
-        script = "return document.body.dataset.sending"
-        until(lambda: self.window.execute_script(script) in (None, "0"), "the answers of the server")
-
-    def text(self, name: str) -> str:
-        value: str = self.window.execute_script(
-            "return document.getElementById(arguments[0]).innerText", name
-        )
-        return value
-
-    def errors(self) -> list[str]:
-        return [entry["message"] for entry in self.window.get_log("browser") if entry["level"] == "SEVERE"]
-
-
-@contextmanager
-def review(setup: ReviewSetup, folder: Path, **shape: Any) -> Iterator[Page]:
-    session = setup.session()
-    with (
-        chromium(folder, **shape) as window,
-        served(lambda port: make_app(session, setup.face_cache, port=port, key=KEY)) as address,
-    ):
-        window.get(f"{address}/?key={KEY}")
-        yield Page(window)
 
 
 def paint_faces(setup: ReviewSetup, count: int) -> None:
@@ -200,6 +141,79 @@ def test_look_alikes_undo_and_a_face_that_was_missed(setup: ReviewSetup, tmp_pat
         (drawn,) = setup.journal.reviews.verdicts(picture)
         assert drawn.drawn and drawn.tag == "my_oc_(original)"
         assert "Learn 1 new character" in page.text("teach")
+
+
+def test_this_face_comes_first_and_the_others_second(setup: ReviewSetup, tmp_path: Path) -> None:
+    from selenium.webdriver import Keys
+
+    paint_faces(setup, 3)
+    colored = "return getComputedStyle(document.getElementById(arguments[0])).backgroundColor"
+    with review(setup, tmp_path) as page:
+        page.wait()
+        until(lambda: page.window.execute_script("return document.getElementById('cutting').hidden"), "cut")
+        page.press(Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+        shown = page.wait()
+        until(lambda: "All 3 are cirno" in page.text("all"), "the look-alikes")
+        assert "It is cirno" in page.text("one")
+        assert page.window.execute_script(colored, "one") != page.window.execute_script(colored, "all")
+        page.press(Keys.ARROW_DOWN)
+        assert "It is hatsune miku" in page.text("one")
+        hidden = "return document.getElementById('all').hidden"
+        assert page.window.execute_script(hidden), "0.25 is below the floor"
+        page.hold_shift(Keys.ENTER)
+        page.settle()
+        assert setup.journal.reviews.decided() == [] and page.ready == shown
+        page.press(Keys.ARROW_UP, Keys.ENTER)
+        page.go_on_from(shown)
+        page.settle()
+        until(lambda: "Written: " in page.text("wrote"), "what was written")
+        assert len(setup.journal.reviews.decided()) == 1
+
+
+def test_the_next_face_of_the_same_list_follows(setup: ReviewSetup, tmp_path: Path) -> None:
+    """Also where neither of them waits for anybody."""
+    paint_all(setup.folder, {f"{number}.png": [Painted(20, 40, 80)] for number in range(3)})
+    setup.tag()
+    with review(setup, tmp_path) as page:
+        seen = [page.wait()]
+        for _ in range(2):
+            page.press("u")
+            seen.append(page.go_on_from(seen[-1]))
+        page.press("u")
+        assert len(set(seen)) == 3 and page.go_on_from(seen[-1]) == "done"
+        assert "last of this list" in page.text("done")
+
+
+def test_strangers_are_named_by_group(setup: ReviewSetup, tmp_path: Path) -> None:
+    """One name for all of them, enrolled when asked, and found in what was left out."""
+    people, many = 3, 6
+    paint_people(setup, people, many)
+    with review(setup, tmp_path) as page:
+        page.wait()
+        page.press("s")
+        until(lambda: "Stranger 1" in page.text("who"), "the groups")
+        page.window.execute_script("document.querySelector('#alike button').click()")
+        assert "Name these 5 faces" in page.text("one")
+        name_groups(page, people)
+        until(lambda: page.ready == "done", "the end")
+        page.settle()
+        until(lambda: len(named(setup)) == people * many, "the face that was left out")
+        assert page.errors() == []
+    for path, tag in named(setup).items():
+        assert path.startswith(tag)
+    assert len(setup.journal.reviews.decided()) == people * many - 1
+    gallery = setup.tools.gallery
+    assert gallery is not None and len(load(gallery)) == people
+
+
+def test_a_name_is_found_by_its_series(setup: ReviewSetup, tmp_path: Path) -> None:
+    paint_faces(setup, 1)
+    with review(setup, tmp_path) as page:
+        page.wait()
+        page.press("/", "voca")
+        until(lambda: "hatsune miku" in page.text("found"), "the names")
+        assert "vocaloid" in page.text("found") and "new name" in page.text("found")
+        assert page.errors() == []
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])

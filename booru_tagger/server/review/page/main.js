@@ -231,6 +231,7 @@ function onKey(event) {
     b: draw,
     z: undo,
     c: clear,
+    s: () => open(state.filter.show === 'strangers' ? 'waiting' : 'strangers'),
     '/': names.focus,
     '?': () => element('keys').showModal(),
   };
