@@ -19,8 +19,9 @@ need("torch", "torchvision", "onnxscript", "sklearn", "skl2onnx", "matplotlib")
 
 
 from booru_export.cli.compare import compare
-from booru_export.comparison.comparing import ALL, USUAL, Contest, MethodResult, Prediction, compare_methods
-from booru_export.comparison.page import title
+from booru_export.comparison.comparing import ALL, USUAL, Contest, ContestResult, compare_methods
+from booru_export.comparison.page import page, title
+from booru_export.comparison.results import MethodResult, Prediction
 from booru_export.data.splits import divide
 from booru_export.data.tables import FaceItem, add_faces, read_faces
 from click.testing import CliRunner, Result
@@ -129,6 +130,37 @@ def test_the_figures_are_those_of_the_answers() -> None:
         ("a", "b", 1),
         ("b", "a", 1),
     ]
+
+
+def test_many_characters_are_shown_by_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = {"a": "one", "b": "one", "c": "two", "d": ""}
+    items = [FaceItem(Path(label), label, "s", label, series=series[label]) for label in "aabbcd"]
+    answers = [Prediction(item, tag, 0.5) for item, tag in zip(items, "abbcca", strict=True)]
+    entry = MethodResult("network", tuple(answers))
+    outcome = ContestResult(Contest(Path(), Path()), {"train": [], "validation": [], "test": items}, [entry])
+    rows = [(one.series, one.faces, one.right, one.within) for one in entry.by_series(outcome.series)]
+    assert rows == [("one", 4, 2, 1), ("not given", 1, 0, 0), ("two", 1, 1, 0)]
+    drawn: list[tuple[list[list[int]], list[str]]] = []
+
+    def matrix(
+        values: np.ndarray[tuple[int, ...], np.dtype[np.int64]], names: list[str], title: str
+    ) -> Image.Image:
+        drawn.append((values.tolist(), names))
+        return Image.new("RGB", (1, 1))
+
+    monkeypatch.setattr("booru_export.comparison.page.matrix", matrix)
+    monkeypatch.setattr("booru_export.comparison.page.MANY", 3)
+    text = page(outcome)
+    assert drawn == [([[0, 1, 0], [0, 3, 1], [0, 0, 1]], ["not given", "one", "two"])]
+    assert "<tr><td>one</td><td>4</td><td>0.500</td><td>1</td><td>1</td></tr>" in text
+
+
+def test_an_rbf_svm_refuses_more_characters_than_it_can_learn(
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("booru_export.comparison.classic.MAX_RBF_CHARACTERS", 3)
+    (entry,) = compare_methods(Contest(data / "faces", tmp_path, ("rbf-svm-pixels",), size=32)).entries
+    assert "each pair of characters: 4 are too many" in entry.error
 
 
 def test_every_method_has_a_name_and_a_place() -> None:

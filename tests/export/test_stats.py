@@ -165,6 +165,38 @@ def test_the_command_prints_a_table_a_chart_and_json(data: Path, tmp_path: Path)
     assert {GOOD, BAD} <= colors
 
 
+def test_many_characters_are_told_by_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("booru_export.data.stats.MANY", 3)
+    rows = [("rin", "vocaloid", 2), ("len", "vocaloid", 9), ("fate", "nanoha", 4), ("akagi_(a)", "", 1)]
+    items = [
+        FaceItem(Path(f"{label}{number}"), label, "s", f"{label}{number}", series=series)
+        for label, series, count in rows
+        for number in range(count)
+    ]
+    stats = collect_stats(items, look=False)
+    assert [(one.series, one.characters, one.pictures, one.fewest, one.most) for one in stats.series] == [
+        ("vocaloid", 2, 11, 2, 9),
+        ("nanoha", 1, 4, 4, 4),
+        ("", 1, 1, 1, 1),
+    ]
+    assert stats.by_count == [("1-3", 2, 3), ("4-7", 1, 4), ("8-19", 1, 9), ("20+", 0, 0)]
+    lines = describe(stats)
+    assert not any(line.startswith("rin") for line in lines)
+    assert "vocaloid                   2        11      2-9" in lines
+    assert stats.to_json()["characters"]["rin"] == 2
+
+
+def test_people_of_one_name_in_two_series_are_two() -> None:
+    def pair(*series: str) -> list[FaceItem]:
+        labels = ("akagi_(azur_lane)", "akagi_(kancolle)")
+        return [
+            FaceItem(Path(tag), tag, "s", tag, series=name) for tag, name in zip(labels, series, strict=True)
+        ]
+
+    assert collect_stats(pair("azur_lane", "kantai_collection"), look=False).alike == []
+    assert len(collect_stats(pair("azur_lane", ""), look=False).alike) == 1
+
+
 def test_counting_alone_reads_no_picture(data: Path) -> None:
     for path in data.rglob("*.png"):
         path.write_bytes(b"")

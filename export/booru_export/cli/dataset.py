@@ -112,7 +112,9 @@ def _tell_import(done: Imported, dry_run: bool) -> None:
 @dataset.command()
 @click.argument("data", type=DATA)
 @click.option("--few", type=click.IntRange(1), default=100, show_default=True, help="Mark rarer characters.")
-@click.option("--chart", type=PATH, help="Write a bar chart to this PNG file.")
+@click.option(
+    "--chart", type=PATH, help="Write a bar chart to this PNG file, of series where characters are many."
+)
 @click.option("--json", "report", type=PATH, help="Write everything to this JSON file.")
 @click.option("--no-pictures", is_flag=True, help="Count only: no sizes, no duplicates.")
 @click.option(
@@ -122,7 +124,7 @@ def stats(
     data: Path, few: int, chart: Path | None, report: Path | None, no_pictures: bool, max_examples: int
 ) -> None:
     """Count pictures per character; find copies, sizes, and labels that may be one character."""
-    from booru_export.data.stats import collect_stats, describe
+    from booru_export.data.stats import MANY, collect_stats, describe
     from booru_export.data.tables import read_faces
     from booru_export.evaluation.charts import bar_chart, png_bytes
     from booru_export.progress import progress
@@ -134,8 +136,13 @@ def stats(
     for line in describe(found, max_examples=max_examples):
         click.echo(line)
     if chart is not None:
-        title = f"{len(items):,} pictures of {len(found.characters):,} characters; red: fewer than {few}"
-        replace_file(chart, png_bytes(bar_chart(found.characters, title=title, few=few)))
+        title = f"{len(items):,} pictures of {len(found.characters):,} characters"
+        if len(found.characters) > MANY:
+            bars = [(f"{one.series or 'not given'} ({one.characters})", one.pictures) for one in found.series]
+            image = bar_chart(bars, title=f"{title}; by series, with the number of characters")
+        else:
+            image = bar_chart(found.characters, title=f"{title}; red: fewer than {few}", few=few)
+        replace_file(chart, png_bytes(image))
     if report is not None:
         replace_file(report, (json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n").encode())
 

@@ -29,7 +29,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import DataError, ModelError
-from booru_tagger.imaging import Floats, Normalisation, Pixels, fit, read_picture
+from booru_tagger.imaging import Floats, Normalisation, Pixels, crop, fit, read_picture, square_around
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import open_bundle
@@ -45,6 +45,8 @@ FOLDS = 3
 """Parts of the training pictures by which an SVM's scores are made probabilities (Platt scaling)."""
 PCA_PICTURES = 4000
 """Pictures that the components are found on at most: more change them little and fill the memory."""
+MAX_RBF_CHARACTERS = 300
+"""Characters that are some 45,000 pairs, each with support vectors of its own."""
 STRENGTHS: dict[Method, tuple[float, ...]] = {
     "logistic": (0.003, 0.03, 0.3),
     "linear-svm": (0.001, 0.01, 0.1),
@@ -121,7 +123,7 @@ class FeatureSource:
 
     def faces(self, items: Sequence[FaceItem]) -> Floats:
         """What the recogniser is given, ``(N, 3, size, size)``."""
-        return self.normalisation.apply(np.stack([self._face(item.path) for item in items]))
+        return self.normalisation.apply(np.stack([self._face(item) for item in items]))
 
     def features(self, items: Sequence[FaceItem], step: Callable[[], None] = lambda: None) -> Floats:
         """Flat features, ``(N, D)``."""
@@ -136,8 +138,12 @@ class FeatureSource:
                 step()
         return np.concatenate(parts)
 
-    def _face(self, path: Path) -> Pixels:
-        return fit(read_picture(path).pixels, self.size)
+    def _face(self, item: FaceItem) -> Pixels:
+        """The head, where the crop is wider than that, as when the bundle is judged."""
+        pixels = read_picture(item.path).pixels
+        if item.head is None:
+            return fit(pixels, self.size)
+        return crop(pixels, square_around(item.head, 1.0), self.size)
 
 
 def train_classic(
@@ -153,7 +159,7 @@ def train_classic(
     Raises :class:`DataError` where a character has too few pictures.
     """
     started = time.monotonic()
-    _check(training)
+    _check(recipe, training)
     source = FeatureSource(recipe, model)
     say(f"features of {len(training):,} pictures: {recipe.features} at {source.size} px")
     first, features = _front(recipe, source, training)
@@ -171,10 +177,15 @@ def _labels(items: Sequence[FaceItem]) -> Labels:
     return np.asarray([item.label for item in items])
 
 
-def _check(training: Sequence[FaceItem]) -> None:
+def _check(recipe: ClassicRecipe, training: Sequence[FaceItem]) -> None:
     counts = Counter(item.label for item in training)
     if len(counts) < 2:
         raise DataError(f"there is nothing to tell apart: {len(counts)} characters in the training part")
+    if recipe.method == "rbf-svm" and len(counts) > MAX_RBF_CHARACTERS:
+        raise DataError(
+            f"an RBF SVM learns each pair of characters: {len(counts):,} are too many "
+            f"(at most {MAX_RBF_CHARACTERS}); choose another method"
+        )
     rare = sorted(label for label, count in counts.items() if count < 2)
     if rare:
         raise DataError(

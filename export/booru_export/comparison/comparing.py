@@ -5,29 +5,27 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from booru_export.comparison.classic import FEATURES, METHODS, ClassicRecipe, Features, Method
+from booru_export.comparison.results import MethodResult, Prediction
 from booru_export.data.canon import read_canon
 from booru_export.data.splits import Part, split_faces
 from booru_export.data.tables import FaceItem, read_faces
-from booru_export.evaluation.metrics import calibration_error, macro
 from booru_export.progress import progress
 from booru_export.training.architectures import BACKBONES
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.imaging import read_file
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
+from booru_tagger.types import FaceResult
 
 NETWORK = "network"
 CLASSICS: dict[str, tuple[Method, Features]] = {
@@ -71,63 +69,6 @@ class Contest:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a method said of one test picture."""
-
-    item: FaceItem
-    tag: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MethodResult:
-    """A method's result. With ``error`` it could not be had, and the figures mean nothing."""
-
-    method: str
-    answers: tuple[Prediction, ...] = ()
-    train_seconds: float = 0.0
-    bytes: int = 0
-    pictures_per_second: float = 0.0
-    metrics: Path | None = None
-    error: str = ""
-
-    @property
-    def right(self) -> npt.NDArray[np.bool_]:
-        return np.asarray([answer.tag == answer.item.label for answer in self.answers], dtype=bool)
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.right.mean()) if self.answers else 0.0
-
-    @property
-    def macro_accuracy(self) -> float:
-        return macro([answer.item.label for answer in self.answers], self.right)
-
-    @property
-    def calibration_error(self) -> float:
-        scores = np.asarray([answer.score for answer in self.answers], dtype=np.float64)
-        return float(calibration_error(scores, self.right)) if self.answers else 0.0
-
-    def confusion(self, labels: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Counts, rows by label and columns by answer."""
-        index = {label: number for number, label in enumerate(labels)}
-        counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-        for answer in self.answers:
-            counts[index[answer.item.label], index[answer.tag]] += 1
-        return counts
-
-    def confused(self, max_pairs: int) -> list[tuple[str, str, list[Prediction]]]:
-        """The most frequent mistakes as (label, taken for, the answers), most frequent first."""
-        pairs = Counter(
-            (answer.item.label, answer.tag) for answer in self.answers if answer.tag != answer.item.label
-        )
-        return [
-            (label, taken, [one for one in self.answers if (one.item.label, one.tag) == (label, taken)])
-            for (label, taken), _ in pairs.most_common(max_pairs)
-        ]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ContestResult:
     """A finished contest: the parts of the data, and the entries in the order of ``ALL``."""
@@ -138,7 +79,12 @@ class ContestResult:
 
     @property
     def labels(self) -> list[str]:
-        return sorted({item.label for items in self.parts.values() for item in items})
+        return sorted(self.series)
+
+    @property
+    def series(self) -> dict[str, str]:
+        """That of each label, or "not given"."""
+        return {item.label: item.series or "not given" for items in self.parts.values() for item in items}
 
 
 def compare_methods(contest: Contest, say: Say = lambda line: None) -> ContestResult:
@@ -252,7 +198,7 @@ def _judge(method: str, contest: Contest, test: Sequence[FaceItem], seconds: flo
     with progress(f"judging {method}", len(test)) as step:
         for item in test:
             started = time.monotonic()
-            face = tagger.tag(item.path).faces[0]
+            face = _face(tagger, item)
             spent += time.monotonic() - started
             answers.append(Prediction(item, face.candidates[0].tag, face.candidates[0].score))
             step()
@@ -268,6 +214,14 @@ def _judge(method: str, contest: Contest, test: Sequence[FaceItem], seconds: flo
     )
     say(f"{entry.accuracy:.4f} right, {entry.macro_accuracy:.4f} averaged over characters")
     return entry
+
+
+def _face(tagger: Tagger, item: FaceItem) -> FaceResult:
+    """The face of a crop: where its head's box is known, the crop is wider than the head."""
+    if item.head is None:
+        return tagger.tag(item.path).faces[0]
+    picture = tagger.networks.decode(read_file(item.path, tagger.options.limits), str(item.path))
+    return tagger.read_face(picture, item.head).face
 
 
 def to_json(outcome: ContestResult) -> list[dict[str, Any]]:

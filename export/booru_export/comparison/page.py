@@ -9,8 +9,12 @@ import base64
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from booru_export.comparison.comparing import CLASSICS, NETWORK, ContestResult, MethodResult, Prediction
+import numpy as np
+
+from booru_export.comparison.comparing import CLASSICS, NETWORK, ContestResult
+from booru_export.comparison.results import MethodResult, Prediction
 from booru_export.data.cropping import jpeg_bytes
+from booru_export.data.stats import MANY
 from booru_export.data.tables import FaceItem
 from booru_export.evaluation.charts import matrix, png_bytes
 from booru_export.training.architectures import BACKBONES
@@ -79,8 +83,6 @@ def _duration(seconds: float) -> str:
 
 
 def _section(entry: MethodResult, outcome: ContestResult) -> Markup:
-    labels = outcome.labels
-    picture = matrix(entry.confusion(labels), labels, title="rows: who it is; columns: who it was taken for")
     curves = None if entry.metrics is None else _fill("curves", picture=_base64(_curves(entry.metrics)))
     pairs = [_pair(*found, outcome) for found in entry.confused(PAIRS)]
     return _fill(
@@ -88,8 +90,43 @@ def _section(entry: MethodResult, outcome: ContestResult) -> Markup:
         method=entry.method,
         title=title(entry.method),
         curves=curves,
-        matrix=_base64(png_bytes(picture)),
+        matrix=_fill("matrix", picture=picture) if (picture := _matrix(entry, outcome)) else None,
+        series=_series(entry, outcome),
         pairs=pairs or _fill("no_mistake"),
+    )
+
+
+def _matrix(entry: MethodResult, outcome: ContestResult) -> str | None:
+    """Who was taken for whom, as a picture: of series where characters are many, if these are known."""
+    labels, title = outcome.labels, "rows: who it is; columns: who it was taken for"
+    counts = entry.confusion(labels)
+    if len(labels) > MANY:
+        series = outcome.series
+        names = sorted(set(series.values()))
+        if len(names) == 1:
+            return None
+        of_series = np.eye(len(names), dtype=np.int64)[[names.index(series[label]) for label in labels]]
+        counts, labels, title = of_series.T @ counts @ of_series, names, f"series; {title}"
+    return _base64(png_bytes(matrix(counts, labels, title=title)))
+
+
+def _series(entry: MethodResult, outcome: ContestResult) -> Markup | None:
+    rows = entry.by_series(outcome.series)
+    if len(rows) == 1:
+        return None
+    return _fill(
+        "series",
+        rows=[
+            _fill(
+                "series_row",
+                series=row.series,
+                faces=f"{row.faces:,}",
+                accuracy=f"{row.right / row.faces:.3f}",
+                within=f"{row.within:,}",
+                outside=f"{row.faces - row.right - row.within:,}",
+            )
+            for row in rows
+        ],
     )
 
 

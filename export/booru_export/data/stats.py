@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,10 @@ from booru_tagger.errors import ImageError
 
 FEW = 100
 """Pictures of a character below which a classifier can be expected to do badly on it."""
+MANY = 150
+"""Characters from which on they are told by series and by number of pictures rather than one by one."""
+COUNTS = ((1, 3), (4, 7), (8, 19), (20, None))
+"""Numbers of pictures, from and to, that characters are told apart by."""
 SMALL = 64
 """Pixels of the shorter side below which a face has little detail left."""
 
@@ -27,6 +31,22 @@ class PictureSizes:
     width: tuple[int, int, int]
     height: tuple[int, int, int]
     small: int
+
+
+def count_name(low: int, high: int | None) -> str:
+    """One of :data:`COUNTS` in words."""
+    return f"{low}+" if high is None else f"{low}-{high}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesCount:
+    """One series in a data set; ``fewest`` and ``most`` pictures of a character of it."""
+
+    series: str
+    characters: int
+    pictures: int
+    fewest: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +63,26 @@ class DataStats:
     near: list[NearPair]
     alike: list[SimilarLabels]
     unreadable: list[ImageError]
+
+    @property
+    def series(self) -> list[SeriesCount]:
+        """Those that the table tells, that with most pictures first; characters without one are together."""
+        name_of = {item.label: item.series for item in self.items}
+        counts: dict[str, list[int]] = defaultdict(list)
+        for label, count in self.characters:
+            counts[name_of[label]].append(count)
+        found = [SeriesCount(name, len(own), sum(own), min(own), max(own)) for name, own in counts.items()]
+        return sorted(found, key=lambda one: (-one.pictures, one.series))
+
+    @property
+    def by_count(self) -> list[tuple[str, int, int]]:
+        """How many characters have so many pictures, and how many pictures these are together."""
+        counts = [count for _, count in self.characters]
+        groups = [
+            (count_name(low, high), [count for count in counts if low <= count <= (high or count)])
+            for low, high in COUNTS
+        ]
+        return [(name, len(own), sum(own)) for name, own in groups]
 
     @property
     def rare(self) -> list[str]:
@@ -73,6 +113,8 @@ class DataStats:
         return {
             "pictures": len(self.items),
             "characters": dict(self.characters),
+            "series": [asdict(one) for one in self.series],
+            "characters_by_pictures": {name: characters for name, characters, _ in self.by_count},
             "few": {"below": self.few, "characters": self.rare},
             "sources": dict(self.sources),
             "splits": dict(self.splits),
@@ -115,9 +157,18 @@ def collect_stats(
         sizes=sizes,
         copies=copies,
         near=near,
-        alike=similar_labels(counts),
+        alike=_alike(counts, {item.label: item.series for item in items}),
         unreadable=unreadable,
     )
+
+
+def _alike(labels: Iterable[str], series: Mapping[str, str]) -> list[SimilarLabels]:
+    """Those that may be one character: people of two series are two."""
+    return [
+        pair
+        for pair in similar_labels(labels)
+        if series[pair.first] == series[pair.second] or not (series[pair.first] and series[pair.second])
+    ]
 
 
 def _sizes(prints: Fingerprints) -> PictureSizes:
@@ -139,14 +190,7 @@ def _without_copies(pairs: Sequence[NearPair], prints: Fingerprints, read: Seque
 def describe(stats: DataStats, *, max_examples: int = 20) -> list[str]:
     """The statistics in words and a table; of findings at most ``max_examples`` examples each."""
     few, total = stats.few, len(stats.items)
-    width = max([len(label) for label, _ in stats.characters] + [9])
-    longest = max((count for _, count in stats.characters), default=1)
-    lines = [f"{'character':{width}}  pictures"]
-    for label, count in stats.characters:
-        mark = f"  < {few}" if count < few else ""
-        lines.append(
-            f"{label:{width}}  {count:>8,}  {'#' * max(1, round(30 * count / longest)):30}{mark}".rstrip()
-        )
+    lines = _series_lines(stats) if len(stats.characters) > MANY else _character_lines(stats)
     lines += ["", f"{total:,} pictures of {len(stats.characters):,} characters"]
     if stats.rare:
         lines.append(f"{len(stats.rare):,} characters have fewer than {few} pictures")
@@ -161,6 +205,31 @@ def describe(stats: DataStats, *, max_examples: int = 20) -> list[str]:
             f"{stats.sizes.small:,} with a side below {SMALL} px"
         )
     return lines + _findings(stats, max_examples)
+
+
+def _character_lines(stats: DataStats) -> list[str]:
+    width = max([len(label) for label, _ in stats.characters] + [9])
+    longest = max((count for _, count in stats.characters), default=1)
+    lines = [f"{'character':{width}}  pictures"]
+    for label, count in stats.characters:
+        mark = f"  < {stats.few}" if count < stats.few else ""
+        lines.append(
+            f"{label:{width}}  {count:>8,}  {'#' * max(1, round(30 * count / longest)):30}{mark}".rstrip()
+        )
+    return lines
+
+
+def _series_lines(stats: DataStats) -> list[str]:
+    """Of many characters: each series, and how many characters have how many pictures."""
+    names = {one.series: one.series or "series not given" for one in stats.series}
+    width = max(map(len, names.values()))
+    lines = [f"{'series':{width}}  characters  pictures  of each"]
+    for one in stats.series:
+        spread = str(one.fewest) if one.fewest == one.most else f"{one.fewest}-{one.most}"
+        lines.append(f"{names[one.series]:{width}}  {one.characters:>10,}  {one.pictures:>8,}  {spread:>7}")
+    lines += ["", f"{'pictures of one':{width}}  characters  pictures"]
+    lines += [f"{name:{width}}  {count:>10,}  {total:>8,}" for name, count, total in stats.by_count]
+    return [*lines, "", "(--json lists each character)"]
 
 
 def _findings(stats: DataStats, max_examples: int) -> list[str]:

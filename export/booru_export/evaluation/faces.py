@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from booru_export.data.stats import COUNTS, count_name
 from booru_export.data.tables import FaceItem
 from booru_export.evaluation.embedding import EmbeddedFace, look, rules_of
 from booru_export.evaluation.metrics import auroc, auroc_interval, calibration_error, macro, share_interval
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.identity import Identity
 from booru_tagger.types import FaceResult, ScoredTag
-
-PICTURES = ((1, 3), (4, 7), (8, 19), (20, None))
-"""Numbers of training pictures, from and to, that characters are told apart by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +128,10 @@ def _groups(known: Sequence[SeenFace]) -> Iterator[tuple[str, list[SeenFace]]]:
     kinds = sorted({item.item.kind for item in known})
     for kind in kinds if len(kinds) > 1 else ():
         yield f"kind {kind or 'not given'}", [item for item in known if item.item.kind == kind]
-    for low, high in PICTURES:
-        group = [item for item in known if low <= item.pictures and (high is None or item.pictures <= high)]
+    for low, high in COUNTS:
+        group = [item for item in known if low <= item.pictures <= (high or item.pictures)]
         if group:
-            yield f"pictures {low}+" if high is None else f"pictures {low}-{high}", group
+            yield f"pictures {count_name(low, high)}", group
 
 
 def group_figures(name: str, seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
