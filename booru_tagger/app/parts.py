@@ -68,6 +68,7 @@ def tagger_options(tagging: TaggingSettings, limits: Limits) -> TaggerOptions:
         thresholds=tagging.threshold,
         tag_thresholds=tagging.tag_threshold,
         mcut=tagging.mcut,
+        solo=tagging.solo,
         imply=tagging.imply,
         strip_implied=tagging.strip_implied,
         implications=tagging.implications,

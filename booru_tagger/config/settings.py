@@ -64,6 +64,9 @@ class TaggingSettings:
         "Minimum score to be kept, by kind: face, character, hair or eyes.",
     ] = field(default_factory=dict)
     crops: Annotated[bool, Flag(), "The pictures are face crops already: look for no faces in them."] = False
+    solo: Annotated[
+        bool, Flag(), "Tag a picture `solo` that has one head, and nothing that may be a second."
+    ] = False
     imply: Annotated[bool, Flag(), "Add what a recognised character implies, such as the hair colour."] = True
     strip_implied: Annotated[
         bool, Flag(), "Leave out the general tags that a recognised character implies, for training sets."

@@ -23,6 +23,8 @@ from booru_tagger.types import Box, Face
 
 DETAIL = 2
 """A JPEG is decoded at this many times the detector's side or more: shrinking the rest antialiases."""
+SECOND_HEAD = 0.15
+"""The least score of what may be a second head, where pictures of one person are told from others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +32,8 @@ class Look:
     """What the networks say of a picture, before any rule. Sizes are of the upright picture, in pixels.
 
     ``answers`` are those for ``faces``, in their order; a model without a recogniser gives none. ``scores``
-    are a foreign tagger's for the whole picture, where one was asked.
+    are a foreign tagger's for the whole picture, where one was asked. ``alone`` says, where that was asked,
+    that there is one head and nothing that may be a second.
     """
 
     width: int
@@ -39,6 +42,7 @@ class Look:
     faces: tuple[Face, ...]
     answers: tuple[Recognition, ...]
     scores: Floats | None = None
+    alone: bool = False
 
 
 class Networks:
@@ -59,6 +63,7 @@ class Networks:
                 f"the model {options.model} knows faces only, so there is nothing to do without them"
             )
         self.identity = Identity.of(self.bundle)
+        self._min_face = 0.0
         self._detector = self._make_detector()
         self._recogniser = self._make_recogniser()
 
@@ -107,6 +112,10 @@ class Networks:
 
     def detect(self, picture: Picture) -> tuple[Face, ...]:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
+        return self._sure(self._heads(picture))
+
+    def _heads(self, picture: Picture) -> tuple[Face, ...]:
+        """Heads, and what may be one where that matters."""
         if not self.options.faces:
             return ()
         if self._detector is None:
@@ -114,6 +123,11 @@ class Networks:
                 f"{self.bundle.folder}: this model has no detector; it tags face crops (--crops)"
             )
         return self._detector.detect(picture)
+
+    def _sure(self, heads: tuple[Face, ...]) -> tuple[Face, ...]:
+        if not self.options.solo:
+            return heads
+        return tuple(head for head in heads if head.score >= self._min_face)
 
     def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
         """The raw scores of the faces in ``boxes``, before any threshold."""
@@ -137,7 +151,9 @@ class Networks:
                 f"{self.bundle.folder}: this model has no detector, so it takes face crops only: "
                 "use --crops, or another model"
             )
-        return Detector(self._session(spec.file), spec, self.options.thresholds.get("face"))
+        self._min_face = self.options.thresholds.get("face", spec.threshold)
+        lowest = min(self._min_face, SECOND_HEAD) if self.options.solo else self._min_face
+        return Detector(self._session(spec.file), spec, lowest)
 
     def _make_recogniser(self) -> Recogniser | None:
         spec = self.bundle.recogniser
@@ -192,10 +208,12 @@ class Networks:
             whole = Face(Box(0, 0, picture.width, picture.height), 1.0)
             answer = self._recogniser.recognise_crop(picture.image)
             return Look(picture.width, picture.height, self.is_colored(picture), (whole,), (answer,))
-        faces = self.detect(picture)
+        heads = self._heads(picture)
+        faces = self._sure(heads)
+        alone = self.options.solo and len(heads) == len(faces) == 1
         colored = self.is_colored(picture)
         if data is not None and (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.options.limits)
         boxes = [face.box for face in faces]
         answers = self._recogniser.recognise(picture, boxes) if self._recogniser is not None else []
-        return Look(picture.width, picture.height, colored, faces, tuple(answers))
+        return Look(picture.width, picture.height, colored, faces, tuple(answers), alone=alone)

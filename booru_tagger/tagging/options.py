@@ -23,12 +23,13 @@ class TaggerOptions:
     finds and names the faces, unless ``faces`` is false; ``tag_thresholds`` replace that tagger's, by
     category, and ``mcut`` names categories whose least score each picture sets itself. ``thresholds`` replace
     those of the faces' model (keys: ``face``, ``character``, ``hair``, ``eyes``). With ``crops`` each picture
-    is one face already. Without ``imply`` a recognised character does not bring its series and attributes;
-    with ``strip_implied`` the general tags that its name implies are left out, as training sets want it.
-    ``implications`` (a file or what :func:`~booru_tagger.tagging.implications.read_implications` made of it)
-    says more of what names imply. ``gallery`` holds characters that were enrolled with this model: a
-    :class:`Gallery`, its file, ``default`` for the user's own, where there is one, or ``None``. ``threads``
-    and ``provider`` (``cpu``, ``cuda``, …) say how the model runs.
+    is one face already. With ``solo`` a picture of one head is tagged so, where no second one is likely.
+    Without ``imply`` a recognised character does not bring its series and attributes; with ``strip_implied``
+    the general tags that its name implies are left out, as training sets want it. ``implications`` (a file or
+    what :func:`~booru_tagger.tagging.implications.read_implications` made of it) says more of what names
+    imply. ``gallery`` holds characters that were enrolled with this model: a :class:`Gallery`, its file,
+    ``default`` for the user's own, where there is one, or ``None``. ``threads`` and ``provider`` (``cpu``,
+    ``cuda``, …) say how the model runs.
 
     Raises :class:`ConfigError` for a threshold that does not exist or is not a number from 0 to 1.
     """
@@ -41,6 +42,7 @@ class TaggerOptions:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     tag_thresholds: Mapping[str, float] = field(default_factory=dict)
     mcut: Collection[str] = ()
+    solo: bool = False
     imply: bool = True
     strip_implied: bool = False
     implications: Mapping[str, Implication] | str | Path | None = None

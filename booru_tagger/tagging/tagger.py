@@ -18,11 +18,14 @@ from booru_tagger.models.identity import space_of
 from booru_tagger.tagging import rules
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.implications import Implication, extended, read_implications
-from booru_tagger.tagging.looking import Look, Networks
+from booru_tagger.tagging.looking import SECOND_HEAD, Look, Networks
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.whole_picture import WholePictureTagger, merged
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
-from booru_tagger.vocab import CHARACTER
+from booru_tagger.vocab import CHARACTER, GENERAL
+
+SOLO = "solo"
+"""Danbooru's tag for pictures of one person, who is there once and with nobody else."""
 
 
 class Tagger:
@@ -82,6 +85,8 @@ class Tagger:
             "gallery": self.gallery.fingerprint if self.gallery else "",
             "revision": rules.REVISION,
         }
+        if self.options.solo:
+            decisive["solo"] = SECOND_HEAD
         if self._whole_picture is not None:
             decisive["general"] = [self.options.faces, *self._whole_picture.decisive]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -154,8 +159,14 @@ class Tagger:
         if self._whole_picture is not None and look.scores is not None:
             picture_scores = self._whole_picture.judge(look.scores)
             readings, tags = merged(look, readings, picture_scores, self._rules), picture_scores.tags
+        if look.alone and not self._is_tagger_s(SOLO):
+            tags = (*tags, Tag(SOLO, GENERAL, look.faces[0].score, "measured"))
         picture = TagResult(name, look.width, look.height, model=self.model)
         return rules.picture_result(picture, readings, tags)
+
+    def _is_tagger_s(self, tag: str) -> bool:
+        """Whether a tagger of whole pictures has the say about this tag."""
+        return self._whole_picture is not None and tag in self._whole_picture.tagger.columns
 
 
 def _table(options: TaggerOptions) -> dict[str, Implication]:

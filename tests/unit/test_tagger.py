@@ -377,3 +377,28 @@ def test_the_example_runs(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest
     example = Path(__file__).parents[2] / "examples" / "library_use.py"
     monkeypatch.setattr(sys, "argv", [str(example), str(saved(tmp_path / "a.png")), "missing.png"])
     runpy.run_path(str(example), run_name="__main__")
+
+
+def test_a_picture_of_one_head_is_solo_where_nothing_may_be_a_second(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    first = Painted(20, 30, 64, "hatsune_miku", "aqua", "aqua")
+    unsure = Painted(120, 100, 90, "stranger", "pink", "closed", weak=True)
+
+    def solo(faces: list[Painted], **options: Any) -> bool:
+        path = saved(tmp_path / "a.png", faces)
+        tagger = Tagger(TaggerOptions(tiny_bundle, **options))
+        assert len(tagger.tag(path).faces) == sum(not face.weak for face in faces)
+        return tags_of(tagger.tag(path)).get("solo") == "measured"
+
+    assert solo([first], solo=True)
+    assert not solo([first])
+    assert not solo(FACES, solo=True)
+    assert not solo([first, unsure], solo=True)
+    assert not solo([unsure], solo=True)
+    assert not solo([], solo=True)
+
+
+def test_asking_for_solo_is_another_result(tiny_bundle: Path) -> None:
+    plain, asked = (Tagger(TaggerOptions(tiny_bundle, solo=asked)).fingerprint for asked in (False, True))
+    assert plain != asked

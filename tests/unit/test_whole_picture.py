@@ -150,6 +150,17 @@ def test_without_faces_the_tagger_speaks_alone(tag: Any) -> None:
     assert sources(result) == {"hatsune_miku": "tagger", "1girl": "tagger", "sensitive": "tagger"}
 
 
+@pytest.mark.parametrize(("column", "source"), [((), "measured"), ((("solo", 0),), None)])
+def test_who_is_alone_is_the_tagger_s_to_say_where_it_knows_the_tag(
+    column: tuple[tuple[str, int], ...], source: str | None, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    rows = (*ROWS, *column)
+    taggers.make_wd(tmp_path / "wd", [0.01] * len(rows), rows=rows)
+    paint([MIKU]).save(tmp_path / "a.png")
+    options = TaggerOptions(tmp_path / "wd", face_model=tiny_bundle, gallery=None, solo=True)
+    assert sources(Tagger(options).tag(tmp_path / "a.png")).get("solo") == source
+
+
 def test_stripped_names_strip_the_tagger_s_words_too(tag: Any) -> None:
     result = tag({"1girl": 0.9, "aqua_hair": 0.9, "twintails": 0.9}, MIKU, strip_implied=True)
     assert set(sources(result)) == {"hatsune_miku", "vocaloid", "1girl", "sensitive"}
