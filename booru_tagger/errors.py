@@ -97,6 +97,15 @@ class DamagedImageError(ImageError):
     kind = "damaged"
 
 
+class MissingVideoError(ImageError):
+    """A video needs packages of an extra that is not installed; the message gives the install line.
+
+    Unlike :class:`MissingExtraError` it is said of one file: the pictures beside it are tagged all the same.
+    """
+
+    kind = "missing-extra"
+
+
 class TooLargeImageError(ImageError):
     """The picture has more pixels or bytes than the limits allow (decompression bombs end here)."""
 

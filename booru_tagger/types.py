@@ -46,6 +46,28 @@ class Box(NamedTuple):
         return round(self.x0), round(self.y0), round(self.x1), round(self.y1)
 
 
+class TimeRange(NamedTuple):
+    """A stretch of a moving picture, in seconds from its beginning; ``end`` is exclusive."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Of a moving picture: its length in seconds, and how many frames were looked at."""
+
+    duration: float
+    frames: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"duration": round(self.duration, 3), "frames": self.frames}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Moving:
+        return cls(float(data["duration"]), int(data["frames"]))
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One head that the detector found: its head box and the detector's score, 0 to 1."""
@@ -102,7 +124,8 @@ class FaceResult:
     """All that is known of one face. A field is ``None`` where the program does not know.
 
     ``candidates`` holds up to five characters, best first, as scored before any rejection. The ``embedding``
-    is no part of any JSON form, and two results that differ in it alone are equal.
+    is no part of any JSON form, and two results that differ in it alone are equal. In a moving picture the
+    face is there during ``times``, and ``box`` is where it is in the frame ``at`` so many seconds.
     """
 
     box: Box
@@ -112,8 +135,27 @@ class FaceResult:
     hair_color: ScoredTag | None = None
     eye_color: ScoredTag | None = None
     embedding: Embedding | None = field(default=None, compare=False, repr=False)
+    at: float | None = None
+    times: tuple[TimeRange, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long it is there, in a moving picture."""
+        return sum(end - start for start, end in self.times)
+
+    def overlap(self, other: FaceResult) -> float:
+        """How well the two lie at the same place (IoU); in a moving picture, of the same frame."""
+        return self.box.iou(other.box) if _rounded(self.at) == _rounded(other.at) else 0.0
 
     def to_json(self) -> dict[str, Any]:
+        return {**self._still_json(), **self._moving_json()}
+
+    def _moving_json(self) -> dict[str, Any]:
+        if self.at is None:
+            return {}
+        return {"at": _rounded(self.at), "times": [[_rounded(edge) for edge in time] for time in self.times]}
+
+    def _still_json(self) -> dict[str, Any]:
         return {
             "box": list(self.box.rounded()),
             "score": round(self.score, 4),
@@ -133,7 +175,13 @@ class FaceResult:
             candidates=tuple(ScoredTag.from_json(item) for item in data.get("candidates", ())),
             hair_color=ScoredTag.from_json(hair) if hair else None,
             eye_color=ScoredTag.from_json(eyes) if eyes else None,
+            at=None if data.get("at") is None else float(data["at"]),
+            times=tuple(TimeRange(float(start), float(end)) for start, end in data.get("times", ())),
         )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 VerdictKind = Literal["named", "unknown", "not_a_face"]
@@ -288,7 +336,8 @@ class TagResult:
 
     ``tags`` and ``conflicts`` are made of what each face gives, in ``readings`` (one for each of ``faces``),
     and of what a tagger of whole pictures gave, in ``whole_picture``. Both are empty in a result that was
-    read from its stable JSON form.
+    read from its stable JSON form. ``moving`` is ``None`` for a still picture, and where only the first frame
+    was looked at.
     """
 
     path: str
@@ -301,9 +350,16 @@ class TagResult:
     model: str = field(default="")
     readings: tuple[Reading, ...] = ()
     whole_picture: tuple[Tag, ...] = ()
+    moving: Moving | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON form (schema 1); ``from_json`` reads it back."""
+        return {
+            **self._still_json(),
+            **({"moving": self.moving.to_json()} if self.moving is not None else {}),
+        }
+
+    def _still_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "path": self.path,
@@ -345,7 +401,7 @@ class TagResult:
         """Read :meth:`to_json`'s form. Raises KeyError, TypeError or ValueError where it is not that."""
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']!r} is not {SCHEMA}")
-        error = data.get("error")
+        error, moving = data.get("error"), data.get("moving")
         return cls(
             path=str(data["path"]),
             width=int(data["width"]),
@@ -355,4 +411,5 @@ class TagResult:
             conflicts=tuple(Conflict.from_json(item) for item in data.get("conflicts", ())),
             error=PictureError(str(error["kind"]), str(error["message"])) if error else None,
             model=str(data.get("model", "")),
+            moving=Moving.from_json(moving) if moving else None,
         )

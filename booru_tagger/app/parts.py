@@ -24,6 +24,7 @@ from booru_tagger.files.ignored import Ignored
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import Journal, default_path
 from booru_tagger.models.store.local import DEFAULT
+from booru_tagger.moving import reads_videos
 from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.providers import PROVIDERS
 from booru_tagger.review.verdicts import Band, JournalReviewer, UnheardReviewer
@@ -55,7 +56,13 @@ def make_walk(reading: ReadingSettings, exclude: Sequence[Path] = ()) -> Walk:
         file_links=reading.file_links,
         ignored=Ignored(reading.ignore),
         exclude=frozenset(path.resolve() for path in exclude),
+        videos=takes_videos(reading),
     )
+
+
+def takes_videos(reading: ReadingSettings) -> bool:
+    """Whether videos are tagged that are not named one by one."""
+    return reading.videos and reads_videos()
 
 
 def tagger_options(tagging: TaggingSettings, limits: Limits) -> TaggerOptions:
@@ -74,6 +81,8 @@ def tagger_options(tagging: TaggingSettings, limits: Limits) -> TaggerOptions:
         implications=tagging.implications,
         gallery=tagging.gallery if isinstance(tagging.gallery, Path) else own,
         limits=limits,
+        first_frame=tagging.first_frame,
+        max_frames=tagging.max_frames,
         provider=tagging.provider,
     )
 
@@ -128,7 +137,9 @@ def make_writers(writing: WritingSettings, options: WriterOptions) -> list[Write
 def writer_options(writing: WritingSettings, roots: Sequence[Path] = ()) -> WriterOptions:
     """``roots`` are the folders whose trees are mirrored where an output folder is set."""
     return WriterOptions(
-        naming=Naming(cast(Scheme, writing.sidecar_name), writing.output, tuple(roots), suffixes()),
+        naming=Naming(
+            cast(Scheme, writing.sidecar_name), writing.output, tuple(roots), suffixes(videos=reads_videos())
+        ),
         spaces=writing.spaces,
         escape_brackets=writing.escape_brackets,
         keep_mtime=writing.keep_mtime,

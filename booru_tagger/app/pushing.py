@@ -19,6 +19,7 @@ from booru_tagger.app.parts import (
     make_workers,
     open_journal,
     tagging_parts,
+    takes_videos,
 )
 from booru_tagger.app.run import Run
 from booru_tagger.boorus import to_hydrus, to_szurubooru
@@ -70,9 +71,10 @@ def open_hydrus_run(
     def items() -> Iterator[Item]:
         others = 0
         for file in hydrus.files(hashes):
-            others += not file.is_picture
-            if file.is_picture:
+            if file.is_picture or (file.is_video and takes_videos(settings.reading)):
                 yield to_hydrus.picture_of(file.hash)
+            else:
+                others += 1
         if others:
             tell(f"left out {others:,} {'file' if others == 1 else 'files'} that are not pictures")
 
@@ -117,7 +119,7 @@ def open_szurubooru_run(
 
     def items() -> Iterator[Item]:
         if posts is not None:
-            yield from map(to_szurubooru.picture_of, site.posts(posts))
+            yield from map(to_szurubooru.picture_of, site.posts(posts, videos=takes_videos(settings.reading)))
         yield from _files(uploads, settings.reading)
 
     def sink(pushes: Pushes | None) -> Sink:

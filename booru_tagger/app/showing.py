@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from booru_tagger.app.parts import Tell, make_limits, need_journal, writer_options
@@ -10,7 +11,7 @@ from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.drawing.boxes import LONGEST, draw_faces, is_drawing, png
 from booru_tagger.errors import OutputError
 from booru_tagger.files.replace import replace_file
-from booru_tagger.imaging import read_picture
+from booru_tagger.moving import read_frame, shown_at
 from booru_tagger.runner.provenance import Provenance, provenance
 from booru_tagger.writers.registry import make_writer
 
@@ -28,6 +29,8 @@ def known_of(picture: Path, settings: Settings, tell: Tell = _log.warning) -> Pr
 def draw_heads(path: Path, picture: Path, known: Provenance, reading: ReadingSettings) -> None:
     """Draw the heads that were found, with names and colours, into a copy of the picture: a PNG file.
 
+    Of a moving picture it is the frame that shows best who is there longest.
+
     Raises :class:`OutputError` where something else has that name, or where there is nothing to draw.
     """
     if path.exists() and not is_drawing(path):
@@ -36,7 +39,9 @@ def draw_heads(path: Path, picture: Path, known: Provenance, reading: ReadingSet
         )
     if known.result is None:
         raise OutputError(f"{path}: nothing to draw: {picture} was not tagged yet, or was untagged since")
-    decoded = read_picture(picture, longest=LONGEST, limits=make_limits(reading))
+    at = shown_at(known.result)
+    decoded = read_frame(picture, at, longest=LONGEST, limits=make_limits(reading))
     if (decoded.width, decoded.height) != (known.result.width, known.result.height):
         raise OutputError(f"{path}: not drawn: {picture} has changed since it was tagged; tag it again first")
-    replace_file(path, png(draw_faces(decoded, known.result)))
+    seen = replace(known.result, faces=tuple(face for face in known.result.faces if face.at == at))
+    replace_file(path, png(draw_faces(decoded, seen)))

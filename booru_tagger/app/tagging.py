@@ -23,6 +23,7 @@ from booru_tagger.app.parts import (
     open_output,
     open_reviewer,
     tagging_parts,
+    takes_videos,
     writer_options,
 )
 from booru_tagger.app.run import Run
@@ -154,7 +155,11 @@ def _pictures(request: TagRequest, reading: ReadingSettings) -> Iterator[Item | 
             yield from from_list(sys.stdin.buffer, walk, separator=separator, elsewhere=elsewhere)
         elif is_url(path):
             yield from remote_pictures(
-                path, batch=request.batch, recursive=reading.recursive, ignored=ignored
+                path,
+                batch=request.batch,
+                recursive=reading.recursive,
+                ignored=ignored,
+                videos=takes_videos(reading),
             )
         else:
             yield from from_pattern(path.removeprefix("file://"), walk, ignored)

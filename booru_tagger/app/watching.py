@@ -8,9 +8,18 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from booru_tagger.app.parts import Tell, make_policy, make_tagger, make_walk, make_workers, open_output
+from booru_tagger.app.parts import (
+    Tell,
+    make_policy,
+    make_tagger,
+    make_walk,
+    make_workers,
+    open_output,
+    takes_videos,
+)
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.errors import OutputError
@@ -125,7 +134,7 @@ def _make_watch(request: WatchRequest, reading: ReadingSettings, folders: list[P
     return Watch(
         folders,
         walk,
-        WatchedNames(is_picture_name, Ignored(reading.ignore)),
+        WatchedNames(partial(is_picture_name, videos=takes_videos(reading)), Ignored(reading.ignore)),
         recursive=reading.recursive,
         file_links=reading.file_links,
         polling=request.polling or reading.follow_links,  # no system tells what happens behind links

@@ -49,6 +49,10 @@ class HydrusFile:
     def is_picture(self) -> bool:
         return self.mime.startswith("image/")
 
+    @property
+    def is_video(self) -> bool:
+        return self.mime.startswith("video/")
+
 
 class Hydrus:
     """A hydrus client. Methods raise :class:`RemoteError`."""

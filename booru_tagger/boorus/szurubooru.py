@@ -97,12 +97,12 @@ class Szurubooru:
             keys = "szurubooru_user and szurubooru_token (or szurubooru_password)"
             raise ConfigError(f"{keys}: szurubooru does not accept this login ({error})") from error
 
-    def posts(self, query: str) -> Iterator[int]:
-        """Numbers of the pictures among the posts that match, newest first.
+    def posts(self, query: str, *, videos: bool = False) -> Iterator[int]:
+        """Numbers of the pictures, and ``videos``, among the posts that match, newest first.
 
         Each page begins below the last one's numbers, for tagging may take posts out of what matches.
         """
-        below = ""
+        below, wanted_types = "", (*_PICTURES, *(("video",) if videos else ()))
         while True:
             wanted = {
                 "query": f"{query} sort:id{below}".strip(),
@@ -111,7 +111,7 @@ class Szurubooru:
             }
             answer = self.server.get_json("/posts/", wanted)
             with self.server.understanding():
-                found = [(int(item["id"]), item["type"] in _PICTURES) for item in answer["results"]]
+                found = [(int(item["id"]), item["type"] in wanted_types) for item in answer["results"]]
             yield from (number for number, is_picture in found if is_picture)
             last = min((number for number, _ in found), default=1) - 1
             if len(found) < _PAGE or last < 1:

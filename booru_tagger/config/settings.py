@@ -79,6 +79,8 @@ class TaggingSettings:
         FileOrSwitch(),
         "The gallery: the file of characters enrolled with `booru-tagger characters`.",
     ] = True
+    first_frame: Annotated[bool, Flag(), "Of moving pictures, look at the first frame only."] = False
+    max_frames: Annotated[int, Count(), "Frames of a moving picture that are looked at, at most."] = 240
     provider: Annotated[str, Choice(tuple(PROVIDERS)), "What the model runs on; see docs/performance.md."] = (
         "cpu"
     )
@@ -96,6 +98,9 @@ class ReadingSettings:
         Texts("PATTERN"),
         "In folders, leave out files and folders whose name, or path below the folder named, matches.",
     ] = ()
+    videos: Annotated[bool, Flag(), "In folders, tag videos, too, where the extra `video` is installed."] = (
+        True
+    )
     max_pixels: Annotated[int, Count(), "Refuse pictures of more pixels than this."] = 150_000_000
     max_bytes: Annotated[int, Count(), "Refuse files of more bytes than this."] = 1_000_000_000
 

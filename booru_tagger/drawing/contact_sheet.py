@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 from booru_tagger.drawing.marked import has_mark, marked_png
 from booru_tagger.drawing.text import write_line
 from booru_tagger.errors import BooruTaggerError, OutputError
-from booru_tagger.imaging import Limits, Picture, Pixels, crop, read_picture, square_around
+from booru_tagger.imaging import Limits, Picture, Pixels, crop, square_around
+from booru_tagger.moving import read_frames
 from booru_tagger.types import Box, FaceResult, TagResult
 
 CELL = 128
@@ -61,10 +62,17 @@ class ContactSheet:
         path = Path(result.path)
         try:
             longest = longest_needed(result, faces, CELL, EXPAND)
-            picture = read_picture(path, longest=longest, limits=limits)
+            entries = {
+                face: _entry(face, picture, path.name)
+                for at, picture in read_frames(
+                    path, [face.at for face in faces], longest=longest, limits=limits
+                )
+                for face in faces
+                if face.at == at
+            }
         except BooruTaggerError:
             return
-        self._entries.extend(_entry(face, picture, path.name) for face in faces)
+        self._entries.extend(entries[face] for face in faces)
 
     def png(self) -> bytes:
         """The sheet as a PNG file, marked so that :func:`is_sheet` knows it again."""

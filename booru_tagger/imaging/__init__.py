@@ -7,7 +7,7 @@ wherever it is shown one.
 from __future__ import annotations
 
 from booru_tagger.imaging.cutting import PAD_VALUE, crop, fit, letterbox, square_around
-from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture
+from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture, upright_rgb
 from booru_tagger.imaging.tint import colorfulness
 from booru_tagger.imaging.values import Floats, Normalisation, Picture, Pixels, Source
 
@@ -27,4 +27,5 @@ __all__ = [
     "read_file",
     "read_picture",
     "square_around",
+    "upright_rgb",
 ]

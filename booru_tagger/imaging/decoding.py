@@ -159,10 +159,7 @@ def _decode(
         image.load()
         if instead is not None:
             _check_mended(image, instead, longest if drafted else None)
-        orientation = _orientation(image)
-        rgb = _to_rgb(in_srgb(image))
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
+        rgb, orientation = _upright(image)
     if not drafted:  # some formats say their true size only here
         width, height = rgb.size
     elif orientation >= 5:
@@ -195,6 +192,19 @@ def _draft(image: Image.Image, longest: Longest) -> bool:
         return False
     image.draft("RGB", (math.ceil(size[0] * factor), math.ceil(size[1] * factor)))
     return image.size != size
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """A picture that Pillow has loaded, or the frame that it is at, as people see it: upright, in sRGB, alpha
+    laid on white."""
+    return _upright(image)[0]
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, int]:
+    """The same with the EXIF orientation that it had."""
+    orientation = _orientation(image)
+    rgb = _to_rgb(in_srgb(image))
+    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb, orientation
 
 
 def _orientation(image: Image.Image) -> int:

@@ -30,6 +30,11 @@ SHORT_LIST = 24
 
 _SPACE_DIGITS = 16
 """Of the hash that tells recognisers apart; a journal holds it for every face."""
+ALIKE = 0.7
+"""Similarity (cosine) from which two faces are probably one character's. Higher than what enrolment asks for,
+because here nobody vouches for any of the faces. For bundles that do not say it themselves."""
+SAME_PERSON = 0.45
+"""The same where they are likely one person's anyway."""
 
 Bytes = npt.NDArray[np.int8]
 Numbers = npt.NDArray[np.int64]
@@ -74,6 +79,13 @@ class KnownCharacters:
         everybody = np.concatenate(faces)
         means = unit(np.add.reduceat(everybody, starts[:-1]))
         return cls(np.zeros((0, everybody.shape[1]), np.float32), means, everybody, starts, counts)
+
+
+def likeness_bounds(bundle: Bundle) -> tuple[float, float]:
+    """The similarities from which on two faces are one person's, for a bundle's embeddings: where nothing is
+    known, and where that is likely anyway."""
+    identity = bundle.recogniser.identity if bundle.recogniser is not None else None
+    return (ALIKE, SAME_PERSON) if identity is None else (identity.alike, identity.same_person)
 
 
 def unit(vectors: Floats) -> Floats:

@@ -33,6 +33,30 @@ class Recognition:
     eyes: Floats | None = None
 
 
+def pooled(
+    answers: Sequence[Recognition], weights: Sequence[float], identity: Identity | None = None
+) -> Recognition:
+    """The answer for one person who was seen several times: the weighted mean, and who that makes them."""
+    share = np.asarray(weights, np.float32) / np.float32(max(sum(weights), 1e-12))
+
+    def mean(parts: Sequence[Floats | None]) -> Floats | None:
+        given = [part for part in parts if part is not None]
+        return None if len(given) < len(parts) else np.asarray(share @ np.stack(given), np.float32)
+
+    embedding = mean([answer.embedding for answer in answers])
+    embedding = None if embedding is None else unit(embedding)
+    if identity is not None and embedding is not None:
+        character = identity.score(embedding).trained
+    else:
+        character = np.asarray(share @ np.stack([answer.character for answer in answers]), np.float32)
+    return Recognition(
+        character,
+        embedding,
+        mean([answer.hair for answer in answers]),
+        mean([answer.eyes for answer in answers]),
+    )
+
+
 class Recogniser:
     """A face recogniser for ``labels`` characters. May be shared between threads."""
 

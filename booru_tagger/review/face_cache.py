@@ -22,7 +22,8 @@ from PIL import Image
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
 from booru_tagger.files.cache import open_cache
 from booru_tagger.files.user_folders import user_folder
-from booru_tagger.imaging import Floats, read_picture, square_around
+from booru_tagger.imaging import Floats, Picture, square_around
+from booru_tagger.moving import read_frames
 from booru_tagger.review.similarity import bound_of
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
@@ -91,24 +92,31 @@ class FaceCache:
         sides = [longest_needed(result, faces, SIDE, EXPAND)]
         if spec is not None:
             sides.append(longest_needed(result, faces, spec.size, min(view.expand for view in spec.views)))
-        decoded = read_picture(picture, longest=max(sides), limits=self._tagger.options.limits)
-        boxes = [face.box for face in faces]
-        heads = boxes
+        limits, times = self._tagger.options.limits, [face.at for face in faces]
+        made: dict[int, Cutout] = {}
+        for at, decoded in read_frames(picture, times, longest=max(sides), limits=limits):
+            rows = [row for row, face in enumerate(faces) if face.at == at]
+            made.update(zip(rows, self._cut(decoded, [faces[row].box for row in rows]), strict=True))
+        cutouts = [made[row] for row in range(len(faces))]
+        if keys is not None:
+            self._keep(keys, cutouts)
+        return cutouts
+
+    def _cut(self, decoded: Picture, boxes: Sequence[Box]) -> list[Cutout]:
+        spec = self._tagger.bundle.recogniser
+        heads = list(boxes)
         if (
             spec is not None and self._tagger.options.crops
         ):  # there a box is the crop, which shows more than the head
             heads = [square_around(box, 1 / spec.expand) for box in boxes]
         answers = self._tagger.networks.recognise(decoded, heads) if spec is not None else [None] * len(boxes)
-        made = [
+        return [
             Cutout(
                 jpeg_of(Image.fromarray(cut_face(decoded, box, SIDE, EXPAND))),
                 answer.embedding if answer is not None else None,
             )
             for box, answer in zip(boxes, answers, strict=True)
         ]
-        if keys is not None:
-            self._keep(keys, made)
-        return made
 
     def _keep(self, keys: Sequence[bytes], made: Sequence[Cutout]) -> None:
         day = int(time.time()) // _DAY

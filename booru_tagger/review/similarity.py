@@ -9,11 +9,10 @@ import numpy as np
 
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.identity import ALIKE as ALIKE
+from booru_tagger.models.identity import likeness_bounds
 from booru_tagger.types import Box
 
-ALIKE = 0.7
-"""Similarity (cosine) from which two faces are probably one character's. Higher than what enrolment asks for,
-because here nobody vouches for any of the faces. For bundles that do not say it themselves."""
 TICKED = 0.6
 """Similarity below which a look-alike is not judged together with a face, unless a person ticks it."""
 SMALLEST = 32
@@ -123,8 +122,7 @@ class EmbeddingIndex:
 
 def bound_of(bundle: Bundle) -> float:
     """The similarity from which on two faces are one person's, for a bundle's embeddings."""
-    identity = bundle.recogniser.identity if bundle.recogniser is not None else None
-    return identity.alike if identity is not None else ALIKE
+    return likeness_bounds(bundle)[0]
 
 
 def like(face: Floats, others: Floats, alike: float = ALIKE) -> list[tuple[int, float]]:

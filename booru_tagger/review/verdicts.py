@@ -15,7 +15,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import picture_result
-from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
+from booru_tagger.types import CharacterMatch, FaceResult, Reading, TagResult, Verdict
 
 SOURCE = "review"
 """Source of a name that a person gave."""
@@ -97,10 +97,10 @@ def all_faces(found: TagResult, verdicts: Sequence[Verdict]) -> tuple[FaceResult
     )
 
 
-def matching(box: Box, verdicts: Iterable[Verdict]) -> Verdict | None:
-    """The verdict that is about the face in ``box``."""
-    best = max(verdicts, key=lambda verdict: verdict.face.box.iou(box), default=None)
-    return best if best is not None and best.face.box.iou(box) >= SAME_FACE else None
+def matching(face: FaceResult, verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The verdict that is about the face."""
+    best = max(verdicts, key=lambda verdict: verdict.face.overlap(face), default=None)
+    return best if best is not None and best.face.overlap(face) >= SAME_FACE else None
 
 
 def _holding(result: TagResult, verdicts: Iterable[Verdict]) -> list[Verdict]:
@@ -113,7 +113,7 @@ def _indices(faces: Sequence[FaceResult], verdicts: Sequence[Verdict]) -> list[i
     """For each verdict the number of the face that it is about; the best overlaps first, no face twice."""
     pairs = sorted(
         (
-            (verdict.face.box.iou(face.box), row, column)
+            (verdict.face.overlap(face), row, column)
             for row, verdict in enumerate(verdicts)
             for column, face in enumerate(faces)
         ),
@@ -185,4 +185,4 @@ class JournalReviewer:
 
     def is_open(self, face: FaceResult, verdicts: Sequence[Verdict]) -> bool:
         """Whether the face waits for a person."""
-        return self.band is not None and self.band.holds(face) and matching(face.box, verdicts) is None
+        return self.band is not None and self.band.holds(face) and matching(face, verdicts) is None

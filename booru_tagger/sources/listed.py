@@ -34,7 +34,7 @@ _SUFFIXES = frozenset(
         *("qoi", "tga", "tif", "tiff", "webp"),
     )
 )
-"""Formats that art comes in; icons, fonts, documents and films that Pillow also opens are left alone."""
+"""Formats that art comes in; icons, fonts and documents that Pillow also opens are left alone."""
 
 _CHUNK = 65_536
 _LONGEST_PATH = 65_536
@@ -42,25 +42,28 @@ _LONGEST_PATH = 65_536
 
 
 @cache
-def suffixes() -> frozenset[str]:
-    """Lower-case file name extensions, with the dot, that count as pictures in a folder."""
+def suffixes(*, videos: bool = False) -> frozenset[str]:
+    """Lower-case file name extensions, with the dot, that count as pictures in a folder, or as videos."""
     from PIL import Image  # not needed to name files, only to walk folders
 
-    return _SUFFIXES & Image.registered_extensions().keys()
+    from booru_tagger.moving import VIDEO_SUFFIXES
+
+    pictures = _SUFFIXES & Image.registered_extensions().keys()
+    return pictures | VIDEO_SUFFIXES if videos else pictures
 
 
-def is_picture_name(name: str) -> bool:
+def is_picture_name(name: str, *, videos: bool = False) -> bool:
     """Whether a file of this name in a folder is to be tried: a picture by its extension, and not hidden."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes()  # noqa: PTH122
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes(videos=videos)  # noqa: PTH122
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
     """How folders are gone through.
 
-    Links to files are tried where ``file_links``, links to folders followed where ``follow_links``. No folder
-    is gone through twice, so loops end. ``exclude`` holds resolved paths never yielded from a folder;
-    ``ignored`` is asked about paths below the folder that was named.
+    Videos count as pictures where ``videos``. Links to files are tried where ``file_links``, links to folders
+    followed where ``follow_links``. No folder is gone through twice, so loops end. ``exclude`` holds resolved
+    paths never yielded from a folder; ``ignored`` is asked about paths below the folder that was named.
     """
 
     recursive: bool = True
@@ -68,6 +71,7 @@ class Walk:
     file_links: bool = True
     exclude: frozenset[Path] = frozenset()
     ignored: Ignored = ALWAYS
+    videos: bool = False
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
     def pictures(self, folder: Path) -> Iterator[Item]:
@@ -102,7 +106,7 @@ class Walk:
                     continue
                 if entry.is_dir(follow_symlinks=self.follow_links):
                     folders.append(entry.name)
-                elif is_picture_name(entry.name) and self._is_wanted(entry):
+                elif is_picture_name(entry.name, videos=self.videos) and self._is_wanted(entry):
                     files.append(entry.name)
         return sorted(files), sorted(folders) if self.recursive else []
 

@@ -40,8 +40,11 @@ def url_of(path: Path) -> str | None:
     return None if found is None else f"{found[1]}://{path.as_posix()[found.end() :]}"
 
 
-def pictures(url: str, *, batch: bool, recursive: bool = True, ignored: Ignored = ALWAYS) -> Iterator[Item]:
-    """The pictures at an address, sorted: itself, what its pattern matches, or what lies below (``batch``).
+def pictures(
+    url: str, *, batch: bool, recursive: bool = True, ignored: Ignored = ALWAYS, videos: bool = False
+) -> Iterator[Item]:
+    """The pictures at an address, sorted: itself, what its pattern matches, or what lies below (``batch``);
+    ``videos``, too, where that is wanted.
 
     What is wrong with the place is a failed result. Raises :class:`MissingExtraError`.
     """
@@ -62,7 +65,9 @@ def pictures(url: str, *, batch: bool, recursive: bool = True, ignored: Ignored 
         yield failure(path_of(url), "unreadable", f"cannot be listed ({_reason(error)})")
         return
     for name in sorted(found):
-        if is_picture_name(_last(name)) and not ignored.hides(PurePosixPath(name).relative_to(named)):
+        if is_picture_name(_last(name), videos=videos) and not ignored.hides(
+            PurePosixPath(name).relative_to(named)
+        ):
             yield path_of(f"{scheme}://{name.lstrip('/')}")
 
 

@@ -13,6 +13,9 @@ from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.store.local import DEFAULT
 from booru_tagger.tagging.implications import Implication
 
+MAX_FRAMES = 240
+"""Frames of a moving picture that are looked at, unless told otherwise: an episode takes half a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaggerOptions:
@@ -28,8 +31,9 @@ class TaggerOptions:
     the general tags that its name implies are left out, as training sets want it. ``implications`` (a file or
     what :func:`~booru_tagger.tagging.implications.read_implications` made of it) says more of what names
     imply. ``gallery`` holds characters that were enrolled with this model: a :class:`Gallery`, its file,
-    ``default`` for the user's own, where there is one, or ``None``. ``threads`` and ``provider`` (``cpu``,
-    ``cuda``, …) say how the model runs.
+    ``default`` for the user's own, where there is one, or ``None``. Of a moving picture at most
+    ``max_frames`` are looked at, or the first one alone under ``first_frame``. ``threads`` and ``provider``
+    (``cpu``, ``cuda``, …) say how the model runs.
 
     Raises :class:`ConfigError` for a threshold that does not exist or is not a number from 0 to 1.
     """
@@ -48,6 +52,8 @@ class TaggerOptions:
     implications: Mapping[str, Implication] | str | Path | None = None
     gallery: Gallery | str | Path | None = DEFAULT
     limits: Limits = field(default_factory=Limits)
+    first_frame: bool = False
+    max_frames: int = MAX_FRAMES
     threads: int = 1
     provider: str = "cpu"
 

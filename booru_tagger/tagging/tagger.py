@@ -15,11 +15,13 @@ from booru_tagger.imaging import Picture, read_file
 from booru_tagger.models.bundle import Bundle, Label
 from booru_tagger.models.gallery import open_gallery
 from booru_tagger.models.identity import space_of
+from booru_tagger.moving import Film, open_animation, open_video
 from booru_tagger.tagging import rules
 from booru_tagger.tagging.failures import attempt
+from booru_tagger.tagging.films import look_at_film, with_times
 from booru_tagger.tagging.implications import Implication, extended, read_implications
 from booru_tagger.tagging.looking import SECOND_HEAD, Look, Networks
-from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.options import MAX_FRAMES, TaggerOptions
 from booru_tagger.tagging.whole_picture import WholePictureTagger, merged
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
@@ -87,6 +89,9 @@ class Tagger:
         }
         if self.options.solo:
             decisive["solo"] = SECOND_HEAD
+        frames = self.options.first_frame, self.options.max_frames
+        if frames != (False, MAX_FRAMES):  # as usual it stays as it was before there was a choice
+            decisive["frames"] = frames
         if self._whole_picture is not None:
             decisive["general"] = [self.options.faces, *self._whole_picture.decisive]
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
@@ -97,11 +102,22 @@ class Tagger:
 
     def tag(self, path: str | PathLike[str]) -> TagResult:
         """Tag the picture in a file. Raises :class:`booru_tagger.errors.ImageError`."""
-        return self.tag_bytes(read_file(Path(path), self.options.limits), str(path))
+        limits = self.options.limits
+        video = open_video(Path(path), str(path), limits)
+        return (
+            self.tag_bytes(read_file(Path(path), limits), str(path)) if video is None else self._video(video)
+        )
 
     def tag_bytes(self, data: bytes, name: str) -> TagResult:
         """Tag an encoded picture; ``name`` stands for its path in the result and in messages."""
-        return self._result(name, self.networks.look(data, name))
+        limits = self.options.limits
+        video = open_video(data, name, limits)
+        if video is not None:
+            return self._video(video)
+        animation = None if self.options.first_frame else open_animation(data, name, limits)
+        return (
+            self._result(name, self.networks.look(data, name)) if animation is None else self._film(animation)
+        )
 
     def tag_picture(self, picture: Picture, name: str) -> TagResult:
         """Tag a decoded picture as it is: small faces are cut from its pixels, however few."""
@@ -144,6 +160,17 @@ class Tagger:
             identity=self.networks.identity,
             space=space_of(self.bundle),
         )
+
+    def _video(self, video: Film) -> TagResult:
+        if self.options.first_frame:
+            return self.tag_picture(video.frame_at(0.0), video.name)
+        return self._film(video)
+
+    def _film(self, film: Film) -> TagResult:
+        seen = look_at_film(self.networks, film, self.options.max_frames)
+        found = self._result(film.name, seen.look)
+        readings = with_times(found.readings, seen.presences)
+        return rules.picture_result(replace(found, moving=seen.moving), readings, found.whole_picture)
 
     def _readings(self, look: Look) -> list[Reading]:
         if self._rules is None:

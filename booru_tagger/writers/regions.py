@@ -85,9 +85,12 @@ def stored(box: Box, width: int, height: int, turned: int) -> Region:
 
 
 def found_regions(result: TagResult, turned: int, names: dict[str, str]) -> list[Region]:
-    """The faces of a result; ``names`` gives the characters' names as they shall be written."""
-    regions = []
-    for face in result.faces:
+    """The faces of a result; ``names`` gives the characters' names as they shall be written.
+
+    A moving picture has none: regions know no time, and managers lay them over the first frame.
+    """
+    regions: list[Region] = []
+    for face in () if result.moving is not None else result.faces:
         name = names.get(face.character.tag, "") if face.character else ""
         place = stored(face.box, result.width, result.height, turned)
         regions.append(Region(place.x, place.y, place.width, place.height, name))

@@ -274,8 +274,8 @@ def test_a_verdict_survives_json(result: TagResult) -> None:
 
 def test_the_verdict_on_a_face_is_found_by_its_box(result: TagResult) -> None:
     verdicts = [say(result, LEFT, "unknown"), say(result, RIGHT, "unknown")]
-    assert matching(Box(184, 44, 264, 124), verdicts) is verdicts[1]
-    assert matching(Box(110, 40, 170, 100), verdicts) is None
+    assert matching(FaceResult(Box(184, 44, 264, 124), 1.0), verdicts) is verdicts[1]
+    assert matching(FaceResult(Box(110, 40, 170, 100), 1.0), verdicts) is None
 
 
 def test_a_face_gives_the_same_tags_when_it_is_told_again(tagger: Tagger, result: TagResult) -> None:

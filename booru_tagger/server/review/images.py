@@ -10,7 +10,7 @@ from PIL import Image
 
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.imaging import read_picture
+from booru_tagger.moving import read_frame, shown_at
 from booru_tagger.review.face_cache import EXPAND, Cutout, FaceCache, jpeg_of
 from booru_tagger.server.review.session import ReviewSession
 from booru_tagger.server.review.values import ReviewFace, ReviewPicture
@@ -62,7 +62,7 @@ class FaceImages:
 
     def _large(self, head: ReviewFace) -> bytes:
         longest = longest_needed(head.picture.found, [head.face], LARGE, EXPAND)
-        decoded = read_picture(head.picture.path, longest=longest, limits=self._limits)
+        decoded = read_frame(head.picture.path, head.face.at, longest=longest, limits=self._limits)
         return jpeg_of(Image.fromarray(cut_face(decoded, head.box, LARGE, EXPAND)), quality=88)
 
     def whole(self, number: int) -> bytes:
@@ -70,7 +70,7 @@ class FaceImages:
         return self._kept("picture", number, lambda: self._whole(self._session.pictures[number]))
 
     def _whole(self, picture: ReviewPicture) -> bytes:
-        decoded = read_picture(picture.path, longest=SCREEN, limits=self._limits)
+        decoded = read_frame(picture.path, shown_at(picture.found), longest=SCREEN, limits=self._limits)
         image = Image.fromarray(decoded.pixels)
         image.thumbnail((SCREEN, SCREEN), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return jpeg_of(image, quality=86)

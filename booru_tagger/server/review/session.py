@@ -87,7 +87,7 @@ class ReviewSession:
             if same is not None:
                 old.remove(same)
             head.face, head.drawn = face, face in drawn
-            head.verdict = matching(face.box, picture.verdicts)
+            head.verdict = matching(face, picture.verdicts)
             head.waits = self.tools.reviewer.is_open(face, picture.verdicts)
             self.heads[head.id] = head
             picture.faces.append(head.id)
