@@ -15,7 +15,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import picture_result
-from booru_tagger.types import CharacterMatch, FaceResult, Reading, TagResult, Verdict
+from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
 
 SOURCE = "review"
 """Source of a name that a person gave."""
