@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from booru_tagger.app.overviews import CastFile, Overview, SheetFile, show
 from booru_tagger.app.parts import (
     Tell,
     digest,
@@ -28,11 +29,8 @@ from booru_tagger.app.parts import (
 )
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
-from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
 from booru_tagger.files.ignored import Ignored
-from booru_tagger.files.replace import replace_file
-from booru_tagger.imaging import Limits
-from booru_tagger.runner import Outcome, Output, Reviewer, RunListener, RunReport, Sink
+from booru_tagger.runner import Reviewer, RunListener, RunReport, Sink
 from booru_tagger.runner.records import Records
 from booru_tagger.runner.rehearsal import Rehearsal
 from booru_tagger.sources.listed import Elsewhere, Item, failure, from_list, from_manifest, from_pattern
@@ -55,8 +53,9 @@ class TagRequest:
     ``paths`` are pictures, patterns, ``-`` for a list on standard input (its lines end with a null byte under
     ``null``) and, with ``batch``, folders; no path at all stands for the current folder. ``manifest`` lists
     more of them in a file. With ``records``, a JSON Lines file, nothing is written beside the pictures, and
-    they may be addresses in storage. ``contact_sheet`` is a PNG file that all faces are drawn into. With
-    ``force`` it is done again what was done before, under ``dry_run`` nothing is written.
+    they may be addresses in storage. ``contact_sheet`` is a PNG file that all faces are drawn into, ``cast``
+    a page (or JSON) about who appears when in moving pictures. With ``force`` it is done again what was done
+    before, under ``dry_run`` nothing is written.
     """
 
     paths: tuple[str, ...] = ()
@@ -67,6 +66,7 @@ class TagRequest:
     null: bool = False
     manifest: Path | None = None
     records: Path | None = None
+    cast: Path | None = None
 
 
 def tag_folder(
@@ -86,7 +86,7 @@ def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning)
 
     ``tell`` is called with what a person should hear of. Raises BooruTaggerError.
     """
-    sheet = request.contact_sheet and _Sheet(request.contact_sheet, make_limits(settings.reading))
+    overviews = _overviews(request, settings.reading)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     pictures = partial(_pictures, request, settings.reading)
     with _sink(request, settings, tagger, policy, tell) as (sink, reviewer):
@@ -99,10 +99,10 @@ def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning)
             sink,
             reviewer,
             count=(lambda: sum(1 for _ in pictures())) if _is_countable(request) else None,
-            also=partial(sheet.add, sink) if sheet else lambda outcome: None,
+            also=partial(show, overviews, sink),
         )
-    if sheet:
-        sheet.save()
+    for overview in overviews:
+        overview.save()
 
 
 @contextmanager
@@ -183,26 +183,10 @@ def _is_countable(request: TagRequest) -> bool:
     return STDIN not in request.paths and not any(map(is_url, request.paths))
 
 
-class _Sheet:
-    """Collects the faces of a run and draws them into ``path`` at its end.
-
-    Raises :class:`OutputError` where something else than an older sheet has that name.
-    """
-
-    def __init__(self, path: Path, limits: Limits) -> None:
-        refuse_other_file(path)
-        self.path = path
-        self._limits = limits
-        self._sheet = ContactSheet()
-
-    def add(self, sink: Sink | None, outcome: Outcome) -> None:
-        """Take a picture's faces; the journal knows those of a picture that was tagged in an earlier run."""
-        result = outcome.result
-        if result is None and not self._sheet.full and isinstance(sink, Output):
-            result = sink.recall(Path(outcome.path))
-        if result is not None:
-            self._sheet.add(result, self._limits)
-
-    def save(self) -> None:
-        """Raises :class:`OutputError`."""
-        replace_file(self.path, self._sheet.png())
+def _overviews(request: TagRequest, reading: ReadingSettings) -> list[Overview]:
+    limits, overviews = make_limits(reading), list[Overview]()
+    if request.contact_sheet is not None:
+        overviews.append(SheetFile(request.contact_sheet, limits))
+    if request.cast is not None:
+        overviews.append(CastFile(request.cast, limits))
+    return overviews

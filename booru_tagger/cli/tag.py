@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     help="Draw all faces found, with their names, into one picture.",
 )
 @click.option(
+    "--cast",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="Write who appears when in moving pictures: a page, or JSON where the name ends in .json.",
+)
+@click.option(
     "--null", "-0", is_flag=True, help="Paths on standard input end with a null byte, not a newline."
 )
 @click.option(
@@ -52,6 +58,7 @@ def tag(
     dry_run: bool,
     force: bool,
     contact_sheet: Path | None,
+    cast: Path | None,
     null: bool,
     manifest: Path | None,
     records: Path | None,
@@ -70,7 +77,7 @@ def tag(
     """
     from booru_tagger import app  # numpy, Pillow and onnxruntime
 
-    request = app.TagRequest(paths, batch, dry_run, force, contact_sheet, null, manifest, records)
+    request = app.TagRequest(paths, batch, dry_run, force, contact_sheet, null, manifest, records, cast)
     _check(request)
     with (
         app.open_run(request, loaded.settings, tell) as run,
@@ -104,6 +111,8 @@ def _check(request: TagRequest) -> None:
         )
     if request.contact_sheet is not None:
         _check_sheet(request.contact_sheet, request)
+    if request.cast is not None:
+        _check_cast(request.cast, request)
 
 
 def _check_sheet(sheet: Path, request: TagRequest) -> None:
@@ -113,3 +122,10 @@ def _check_sheet(sheet: Path, request: TagRequest) -> None:
         raise click.UsageError("--contact-sheet writes a file, and --dry-run writes none; leave one out.")
     if sheet.suffix.lower() != ".png":
         raise click.UsageError(f"--contact-sheet {sheet}: the file's name must end in .png")
+
+
+def _check_cast(cast: Path, request: TagRequest) -> None:
+    if request.dry_run:
+        raise click.UsageError("--cast writes a file, and --dry-run writes none; leave one out.")
+    if cast.suffix.lower() not in (".html", ".htm", ".json"):
+        raise click.UsageError(f"--cast {cast}: the file's name must end in .html or .json")

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 LONG = 60.0
 """Seconds from which on only key frames are decoded, which encoders put where scenes begin."""
-WIDEST_GAP = 12.0
-"""Seconds between key frames up to which these will do."""
-MAX_SURVEYED = 20_000
+WIDEST_GAP = 1 / 60
+"""Share of the film without a key frame up to which these will do."""
+MAX_SURVEYED = 60_000
 """Frames decoded at most, at a glance; what comes after them is not looked at."""
 
 _NO_VIDEO = "holds no moving picture"
@@ -80,7 +80,7 @@ class Video:
             length = _length(opened)
             self._skips = "NONKEY" if length > LONG else "DEFAULT"
             survey = self._surveyed(opened, length)
-        if self._skips == "NONKEY" and _widest_gap(survey) > WIDEST_GAP:
+        if self._skips == "NONKEY" and _widest_gap(survey) > WIDEST_GAP * survey.duration:
             self._skips = "NONREF"
             with self._open() as opened:
                 survey = self._surveyed(opened, length)

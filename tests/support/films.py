@@ -28,6 +28,8 @@ def video(path: Path, stills: Sequence[Image.Image], fps: int = 10, keys_every: 
     """The same as a video; its container is that of the name."""
     import av
 
+    path.parent.mkdir(parents=True, exist_ok=True)
+
     with av.open(path, "w") as container:
         stream = container.add_stream(_CODECS.get(path.suffix, "libx264"), rate=fps)
         stream.width, stream.height = stills[0].size

@@ -260,7 +260,10 @@ def test_a_video_in_memory_is_one_whatever_its_name(tagger: Tagger, tmp_path: Pa
 
 
 @needs_video
-def test_of_a_long_video_key_frames_are_decoded(tagger: Tagger, tmp_path: Path) -> None:
+def test_of_a_long_video_key_frames_are_decoded_where_there_are_enough(
+    tagger: Tagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("booru_tagger.moving.video.WIDEST_GAP", 0.1)
     film = [*[shown(MIKU)] * 40, *[shown(RIN, background=(30, 40, 60))] * 30]
     result = tagger.tag(video(tmp_path / "a.mp4", film, fps=1, keys_every=5))
     assert who(result) == {"hatsune_miku": [(0.0, 40.0)], "kagamine_rin": [(40.0, 70.0)]}
