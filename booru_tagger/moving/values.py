@@ -62,6 +62,6 @@ class Glances:
     def change(self, frame: Image.Image) -> float:
         """How unlike the frame is to the one before, 0 to 1; 0 for the first."""
         small = frame.convert("RGB").resize((GLANCE, GLANCE), Image.Resampling.BOX, reducing_gap=2.0)
-        glance = np.asarray(small, np.float32) / 255
+        glance: Floats = np.asarray(small, np.float32) / np.float32(255)
         last, self._last = self._last, glance
         return 0.0 if last is None else float(np.abs(glance - last).mean())

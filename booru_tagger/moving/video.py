@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from PIL import Image
 
@@ -73,7 +73,7 @@ class Video:
             ) from error
         self._av = av
         self._source, self._kind, self.name, self._limits = source, kind, name, limits
-        self._skips = "DEFAULT"
+        self._skips: Literal["DEFAULT", "NONREF", "NONKEY"] = "DEFAULT"
 
     def survey(self) -> Survey:
         with self._open() as opened:
@@ -126,7 +126,7 @@ class Video:
         """Frame by frame, up to where the data are damaged."""
         stream = opened.stream
         stream.thread_type = "AUTO"
-        stream.codec_context.skip_frame = self._skips  # type: ignore[assignment]  # a name of the enum will do
+        stream.codec_context.skip_frame = self._skips
         try:
             for frame in opened.container.decode(stream):
                 if frame.width * frame.height > self._limits.pixels:

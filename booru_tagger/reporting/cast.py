@@ -76,9 +76,8 @@ def is_cast_list(path: Path) -> bool:
 
 def cast_page(films: Sequence[TagResult], limits: Limits) -> str:
     """The same as a page that needs nothing else. The films are read again for the faces."""
-    title = f"Who is in {Path(films[0].path).name}" if len(films) == 1 else "Who appears when"
     sections = [_film(film, limits) for film in films] or _fill("nothing")
-    return _fill("page", mark=MARK, title=title, sections=sections)
+    return _fill("page", mark=MARK, sections=sections)
 
 
 def _film(film: TagResult, limits: Limits) -> Markup:

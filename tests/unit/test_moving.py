@@ -113,7 +113,7 @@ def sighted(*rows: Sequence[tuple[float, float | None]]) -> list[list[Sighting]]
 class TestTracking:
     def track(self, seen: list[list[Sighting]], cuts: Iterable[int] = ()) -> list[list[tuple[float, float]]]:
         tracks = follow(frames(len(seen), cuts), seen, alike=0.9, same_person=0.5)
-        return [[tuple(time) for time in track.times] for track in tracks]
+        return [[(time.start, time.end) for time in track.times] for track in tracks]
 
     def test_a_face_that_moves_a_little_is_one_person(self) -> None:
         assert self.track(sighted([(0, 0.0)], [(2, 0.3)], [(4, 0.6)])) == [[(0, 3)]]
