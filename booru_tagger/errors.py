@@ -112,6 +112,14 @@ class TooLargeImageError(ImageError):
     kind = "too-large"
 
 
+_DOCS = "https://github.com/booru-tagger/booru-tagger/blob/main/docs"
+
+
+def docs_url(page: str) -> str:
+    """Where a page of the documentation can be read."""
+    return f"{_DOCS}/{page}.md"
+
+
 def quoted(*words: str) -> str:
     """The words as one line of a shell, for a message to suggest: whoever pastes it says just these words."""
     import shlex  # only where something is suggested

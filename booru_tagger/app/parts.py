@@ -94,6 +94,7 @@ def make_tagger(settings: Settings) -> Tagger:
     missing is found before ten thousand files are looked through. MissingExtraError says how to get it.
     """
     tagger = Tagger(tagger_options(settings.tagging, make_limits(settings.reading)))
+    _log.info("model: %s; can name %d characters", tagger.model, len(tagger.known))
     if tagger.options.provider != DEFAULT_PROVIDER:
         tagger.load()
     return tagger
@@ -155,7 +156,9 @@ def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Ite
     if recording.journal is False:
         yield None
         return
-    with Journal.open(_journal_path(recording)) as journal:
+    path = journal_path(recording)
+    _log.info("journal: %s", path)
+    with Journal.open(path) as journal:
         told = len(journal.warnings)
         for warning in journal.warnings:
             tell(warning)
@@ -172,7 +175,7 @@ def open_reviewer(recording: RecordingSettings, tagger: Tagger, tell: Tell) -> I
 
     Makes no journal where there is none. Raises what :meth:`Journal.open` does.
     """
-    if not _journal_path(recording).exists():
+    if not journal_path(recording).exists():
         yield UnheardReviewer(_make_band(recording, tagger))
         return
     with open_journal(recording, tell) as journal:
@@ -182,7 +185,8 @@ def open_reviewer(recording: RecordingSettings, tagger: Tagger, tell: Tell) -> I
             yield make_reviewer(recording, tagger, journal, read_only=True)
 
 
-def _journal_path(recording: RecordingSettings) -> Path:
+def journal_path(recording: RecordingSettings) -> Path:
+    """Where the journal is, or will be."""
     return recording.journal if isinstance(recording.journal, Path) else default_path()
 
 

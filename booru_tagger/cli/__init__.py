@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from booru_tagger.cli.help import log_to_stderr, more_at, verbosity
 from booru_tagger.cli.lazy import LazyGroup, PipeClosedError
 from booru_tagger.errors import BooruTaggerError
 
@@ -18,6 +19,8 @@ EXIT_INTERRUPTED = 130
 
 @click.group(
     cls=LazyGroup,
+    # A command: its name, where it is, a line of help. It stands in the section that names it below, or under
+    # "More"; a section that only names commands which are not there is left out.
     commands={
         "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
         "watch": ("booru_tagger.cli.watch:watch", "Tag what is in folders, and then whatever comes."),
@@ -31,30 +34,40 @@ EXIT_INTERRUPTED = 130
         "push": ("booru_tagger.cli.push:push", "Tag what is in hydrus or on a szurubooru site."),
         "untag": ("booru_tagger.cli.untag:untag", "Take out again exactly the tags that were written."),
         "config": ("booru_tagger.cli.config:config", "Show, create or check the configuration."),
+        "doctor": ("booru_tagger.cli.doctor:doctor", "See whether all works here, for you or a report."),
+    },
+    sections={
+        "Pictures": ("tag", "watch", "show", "find", "sort", "crops", "untag"),
+        "People": ("characters", "review", "report"),
+        "Other programs": ("push", "serve"),
+        "This program": ("models", "config", "journal", "doctor"),
+        "Training (the extra export)": ("dataset", "train", "export", "evaluate", "compare"),
     },
     plugin_group="booru_tagger.commands",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=more_at("index", "exit-codes", "completion"),
 )
-@click.version_option(package_name="booru-tagger")
+@click.version_option(None, "-V", "--version", package_name="booru-tagger")
 @click.option("--debug", is_flag=True, help="Show where errors come from.")
+@verbosity
 def cli(debug: bool) -> None:
     """Finds every face in anime art, says who it is, and writes booru tags where your other tools read them.
 
-    Exit codes are listed in docs/exit-codes.md.
+    \b
+      booru-tagger tag --batch ~/fanart       # tag all pictures of a folder
+      booru-tagger characters list --known    # whom it can name
+      booru-tagger review ~/fanart            # say who the others are
+      booru-tagger tag --help                 # all about one command
     """
     if debug:
-        import logging
-
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-        log = logging.getLogger("booru_tagger")
-        log.addHandler(handler)
-        log.setLevel(logging.DEBUG)
+        log_to_stderr("DEBUG")
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. This is the one place where errors become messages."""
     _accept_any_name()
+    if "_BOORU_TAGGER_COMPLETE" in os.environ:
+        import booru_tagger.cli.completion  # noqa: F401 (teaches click PowerShell)
     try:
         words = tuple(sys.argv[1:] if args is None else args)  # which commands may want to suggest again
         code = cli.main(words, prog_name="booru-tagger", standalone_mode=False, obj=words)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import complete_known, more_at
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.cli.progress import looking
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 _path = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(epilog=more_at("characters"))
 def characters() -> None:
     """Enrol characters that the model does not know; they take part in all tagging from then on.
 
-    They are kept in a gallery: your own, or the file that --gallery names. See docs/characters.md.
+    They are kept in a gallery: your own, or the file that --gallery names.
     """
 
 
@@ -125,7 +126,7 @@ def list_(word: str, known: bool, series: str, as_json: bool, loaded: Loaded) ->
 
 
 @characters.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_known)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @with_settings("gallery", "model", "implications")
 def show(name: str, as_json: bool, loaded: Loaded) -> None:
@@ -159,6 +160,9 @@ def remove(names: tuple[str, ...], loaded: Loaded) -> None:
     """Remove the enrolled characters NAME from the gallery.
 
     The gallery as it was is kept beside it, with .bak added to its name.
+
+    \b
+      booru-tagger characters remove "my_oc_(original)"
     """
     from booru_tagger.app.characters import gallery_file, remove_characters
 
@@ -205,7 +209,11 @@ def refresh(dry_run: bool, loaded: Loaded) -> int:
 @click.option("--replace", is_flag=True, help="Write over an older pack of this name.")
 @with_settings("gallery")
 def export(pack: Path, names: tuple[str, ...], replace: bool, loaded: Loaded) -> None:
-    """Write the characters NAME, or all, into PACK: one file to share, without pictures or their names."""
+    """Write the characters NAME, or all, into PACK: one file to share, without pictures or their names.
+
+    \b
+      booru-tagger characters export my_ocs.json
+    """
     from booru_tagger.app.characters import export_pack, gallery_file
 
     written = export_pack(pack, names, gallery_file(loaded.settings.tagging), replaces=replace)
@@ -219,7 +227,12 @@ def export(pack: Path, names: tuple[str, ...], replace: bool, loaded: Loaded) ->
 @click.option("--dry-run", is_flag=True, help="Write nothing; check the pack and say what is in it.")
 @with_settings("gallery")
 def import_(pack: Path, rename: tuple[str, ...], replace: bool, dry_run: bool, loaded: Loaded) -> None:
-    """Take the characters of PACK into the gallery."""
+    """Take the characters of PACK into the gallery.
+
+    \b
+      booru-tagger characters import their_ocs.json
+      booru-tagger characters import their_ocs.json --rename "rei=rei_(theirs)"
+    """
     from booru_tagger.app.characters import gallery_file, import_pack
 
     path = gallery_file(loaded.settings.tagging)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from booru_tagger.cli.plugins import EntryPoint, entry_points
 from booru_tagger.errors import BooruTaggerError, MissingExtraError, nearest
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+_MORE = "More"
 _PLUGIN_HELP = {
     "dataset": "Import, look over and split training data.",
     "train": "Train a detector or a recogniser.",
@@ -25,15 +29,23 @@ _PLUGIN_HELP = {
 class LazyGroup(click.Group):
     """A click group whose ``commands`` are names with where to import them from and a line of help.
 
+    ``sections`` are headings with the names of commands under each; all others come under one more.
+
     Further commands come from entry points of ``plugin_group``. A command that is broken, or lacks packages,
     shows only when it is used.
     """
 
     def __init__(
-        self, *args: Any, commands: Mapping[str, tuple[str, str]], plugin_group: str, **kwargs: Any
+        self,
+        *args: Any,
+        commands: Mapping[str, tuple[str, str]],
+        sections: Mapping[str, Sequence[str]],
+        plugin_group: str,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._lazy = dict(commands)
+        self._sections = sections
         self._plugin_group = plugin_group
 
     @cached_property
@@ -66,8 +78,27 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self._help_for(name)) for name in self.list_commands(ctx)])
+        names = self.list_commands(ctx)
+        width = max(map(len, names))
+        for heading, listed in self._sections.items():
+            self._format_section(formatter, heading, [name for name in listed if name in names], width)
+        placed = {name for listed in self._sections.values() for name in listed}
+        self._format_section(formatter, _MORE, [name for name in names if name not in placed], width)
+
+    def _format_section(
+        self, formatter: click.HelpFormatter, heading: str, names: Sequence[str], width: int
+    ) -> None:
+        if names:
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(width), self._help_for(name)) for name in names])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Without importing the commands, of which one may be broken."""
+        from click.shell_completion import CompletionItem  # which only a shell needs
+
+        found = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=self._help_for(name)) for name in found]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def _help_for(self, name: str) -> str:
         if name in self._lazy:

@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from booru_tagger.cli.help import more_at
 from booru_tagger.cli.printing import console, printable
 
 if TYPE_CHECKING:
     from booru_tagger.models.store.hub import Listener
 
 
-@click.group()
+@click.group(epilog=more_at("models"))
 def models() -> None:
     """List models, pull them from a hub, check and remove them.
 
     MODEL is `default`, a name that `models list` shows, a hub id (hf:owner/name@revision), a folder or a zip
-    file. Only `models pull` ever downloads anything. See docs/models.md.
+    file. Only `models pull` ever downloads anything.
     """
 
 
 @models.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_(as_json: bool) -> None:
-    """List the models that have a name, and those in the cache folder."""
+    """List the models that have a name, and those in the cache folder.
+
+    \b
+      booru-tagger models list
+    """
     from booru_tagger.app.models import known_models
 
     rows = list(known_models())
@@ -54,7 +59,11 @@ def list_(as_json: bool) -> None:
 @models.command()
 @click.argument("model")
 def show(model: str) -> None:
-    """Show what MODEL is: its kind, source and licence, its labels, thresholds and how it wants a picture."""
+    """Show what MODEL is: its kind, source and licence, its labels, thresholds and how it wants a picture.
+
+    \b
+      booru-tagger models show default
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -96,7 +105,11 @@ def pull(names: tuple[str, ...]) -> None:
 @models.command()
 @click.argument("names", nargs=-1, required=True, metavar="MODEL...")
 def verify(names: tuple[str, ...]) -> None:
-    """Compare every file of MODEL with its hash, and see whether its networks load."""
+    """Compare every file of MODEL with its hash, and see whether its networks load.
+
+    \b
+      booru-tagger models verify default
+    """
     from booru_tagger.app.models import verified
 
     for name in names:
@@ -106,7 +119,11 @@ def verify(names: tuple[str, ...]) -> None:
 @models.command("remove")
 @click.argument("names", nargs=-1, required=True, metavar="MODEL...")
 def remove_(names: tuple[str, ...]) -> None:
-    """Delete MODEL from the cache folder. A folder or a zip file of your own is left alone."""
+    """Delete MODEL from the cache folder. A folder or a zip file of your own is left alone.
+
+    \b
+      booru-tagger models remove wd-vit-tagger-v3
+    """
     from booru_tagger.models.store.local import remove
 
     for name in names:
@@ -116,7 +133,11 @@ def remove_(names: tuple[str, ...]) -> None:
 @models.command()
 @click.argument("model", required=False)
 def path(model: str | None) -> None:
-    """Print the folder that MODEL is in, or the cache folder."""
+    """Print the folder that MODEL is in, or the cache folder.
+
+    \b
+      booru-tagger models path default
+    """
     from booru_tagger.models.store.local import locate
     from booru_tagger.models.store.model_folders import pulled_folder
 

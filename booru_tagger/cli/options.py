@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from booru_tagger.cli.help import SectionedOption, section_of, verbosity
 from booru_tagger.cli.printing import printable
 from booru_tagger.config import Loaded, RecordingSettings, Setting, load, settings
 from booru_tagger.config.setting_types import FileOrSwitch, Flag, SettingType, Shares, Texts, TextTable
 from booru_tagger.errors import quoted
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +47,7 @@ def with_settings(*names: str) -> Callable[[F], F]:
         decorated = cast(F, command)
         for name in reversed(names):
             decorated = _option(settings()[name])(decorated)
-        return _config_option(decorated)
+        return _config_option(verbosity(decorated))
 
     return decorate
 
@@ -94,15 +98,31 @@ class _Value(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
         return raw
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from booru_tagger.cli.completion import setting_items  # which only a shell needs
+
+        return setting_items(self.kind, incomplete)
+
 
 def _option(setting: Setting) -> Callable[[F], F]:
     kind, text = setting.kind, f"{setting.help}{_default(setting)}"
     if isinstance(kind, Flag):
-        return click.option(f"{setting.flag}/{setting.off_flag}", setting.name, default=None, help=text)
+        return click.option(
+            f"{setting.flag}/{setting.off_flag}",
+            setting.name,
+            cls=SectionedOption,
+            section=section_of(setting),
+            default=None,
+            help=text,
+        )
     repeated = isinstance(kind, Texts | Shares | TextTable)
     option: Callable[[F], F] = click.option(
         setting.flag,
         setting.name,
+        cls=SectionedOption,
+        section=section_of(setting),
         type=_Value(kind),
         metavar=kind.metavar,
         multiple=repeated,
@@ -111,7 +131,12 @@ def _option(setting: Setting) -> Callable[[F], F]:
     if not isinstance(kind, FileOrSwitch):
         return option
     off = click.option(
-        setting.off_flag, f"no_{setting.name}", is_flag=True, help=f"Do without {setting.flag}."
+        setting.off_flag,
+        f"no_{setting.name}",
+        cls=SectionedOption,
+        section=section_of(setting),
+        is_flag=True,
+        help=f"Do without {setting.flag}.",
     )
     return lambda function: option(off(function))
 

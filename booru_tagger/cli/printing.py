@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import click
 
+from booru_tagger.cli.help import is_quiet
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,8 +38,9 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def tell(text: str) -> None:
-    """Say on standard error what a person should hear of."""
-    click.echo(f"booru-tagger: {printable(text)}", err=True)
+    """Say on standard error what a person should hear of, unless only errors are wanted."""
+    if not is_quiet():
+        click.echo(f"booru-tagger: {printable(text)}", err=True)
 
 
 class Printer(Protocol):
@@ -110,11 +113,11 @@ def summarise(report: RunReport, changes: str, *, queue: bool = False, following
     unlisted = report.failed - len(report.failures)
     if unlisted:
         click.echo(f"and {unlisted:,} failures more", err=True)
-    if report.seen or report.not_done:
+    if not report.seen and not report.not_done:
+        click.echo("booru-tagger: no pictures found", err=True)
+    elif not is_quiet():
         click.echo(_count_line(report, queue), err=True)
         click.echo(f"{changes}{following}", err=True)
-    else:
-        click.echo("booru-tagger: no pictures found", err=True)
     if report.stopped is not None:
         click.echo(f"booru-tagger: stopped early: {printable(str(report.stopped))}", err=True)
     if report.signal is not None:

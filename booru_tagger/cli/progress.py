@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from booru_tagger.cli.help import is_quiet
 from booru_tagger.cli.printing import JsonLines, Printer, SilentPrinter, console, is_listing
 from booru_tagger.config import PrintingSettings
 
@@ -49,7 +50,7 @@ def show_progress(count: Callable[[], int] | None, *, wanted: bool = True) -> It
     It is called in a thread of its own, so that the work need not wait for it; without it there is no
     estimate of the time left.
     """
-    if not wanted or not sys.stderr.isatty():
+    if not wanted or is_quiet() or not sys.stderr.isatty():
         yield _Silent()
         return
     bar = _Bar()
@@ -65,7 +66,7 @@ def looking(total: int | None, what: str) -> Iterator[Callable[[], None]]:
 
     Without ``total`` it only counts.
     """
-    if not sys.stderr.isatty():
+    if is_quiet() or not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console
@@ -135,7 +136,7 @@ def _make_printer(format_name: str, pause: Callable[[], AbstractContextManager[N
     """The printer for a ``format`` setting. ``pause`` clears the terminal of what moves, while it lasts."""
     if format_name == "jsonl":
         return JsonLines(sys.stdout.buffer)
-    if format_name != "table":
+    if format_name != "table" or is_quiet():
         return SilentPrinter()
     from booru_tagger.cli.face_table import FaceTable
 

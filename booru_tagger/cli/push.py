@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, complete_paths, more_at
 from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
 from booru_tagger.cli.printing import counted, summarise, tell
 from booru_tagger.cli.progress import show_outcomes
@@ -21,15 +22,15 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Send nothing; print wha
 _force = click.option("--force", is_flag=True, help="Push again what was pushed before.")
 
 
-@click.group()
+@click.group(epilog=more_at("boorus"))
 def push() -> None:
-    """Tag what is in hydrus, or on a szurubooru site, by way of its API. See docs/boorus.md.
+    """Tag what is in hydrus, or on a szurubooru site, by way of its API.
 
     Keys and passwords belong in the configuration file or the environment; @FILE reads one from a file.
     """
 
 
-@push.command()
+@push.command(cls=SectionedCommand)
 @click.argument("query", nargs=-1, required=True, metavar="PREDICATE...")
 @_dry_run
 @_force
@@ -50,8 +51,8 @@ def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -
         return _go(run, settings, dry_run)
 
 
-@push.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@push.command(cls=SectionedCommand)
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=complete_paths)
 @click.option("--posts", metavar="QUERY", help="Tag the posts that match, as in the site's search box.")
 @click.option("--batch", is_flag=True, help="Upload all pictures below the folders named.")
 @click.option("--similar", is_flag=True, help="Also upload pictures that look like an existing post.")

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, tell
 from booru_tagger.cli.progress import looking
-from booru_tagger.errors import EXIT_NOTHING_DONE
+from booru_tagger.errors import EXIT_NOTHING_DONE, quoted
 
 
-@click.command()
-@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.command(cls=SectionedCommand, epilog=more_at("review"))
+@click.argument(
+    "folder",
+    metavar="[FOLDER]",
+    default=Path(),
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
 @click.option(
     "-o",
     "--output",
@@ -28,7 +34,8 @@ from booru_tagger.errors import EXIT_NOTHING_DONE
     *("journal", "max_pixels", "max_bytes"),
 )
 def report(folder: Path, target: Path, loaded: Loaded) -> int:
-    """Write one page about the tagged pictures in FOLDER: who is in them, with contact sheets.
+    """Write one page about the tagged pictures in FOLDER, or the current one: who is in them, with contact
+    sheets.
 
     Also colours and counts, unknown faces that look alike and may be worth a name, and what went wrong. The
     page is one file that opens from disk and needs nothing else; the pictures are not changed.
@@ -44,7 +51,8 @@ def report(folder: Path, target: Path, loaded: Loaded) -> int:
     with looking(None, "looking at the pictures") as step:
         written = write_report(folder, target, loaded.settings, step=step, tell=tell)
     if not written.pictures:
-        tell("no picture there was tagged yet; begin with: booru-tagger tag --batch FOLDER")
+        begin = quoted("booru-tagger", "tag", "--batch", str(folder))
+        tell(f"no picture there was tagged yet; begin with: {begin}")
         return EXIT_NOTHING_DONE
     summary = f"{counted(written.faces, 'face')} of {counted(len(written.characters), 'character')}"
     tell(f"{summary} written to {target}")

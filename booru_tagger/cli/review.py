@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, tell
 from booru_tagger.config import names_in
-from booru_tagger.errors import EXIT_NOTHING_DONE
+from booru_tagger.errors import EXIT_NOTHING_DONE, quoted
 
 if TYPE_CHECKING:
     from booru_tagger.app.reviewing import Reviewing
 
 
-@click.command()
+@click.command(cls=SectionedCommand, epilog=more_at("review"))
 @click.argument(
     "folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
@@ -42,16 +43,16 @@ def review(
 ) -> int:
     """Open a page, on this computer only, on which you say who the uncertain faces are.
 
-    FOLDER is one whose pictures were tagged; its faces are all there, those that wait for you first. Each
-    verdict is written into the picture's tag files at once, and holds for every later run. See
-    docs/review.md.
+    FOLDER is one whose pictures were tagged, by default the current one; its faces are all there, those that
+    wait for you first. Each
+    verdict is written into the picture's tag files at once, and holds for every later run.
 
     \b
       booru-tagger review ~/fanart
       booru-tagger review --queue
     """
     if not folders and not queue and export is None:
-        raise click.UsageError("Name a folder whose faces to review, or give --queue for all that wait.")
+        folders = (Path(),)
     refuse_without_journal(loaded.settings.recording)
     from booru_tagger.app.reviewing import open_review, write_verdicts  # numpy, Pillow and onnxruntime
 
@@ -82,4 +83,5 @@ def _serve(reviewing: Reviewing, opens: bool) -> None:
 def _nothing(folders: tuple[Path, ...], queue: bool) -> str:
     if queue and not folders:
         return "no face waits for you; name a folder to see all faces in it"
-    return "no faces are known there; tag the folder first: booru-tagger tag --batch FOLDER"
+    tagging = quoted("booru-tagger", "tag", "--batch", *map(str, folders))
+    return f"no faces are known there; tag the folder first: {tagging}"

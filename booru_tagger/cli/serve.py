@@ -6,18 +6,19 @@ import contextlib
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.config import names_in
 
 
-@click.command()
+@click.command(cls=SectionedCommand, epilog=more_at("server"))
 @with_settings(*names_in("tagging", "policy", "serving"), "max_pixels", "jobs")
 def serve(loaded: Loaded) -> int:
     """Answer other programs that ask for the tags of pictures.
 
     Speaks danbooru/autotagger's protocol (POST /evaluate), that of the SD-webui tagger
     (/tagger/v1/interrogate) and its own (POST /v1/tag); / is a page to try it. Only this computer reaches it,
-    unless --host says otherwise, which takes a --token. See docs/server.md.
+    unless --host says otherwise, which takes a --token.
 
     \b
       booru-tagger serve

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, complete_paths, more_at
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE
 
 
-@click.command()
-@click.argument("file", metavar="FILE")
+@click.command(cls=SectionedCommand, epilog=more_at("journal"))
+@click.argument("file", metavar="FILE", shell_complete=complete_paths)
 @click.option(
     "--format",
     "form",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import READ, WRITE, SectionedCommand, SectionedOption, complete_paths, more_at
 from booru_tagger.cli.next_step import following
 from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
 from booru_tagger.cli.printing import counted, summarise, tell
@@ -17,34 +18,65 @@ if TYPE_CHECKING:
     from booru_tagger.app import TagRequest
 
 
-@click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--batch", is_flag=True, help="Tag all pictures below the folders named, or the current one.")
-@click.option("--dry-run", is_flag=True, help="Write nothing at all; print what would be written.")
-@click.option("--force", is_flag=True, help="Tag again what was tagged before.")
+@click.command(cls=SectionedCommand, epilog=more_at("configuration", "performance", "scale"))
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=complete_paths)
+@click.option(
+    "--batch",
+    cls=SectionedOption,
+    section=READ,
+    is_flag=True,
+    help="Tag all pictures below the folders named, or the current one.",
+)
+@click.option(
+    "--dry-run",
+    cls=SectionedOption,
+    section=WRITE,
+    is_flag=True,
+    help="Write nothing at all; print what would be written.",
+)
+@click.option(
+    "--force",
+    cls=SectionedOption,
+    section=WRITE,
+    is_flag=True,
+    help="Tag again what was tagged before.",
+)
 @click.option(
     "--contact-sheet",
+    cls=SectionedOption,
+    section=WRITE,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
     help="Draw all faces found, with their names, into one picture.",
 )
 @click.option(
     "--cast",
+    cls=SectionedOption,
+    section=WRITE,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
     help="Write who appears when in moving pictures: a page, or JSON where the name ends in .json.",
 )
 @click.option(
-    "--null", "-0", is_flag=True, help="Paths on standard input end with a null byte, not a newline."
+    "--null",
+    "-0",
+    cls=SectionedOption,
+    section=READ,
+    is_flag=True,
+    help="Paths on standard input end with a null byte, not a newline.",
 )
 @click.option(
     "--manifest",
+    cls=SectionedOption,
+    section=READ,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
     help="Tag the pictures listed in a file: a path a line, or in a .jsonl an object with a path.",
 )
 @click.option(
     "--records",
+    cls=SectionedOption,
+    section=WRITE,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.jsonl",
     help="Write no files beside the pictures, but a line for each into this one.",
@@ -67,8 +99,8 @@ def tag(
     """Find the faces in pictures, say who they are, and write tags beside them.
 
     PATH is a picture, a pattern, with --batch also a folder, or - for a list of paths on standard input. With
-    --records it may be an address (s3://…, see docs/scale.md), too. What stands in
-    existing tag files is kept; what was tagged before and has not changed is skipped.
+    --records it may be an address (s3://…), too. What stands in existing tag files is kept; what was tagged
+    before and has not changed is skipped.
 
     \b
       booru-tagger tag a.png b.jpg

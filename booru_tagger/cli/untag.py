@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, complete_paths, more_at
 from booru_tagger.cli.options import Loaded, refuse_folders, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from booru_tagger.runner.undo import PictureUndo
 
 
-@click.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.command(cls=SectionedCommand, epilog=more_at("journal"))
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=complete_paths)
 @click.option("--batch", is_flag=True, help="Untag all pictures below the folders named, or the current one.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; print what would become of each file.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.config import RecordingSettings, names_in
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _STATS_SECONDS = 60.0
 
 
-@click.command()
+@click.command(cls=SectionedCommand, epilog=more_at("watch"))
 @click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
 @click.option(
     "--once", is_flag=True, help="Tag what is there, wait for what is still being written, and end."
@@ -55,7 +56,7 @@ def watch(
     """Tag the pictures in folders that are not tagged yet, then, until stopped, whatever comes or changes.
 
     Hidden files and folders are left alone. What happens is logged on standard error. Ctrl-C or SIGTERM ends
-    it cleanly, after the write in progress, with exit code 0. See docs/watch.md.
+    it cleanly, after the write in progress, with exit code 0.
 
     \b
       booru-tagger watch ~/fanart

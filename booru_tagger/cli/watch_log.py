@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from booru_tagger.cli.help import is_quiet
 from booru_tagger.cli.json_stderr import divert_stderr
 from booru_tagger.cli.printing import counted, printable
 from booru_tagger.errors import BooruTaggerError
@@ -49,7 +50,7 @@ def log_to_stderr(log_format: str) -> Iterator[None]:
 def _logging(handler: logging.Handler) -> Iterator[None]:
     former = LOGGER.level, LOGGER.propagate
     LOGGER.addHandler(handler)
-    LOGGER.setLevel(logging.INFO)
+    LOGGER.setLevel(logging.WARNING if is_quiet() else logging.INFO)
     LOGGER.propagate = False
     try:
         yield

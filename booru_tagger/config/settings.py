@@ -81,9 +81,9 @@ class TaggingSettings:
     ] = True
     first_frame: Annotated[bool, Flag(), "Of moving pictures, look at the first frame only."] = False
     max_frames: Annotated[int, Count(), "Frames of a moving picture that are looked at, at most."] = 240
-    provider: Annotated[str, Choice(tuple(PROVIDERS)), "What the model runs on; see docs/performance.md."] = (
-        "cpu"
-    )
+    provider: Annotated[
+        str, Choice(tuple(PROVIDERS)), "What the model runs on; see the documentation's page on speed."
+    ] = "cpu"
 
 
 @dataclass(frozen=True, slots=True)

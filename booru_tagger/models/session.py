@@ -128,5 +128,12 @@ class Session:
         return data
 
 
+def available_providers() -> list[str]:
+    """onnxruntime's names of what the installed build can compute on."""
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n", 1)[0]

@@ -55,14 +55,22 @@ def test_no_model_is_loaded_for_help_or_configuration(home: Home, command: list[
 
 def test_every_command_is_listed_with_a_line_of_help(home: Home) -> None:
     ended = home.run("--help")
-    listed = dict(re.findall(r"^  (\w+)  +(\S.*)$", ended.out.partition("Commands:")[2], re.MULTILINE))
+    listed = dict(re.findall(r"^  (\w+)  +(\S.*)$", ended.out.partition("Pictures:")[2], re.MULTILINE))
     assert {"tag", "config", "train", "evaluate"} <= set(listed)
     for name in listed:
         assert home.run(name, "--help").code == 0, name
 
 
+def test_training_has_a_section_of_its_own(home: Home, plugged: Home) -> None:
+    _, _, training = home.run("--help").out.partition("\nTraining")
+    assert re.findall(r"^  (\w+)  ", training, re.MULTILINE)[:2] == ["dataset", "train"]
+    _, _, more = plugged.run("--help").out.partition("\nMore:\n")
+    assert "  greet" in more and "tag" not in more.split()
+
+
 def test_version(home: Home) -> None:
-    assert home.run("--version").out.split()[-1] == metadata.version("booru-tagger")
+    for flag in ("--version", "-V"):
+        assert home.run(flag).out.split()[-1] == metadata.version("booru-tagger")
 
 
 def test_a_misspelt_command_is_told_what_was_meant(home: Home) -> None:
@@ -74,7 +82,7 @@ def test_a_misspelt_command_is_told_what_was_meant(home: Home) -> None:
 def test_no_command_shows_help(home: Home) -> None:
     ended = home.run()
     assert ended.code == 2
-    assert "Commands:" in ended.out + ended.err
+    assert "Pictures:" in ended.out + ended.err
 
 
 # Commands of other packages.

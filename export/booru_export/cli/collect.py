@@ -24,7 +24,11 @@ SHEET = "sheet.html"
 @click.argument("data", type=DATA)
 @FEW
 def gaps(data: Path, few: int) -> None:
-    """List the characters in DATA that have fewer pictures than wanted, the rarest first."""
+    """List the characters in DATA that have fewer pictures than wanted, the rarest first.
+
+    \b
+      booru-tagger dataset gaps data
+    """
     from booru_export.data.collecting import find_gaps
     from booru_export.data.tables import read_faces
 
@@ -79,6 +83,9 @@ def collect(
     The sheet is a folder with sheet.html (look, tick, save), candidates.csv (the same as a table, with a
     column to fill in) and the crops. Nothing joins DATA before `booru-tagger dataset approve`. With
     --verdicts the sheet holds what people named already, ticked.
+
+    \b
+      booru-tagger dataset collect data ~/fanart -o sheet
     """
     from booru_export.data.collecting import TABLE, Collector, ranked, without_known, write_candidates
     from booru_export.data.sheet_page import sheet
@@ -185,6 +192,9 @@ def approve(
 
     Approved is what has an x in the column approve of candidates.csv, what is in the list saved from the
     sheet, or what the options approve in bulk.
+
+    \b
+      booru-tagger dataset approve sheet data
     """
     from booru_export.data.collecting import approved_rows, join, read_candidates
 

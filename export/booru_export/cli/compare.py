@@ -166,6 +166,9 @@ def compare(
 
     DATA is a faces.csv, its folder or a folder of folders; its split is used where it has one. What was
     trained stays in the work folder, and the same command goes on from there.
+
+    \b
+      booru-tagger compare data -o report.html
     """
     need("torch", "torchvision", "sklearn", "skl2onnx", "onnx", "onnxscript", "matplotlib")
     from booru_export.comparison.comparing import ALL, USUAL, Contest, compare_methods, to_json

@@ -83,6 +83,9 @@ def import_(
 
     SOURCE is a folder with one folder per character, Nagadomi's moeimouto-faces, a CSV with the columns path
     and label, or Danbooru-style metadata as JSON lines.
+
+    \b
+      booru-tagger dataset import pictures -o data
     """
     from booru_export.data.importing import ImportRequest, import_data
     from booru_export.data.layouts import DataLayout, read_renames
@@ -123,7 +126,11 @@ def _tell_import(done: Imported, dry_run: bool) -> None:
 def stats(
     data: Path, few: int, chart: Path | None, report: Path | None, no_pictures: bool, max_examples: int
 ) -> None:
-    """Count pictures per character; find copies, sizes, and labels that may be one character."""
+    """Count pictures per character; find copies, sizes, and labels that may be one character.
+
+    \b
+      booru-tagger dataset stats data
+    """
     from booru_export.data.stats import MANY, collect_stats, describe
     from booru_export.data.tables import read_faces
     from booru_export.evaluation.charts import bar_chart, png_bytes
@@ -167,7 +174,11 @@ def stats(
 def split(
     data: Path, output: Path | None, mode: Any, report: Path | None, dry_run: bool, **given: Any
 ) -> None:
-    """Divide DATA into train, validation and test, and say what another way would have changed."""
+    """Divide DATA into train, validation and test, and say what another way would have changed.
+
+    \b
+      booru-tagger dataset split data
+    """
     from booru_export.data.split_report import explain, judge_splits
     from booru_export.data.tables import read_faces, table_of, write_split
     from booru_tagger.files.replace import replace_file

@@ -93,7 +93,11 @@ def train_detector(
     workers: int,
     **run: Unpack[_Run],
 ) -> None:
-    """Train the head detector on whole illustrations with head boxes."""
+    """Train the head detector on whole illustrations with head boxes.
+
+    \b
+      booru-tagger train detector --scenes data/scenes --minutes 60 --out runs/detector
+    """
     need(*TORCH)
     from booru_export.detector.task import DetectorTask
     from booru_export.training.recipe import DetectorRecipe
@@ -135,7 +139,11 @@ def train_recogniser(
     teacher: Path | None,
     **run: Unpack[_Run],
 ) -> None:
-    """Train the recogniser on face crops, one label each."""
+    """Train the recogniser on face crops, one label each.
+
+    \b
+      booru-tagger train recogniser --faces data/faces --minutes 60 --out runs/recogniser
+    """
     need(*TORCH)
     from booru_export.data.splits import left_out
     from booru_export.data.tables import read_all_faces
@@ -162,7 +170,11 @@ def train_recogniser(
     "--maybe", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Ignored from here."
 )
 def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: float) -> None:
-    """Let a bundle's detector label a folder of pictures, for --more-scenes."""
+    """Let a bundle's detector label a folder of pictures, for --more-scenes.
+
+    \b
+      booru-tagger train self-label runs/bundle ~/fanart -o more.jsonl
+    """
     from booru_export.data.collecting import pictures_below
     from booru_export.data.tables import write_scenes
     from booru_export.detector.self_label import label_heads
@@ -260,6 +272,9 @@ def export(
 
     With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
     may be the same folder.
+
+    \b
+      booru-tagger export runs/recogniser/last.ckpt -o runs/bundle --calibrate data
     """
     need(*TORCH)
     if complete and data is None:
@@ -352,7 +367,11 @@ def evaluate(
     card: Path | None,
     characters: Path | None,
 ) -> None:
-    """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them)."""
+    """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them).
+
+    \b
+      booru-tagger evaluate runs/bundle data --part test
+    """
     from booru_export.evaluation.evaluate import Tuning
     from booru_export.evaluation.judging import judge
 

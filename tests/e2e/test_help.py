@@ -1,0 +1,201 @@
+"""Help that a stranger can use: examples, sections, addresses; how much is said; completion in shells."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from booru_tagger.cli import cli
+from booru_tagger.cli.help import FAST, READ, SURE, WRITE
+from tests.support.bundles import Painted, paint
+from tests.support.command import MAIN, Home, make_home
+
+ROOT = Path(__file__).parents[2]
+URL = re.compile(r"https://github\.com/booru-tagger/booru-tagger/blob/main/(docs/\S+\.md)")
+
+
+def all_commands(
+    command: click.Command = cli, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            inner = command.get_command(click.Context(command), name)
+            assert inner is not None
+            yield from all_commands(inner, (*path, name))
+
+
+def help_of(path: tuple[str, ...], command: click.Command) -> str:
+    return command.get_help(click.Context(command, info_name=" ".join(("booru-tagger", *path))))
+
+
+COMMANDS = list(all_commands())
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), COMMANDS, ids=[" ".join(path) or "root" for path, _ in COMMANDS]
+)
+def test_help_has_an_example_and_addresses_that_exist(path: tuple[str, ...], command: click.Command) -> None:
+    text = help_of(path, command)
+    if not isinstance(command, click.Group):
+        assert re.search(rf"^ +.*booru-tagger {' '.join(path)}\b", text, re.MULTILINE), "no example"
+    assert not re.search(r"(?<!main/)docs/", text), "a page is named without its address"
+    for page in URL.findall(text):
+        assert (ROOT / page).is_file(), page
+
+
+def test_the_options_of_tag_stand_in_sections() -> None:
+    text = help_of(("tag",), dict(COMMANDS)[("tag",)])
+    sections = re.split(r"^(\S[^\n]*):$", text, flags=re.MULTILINE)
+    found = dict(zip(sections[1::2], sections[2::2], strict=True))
+    for section, flags in {
+        READ: ["--batch", "--null", "--ignore", "--crops"],
+        WRITE: ["--dry-run", "--writer", "--contact-sheet", "--deny"],
+        SURE: ["--threshold", "--model", "--gallery"],
+        FAST: ["--jobs", "--provider"],
+    }.items():
+        assert all(f"{flag} " in found[section] for flag in flags), section
+    assert "--help" in found["Options"] and "PATH" not in found["Options"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_bundle: Path) -> Home:
+    home = make_home(tmp_path, BOORU_TAGGER_MODEL=str(tiny_bundle))
+    paint([Painted(20, 20, 80)]).save(home.work / "a.png")
+    (home.work / "bad.png").write_text("no picture")
+    return home
+
+
+@pytest.mark.parametrize("args", [["-q", "tag", "--batch"], ["tag", "-q", "--batch"]])
+def test_quiet_leaves_errors(home: Home, args: list[str]) -> None:
+    ended = home.run(*args)
+    assert (ended.code, ended.out) == (3, "")
+    (line,) = ended.err.splitlines()
+    assert line.startswith("bad.png: ")
+    assert (home.work / "a.png.txt").exists()
+    lines = home.run("tag", "a.png", "-q", "--force", "--format", "jsonl").out.splitlines()
+    assert len(lines) == 1, "JSON lines stay"
+
+
+def test_verbose_says_what_is_used(home: Home) -> None:
+    ended = home.run("tag", "-v", "a.png")
+    assert "model: tiny 1" in ended.err and "journal.sqlite3" in ended.err
+    assert "model: " not in home.run("tag", "a.png").err
+
+
+# Completion.
+
+SHIM = "import sys; from booru_tagger.cli import main; sys.exit(main())"
+
+
+def completed(home: Home, shell: str, words: list[str], incomplete: str) -> list[str]:
+    """What the program answers when a shell asks."""
+    joined = "\n".join(words) if shell == "powershell" else shlex.join(["booru-tagger", *words, incomplete])
+    variables = {
+        "_BOORU_TAGGER_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": joined,
+        "COMP_CWORD": str(len(words) + 1) if shell in ("bash", "zsh") else incomplete,
+    }
+    answer = Home(home.folder, {**home.variables, **variables}).run()
+    assert answer.code == 0, answer.err
+    return answer.out.splitlines()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_each_shell_is_answered(home: Home, shell: str) -> None:
+    def answer(*words: str) -> str:
+        return "\n".join(completed(home, shell, list(words[:-1]), words[-1]))
+
+    assert {"characters", "config"} <= set(re.findall(r"\w+", answer("c")))
+    assert "--contact-sheet" in answer("tag", "--cont")
+    assert "stem-or-full" in answer("tag", "--sidecar-name", "st")
+    assert answer("tag", "a.p").split("\n")[0].startswith("file"), "the shell looks for files itself"
+    assert "hatsune_miku" in answer("characters", "show", "hatsu")
+
+
+def test_powershell_is_given_a_script(home: Home) -> None:
+    variables = {"_BOORU_TAGGER_COMPLETE": "powershell_source"}
+    script = Home(home.folder, variables).run().out
+    assert "Register-ArgumentCompleter -Native -CommandName booru-tagger" in script
+    assert "$env:_BOORU_TAGGER_COMPLETE = 'powershell_complete'" in script and "%" not in script.replace(
+        "% ", ""
+    )
+
+
+def program(folder: Path) -> Path:
+    """`booru-tagger` as a shell finds it."""
+    folder.mkdir()
+    path = folder / "booru-tagger"
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(SHIM)} "$@"\n')
+    path.chmod(0o755)
+    return folder
+
+
+IN_BASH = """
+eval "$(_BOORU_TAGGER_COMPLETE=bash_source booru-tagger)"
+COMP_WORDS=(booru-tagger tag --sidecar-name st) COMP_CWORD=3
+_booru_tagger_completion booru-tagger && printf '%s\\n' "${COMPREPLY[@]}"
+"""
+IN_ZSH = """
+autoload -U compinit && compinit -D
+compadd() { print -l -- "${(@P)@[-1]}"; print -l -- ${completions} }
+_describe() { print -l -- $completions_with_descriptions }
+eval "$(_BOORU_TAGGER_COMPLETE=zsh_source booru-tagger)"
+words=(booru-tagger tag --sidecar-name st) CURRENT=4
+_booru_tagger_completion
+"""
+IN_FISH = """
+_BOORU_TAGGER_COMPLETE=fish_source booru-tagger | source
+complete -C 'booru-tagger tag --sidecar-name st'
+"""
+IN_POWERSHELL = """
+$env:_BOORU_TAGGER_COMPLETE = 'powershell_source'
+booru-tagger | Out-String | Invoke-Expression
+Remove-Item Env:_BOORU_TAGGER_COMPLETE
+$line = 'booru-tagger tag --sidecar-name st'
+(TabExpansion2 -inputScript $line -cursorColumn $line.Length).CompletionMatches.CompletionText
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in for the program is a shell script")
+@pytest.mark.parametrize(
+    ("shell", "script"),
+    [("bash", IN_BASH), ("zsh", IN_ZSH), ("fish", IN_FISH), ("pwsh", IN_POWERSHELL)],
+)
+def test_the_shell_itself_completes(home: Home, tmp_path: Path, shell: str, script: str) -> None:
+    found = shutil.which(shell)
+    if found is None:
+        pytest.skip(f"{shell} is not installed")
+    path = f"{program(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}"
+    flag = "-Command" if shell == "pwsh" else "-c"
+    quick = {"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"], "pwsh": ["-NoProfile"]}[shell]
+    done = subprocess.run(
+        [found, *quick, flag, script],
+        env={**home.environment, "PATH": path},
+        cwd=home.work,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert {"stem", "stem-or-full"} <= set(done.stdout.split()), done.stderr
+
+
+def test_nothing_heavy_is_loaded_to_complete_a_command(home: Home) -> None:
+    code = (
+        "import sys, atexit; atexit.register(lambda: print(sorted(sys.modules), file=sys.stderr));"
+        "from booru_tagger.cli import main; main()"
+    )
+    variables = {"_BOORU_TAGGER_COMPLETE": "bash_complete", "COMP_WORDS": "booru-tagger t", "COMP_CWORD": "1"}
+    ended = Home(home.folder, variables).run(main=[MAIN[0], "-c", code])
+    assert "tag" in ended.out
+    assert not {"'numpy'", "'PIL'", "'booru_export'", "'rich'"} & set(re.findall(r"'\w+'", ended.err))
