@@ -193,7 +193,8 @@ def _gallery(settings: Settings) -> Check:
     face_model = settings.tagging.model
     opened = open_model(face_model)
     if isinstance(opened, Bundle) and opened.recogniser_sha256 != gallery.recogniser:
-        return Check("gallery", PROBLEM, f"{said}: another model than {opened.name} {opened.version}")
+        refresh = f"not with {opened.name} {opened.version}: booru-tagger characters refresh"
+        return Check("gallery", PROBLEM, f"{said}, {refresh}")
     return Check("gallery", OK, said)
 
 

@@ -179,6 +179,9 @@ def refresh(dry_run: bool, loaded: Loaded) -> int:
 
     To be run after a change of model. Pictures that cannot be found are named, and the old gallery stays
     beside the new one, under the name of its model.
+
+    \b
+      booru-tagger characters refresh --dry-run
     """
     from booru_tagger.app.characters import gallery_file
     from booru_tagger.app.refreshing import refresh_gallery

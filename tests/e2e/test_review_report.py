@@ -79,7 +79,7 @@ class TestTag:
 class TestReview:
     @pytest.mark.parametrize(
         ("args", "words"),
-        [([], "--queue"), (["--queue", "--no-journal"], "journal"), (["nowhere"], "nowhere")],
+        [(["--queue", "--no-journal"], "journal"), (["nowhere"], "nowhere")],
     )
     def test_what_cannot_be_meant_is_refused(self, home: Here, args: list[str], words: str) -> None:
         ended = home.run("review", *args)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from booru_tagger.errors import ModelError
+from booru_tagger.errors import ModelError, docs_url
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Floats, Pixels
 from booru_tagger.models.formats import Format, FoundFormat, ScoreOutput
@@ -41,7 +41,9 @@ class ForeignTagger:
     def __init__(self, folder: Path, *, threads: int = 1, provider: str = "cpu") -> None:
         found = found_in(folder)
         if found is None:
-            raise ModelError(f"{folder}: no files of any tagger that is known; docs/models.md lists them")
+            raise ModelError(
+                f"{folder}: no files of any tagger that is known; {docs_url('models')} lists them"
+            )
         self.folder = folder
         self.record: ModelRecord | None = read_record(folder)
         self.found: FoundFormat = found

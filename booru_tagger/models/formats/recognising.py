@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from booru_tagger.errors import ModelError
+from booru_tagger.errors import ModelError, docs_url
 from booru_tagger.models.formats.format_records import Sign
 from booru_tagger.models.formats.known import FoundFormat, candidates
 from booru_tagger.models.formats.labels import read_text
@@ -50,8 +50,8 @@ def recognised(found: Iterable[FoundFormat], folder: Path) -> FoundFormat:
     one, differences = likeliest
     raise ModelError(
         f"{folder}: these files have the names of a {one.format.title}'s, but {'; '.join(differences)}. They "
-        "are not used as if they were one: download all files of the model, from its makers; docs/models.md "
-        "lists what is known"
+        f"are not used as if they were one: download all files of the model, from its makers; "
+        f"{docs_url('models')} lists what is known"
     )
 
 
