@@ -24,8 +24,9 @@ class Serving:
 
 
 @contextmanager
-def open_server(settings: Settings) -> Iterator[Serving]:
-    """The tagging server, listening, with its model loaded. Raises BooruTaggerError."""
+def open_server(settings: Settings, log: Callable[[str], None]) -> Iterator[Serving]:
+    """The tagging server, listening, with its model loaded. ``log`` is given its access log, where the
+    settings want one. Raises BooruTaggerError."""
     try:
         from booru_tagger.server.tagging import RequestLimits, chosen, make_app
         from booru_tagger.server.tagging.uvicorn_setup import make_server
@@ -50,7 +51,8 @@ def open_server(settings: Settings) -> Iterator[Serving]:
         waiting=serving.max_waiting,
         seconds=float(serving.answer_timeout),
     )
-    app = make_app(tag, bounds, model=tagger.model, token=serving.token)
+    access_log = log if serving.access_log else None
+    app = make_app(tag, bounds, model=tagger.model, token=serving.token, log=access_log)
     with listen(serving.host, serving.port) as listener:
         place = f"[{serving.host}]" if ":" in serving.host else serving.host
         server = make_server(app, bounds.seconds)

@@ -26,7 +26,10 @@ def serve(loaded: Loaded) -> int:
     """
     from booru_tagger.app.serving import open_server  # numpy, Pillow and onnxruntime
 
-    with open_server(loaded.settings) as serving:
+    def log(line: str) -> None:
+        click.echo(line, err=True)
+
+    with open_server(loaded.settings, log) as serving:
         click.echo(f"booru-tagger serves at {serving.address}", err=True)
         with contextlib.suppress(KeyboardInterrupt):  # how serving ends
             serving.go()

@@ -230,6 +230,7 @@ class ServingSettings:
     answer_timeout: Annotated[
         int, Count(), "Seconds allowed for a request to arrive, and for its answer."
     ] = 60
+    access_log: Annotated[bool, Flag(), "Write a line for each request to standard error."] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ def test_each_setting_has_a_name_of_its_own() -> None:
     assert set(SINCE_0_1.split()) <= set(settings())
     assert sum(len(fields(getattr(Settings(), group.name))) for group in fields(Settings)) == len(settings())
     assert names_in("serving", "printing", without=("host", "port")) == (
-        *("format", "token", "max_upload", "max_waiting", "answer_timeout"),
+        *("format", "token", "max_upload", "max_waiting", "answer_timeout", "access_log"),
     )
 
 

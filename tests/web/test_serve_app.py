@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -235,3 +236,23 @@ def test_every_address_is_described(client: TestClient) -> None:
     for place, operations in described["paths"].items():
         for method in operations:
             assert client.request(method, place).status_code != 405, (method, place)
+
+
+def test_each_request_leaves_a_line_that_tools_for_web_servers_read(stub: Stub) -> None:
+    lines: list[str] = []
+    with TestClient(make_app(stub.tag, BOUNDS, model=MODEL, token="sesame", log=lines.append)) as client:
+        client.get("/healthz")
+        client.get("/")
+        client.get('/"%0a\\x?token=sesame', headers={"Authorization": "Bearer sesame"})
+        answer = send_with(client, "Bearer sesame")
+    common = re.compile(r'(\S+) - - \[[^\]]+ \+0000\] "([^"\\\n]*)" (\d{3}) (\d+) \d+\.\d{3}')
+    parts = [match.groups() for line in lines if (match := common.fullmatch(line))]
+    assert len(parts) == len(lines) == 3, lines
+    assert [part[2] for part in parts] == ["401", "404", "200"]
+    assert parts[2][1] == "POST /evaluate HTTP/1.1" and parts[2][3] == str(len(answer.content))
+    assert "sesame" not in "".join(lines)
+
+
+def send_with(client: TestClient, authorization: str) -> Any:
+    files = {"file": ("a.png", picture())}
+    return client.post("/evaluate", files=files, headers={"Authorization": authorization})

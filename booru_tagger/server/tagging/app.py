@@ -29,10 +29,18 @@ RETRY_SECONDS = 2
 TagBytes = Callable[[bytes, str], TagResult]
 
 
-def make_app(tag: TagBytes, bounds: RequestLimits, *, model: str, token: str | None = None) -> Starlette:
+def make_app(
+    tag: TagBytes,
+    bounds: RequestLimits,
+    *,
+    model: str,
+    token: str | None = None,
+    log: Callable[[str], None] | None = None,
+) -> Starlette:
     """The application. ``tag`` takes an encoded picture and its name, and may be called from threads.
 
     ``model`` is the name that clients see; with ``token`` every request but that for health must carry it.
+    ``log`` is given a line for each request.
     """
     pool = Pool(bounds)
     metrics = Metrics(lambda: pool.held)
@@ -47,9 +55,10 @@ def make_app(tag: TagBytes, bounds: RequestLimits, *, model: str, token: str | N
             pool.close()
 
     known_paths = frozenset(route.path for route in routes)
+    gate = Middleware(Gate, bounds=bounds, metrics=metrics, token=token, known_paths=known_paths, log=log)
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Gate, bounds=bounds, metrics=metrics, token=token, known_paths=known_paths)],
+        middleware=[gate],
         lifespan=lifespan,
         exception_handlers={
             HTTPException: _refused,

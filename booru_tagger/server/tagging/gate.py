@@ -7,12 +7,15 @@ import base64
 import binascii
 import hmac
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from booru_tagger.server.tagging.access_log import access_line
 from booru_tagger.server.tagging.metrics import Metrics
 from booru_tagger.server.tagging.pool import RequestLimits
 
@@ -31,7 +34,8 @@ class _TooLargeError(Exception):
 
 
 class Gate:
-    """ASGI middleware. Without ``token`` everybody who reaches the server may use it."""
+    """ASGI middleware. Without ``token`` everybody who reaches the server may use it; ``log`` is given a line
+    for each request but those for health."""
 
     def __init__(
         self,
@@ -40,8 +44,9 @@ class Gate:
         metrics: Metrics,
         token: str | None,
         known_paths: frozenset[str],
+        log: Callable[[str], None] | None = None,
     ) -> None:
-        self._app, self._bounds, self._metrics = app, bounds, metrics
+        self._app, self._bounds, self._metrics, self._log = app, bounds, metrics, log
         self._token = token
         self._known_paths = known_paths
 
@@ -50,10 +55,11 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
-        started, status = time.monotonic(), 500
+        started, status, sent, when = time.monotonic(), 500, 0, datetime.now(UTC)
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
+            sent += len(message.get("body", b""))
             if message["type"] == "http.response.start":
                 status = message["status"]
                 names = {name for name, _ in message.get("headers", ())}
@@ -65,7 +71,10 @@ class Gate:
             await self._let_in(scope, receive, sending)
         finally:
             path = scope["path"] if scope["path"] in self._known_paths else "other"
-            self._metrics.answered(path, status, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._metrics.answered(path, status, seconds)
+            if self._log is not None and path not in OPEN:
+                self._log(access_line(scope, status, sent, seconds, when))
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
