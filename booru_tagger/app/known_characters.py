@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,15 +26,17 @@ from booru_tagger.vocab import CHARACTER, normalise
 TRAINED, BY_FACES, ENROLLED = "trained", "by faces", "enrolled"
 """How a character is known: the network learned it, the model compares faces with some of it, the user
 enrolled it."""
-_CARD = "MODEL_CARD.md"
-_MAX_CARD_BYTES = 8_000_000
+_TABLE, _CARD = "characters.csv", "MODEL_CARD.md"
+"""Files beside a manifest with figures of each character: `booru-tagger evaluate --characters` writes
+the first, cards of models up to default 4 have such a table."""
+_MAX_BYTES = 8_000_000
 _CARD_ROW = re.compile(r"^\| `([^`]+)` \| (\d+) \| (\d\.\d+) \| (\d\.\d+) \|$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How a character did in the test that the model's card tells of: faces looked at, the share whose
-    likeliest name was right, and the share that was given a name."""
+    """How a character did in the model's test: faces looked at, the share whose likeliest name was right, and
+    the share that was given a name."""
 
     faces: int
     right: float
@@ -97,7 +101,7 @@ def _of_bundle(bundle: Bundle, labels: Sequence[Label]) -> Iterator[KnownCharact
     counts = identity.people.counts.tolist() if identity is not None else [None] * len(labels)
     trained = len(identity.people.learned) if identity is not None else len(labels)
     lowest = bundle.recogniser.character_threshold if bundle.recogniser is not None else None
-    card = _card_figures(bundle.folder)
+    figures = _figures(bundle.folder)
     for index, (label, pictures) in enumerate(zip(labels, counts, strict=True)):
         if label.category != CHARACTER:
             continue
@@ -108,7 +112,7 @@ def _of_bundle(bundle: Bundle, labels: Sequence[Label]) -> Iterator[KnownCharact
             TRAINED if index < trained else BY_FACES,
             pictures,
             lowest if label.threshold is None else label.threshold,
-            card.get(label.tag),
+            figures.get(label.tag),
         )
 
 
@@ -118,14 +122,27 @@ def _of_gallery(gallery: Gallery, table: Mapping[str, Implication]) -> Iterator[
         yield KnownCharacter(label.tag, label.series, label.implied, ENROLLED, len(enrolled.faces))
 
 
-def _card_figures(folder: Path) -> dict[str, Figures]:
-    """What the card beside a bundle tells of each character; nothing where there is none."""
+def _figures(folder: Path) -> dict[str, Figures]:
+    """What is told beside a bundle of each character; nothing where nothing that can be read is there."""
+    rows = csv.DictReader(io.StringIO(_text(folder / _TABLE)))
     try:
-        card = read_regular(folder / _CARD, _MAX_CARD_BYTES).decode("utf-8", "replace")
+        found = {row["tag"]: (int(row["faces"]), int(row["right"]), int(row["named"])) for row in rows}
+    except (KeyError, TypeError, ValueError, csv.Error):
+        found = {}
+    if found:
+        return {
+            tag: Figures(faces, right / max(1, faces), named / max(1, faces))
+            for tag, (faces, right, named) in found.items()
+        }
+    listed = _CARD_ROW.findall(_text(folder / _CARD))
+    return {tag: Figures(int(faces), float(right), float(named)) for tag, faces, right, named in listed}
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_regular(path, _MAX_BYTES).decode("utf-8", "replace")
     except (OSError, OversizeFileError):
-        return {}
-    rows = _CARD_ROW.findall(card)
-    return {tag: Figures(int(faces), float(right), float(named)) for tag, faces, right, named in rows}
+        return ""
 
 
 def matching(characters: Iterable[KnownCharacter], word: str = "", series: str = "") -> list[KnownCharacter]:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from booru_tagger import errors
-from booru_tagger.app.known_characters import known_characters
+from booru_tagger.app.known_characters import Figures, find_known, known_characters
 from booru_tagger.config import TaggingSettings
 from tests.support.bundles import Painted, make_bundle, paint, read_manifest, write_manifest
 from tests.support.command import Ended, Home, make_home
@@ -107,11 +107,25 @@ def test_whom_it_knows_is_listed_and_shown(home: Home) -> None:
     assert max(map(len, lines)) <= 60 and lines[0].split()[:2] == ["character", "series"]
 
 
-def test_what_the_shipped_model_knows_has_its_pictures_and_figures() -> None:
+def test_what_the_shipped_model_knows_rests_on_pictures() -> None:
     known = {each.tag: each for each in known_characters(TaggingSettings(gallery=False))}
     miku = known["hatsune_miku"]
     assert len(known) > 40 and miku.series == "vocaloid" and (miku.pictures or 0) > 10
-    assert miku.figures is not None and miku.figures.right > 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("characters.csv", "tag,series,pictures,faces,right,named\ncirno,touhou,9,8,6,4\n"),
+        ("MODEL_CARD.md", "| character | faces | top-1 | named |\n| `cirno` | 8 | 0.750 | 0.500 |\n"),
+    ],
+)
+def test_figures_are_read_from_beside_the_model(tmp_path: Path, name: str, text: str) -> None:
+    bundle = make_bundle(tmp_path / "model")
+    (bundle / name).write_text(text)
+    tagging = TaggingSettings(str(bundle), gallery=False)
+    assert find_known("Cirno", tagging).figures == Figures(8, 0.75, 0.5)
+    assert find_known("hatsune miku", tagging).figures is None
 
 
 def test_a_gallery_of_its_own_is_kept_apart(home: Home) -> None:
