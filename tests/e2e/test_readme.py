@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from booru_tagger.cli import cli
+from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.store.local import SHIPPED
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +122,16 @@ def test_the_first_command_tags_the_examples(tmp_path: Path, monkeypatch: pytest
         assert json.loads((pictures / f"{name}.json").read_text("utf-8"))["faces"]
     with Image.open(tmp_path / "faces.png") as sheet:
         assert sheet.format == "PNG"
+
+
+def test_whom_it_knows_is_what_the_model_that_ships_knows() -> None:
+    labels = Bundle.load(SHIPPED).labels
+    series = Counter(label.series for label in labels if label.series)
+    said, _, _ = README.partition("## Try it")
+    assert f"{len(labels):,} characters of {len(series)} series" in said
+    named = dict(re.findall(r"([A-Z][A-Za-z ]+) \((\d+)\)", said))
+    largest = {name.replace("_", " ").title(): str(count) for name, count in series.most_common(len(named))}
+    assert named == largest and f"and {len(series) - len(named)} more" in said
 
 
 def test_the_model_card_is_that_of_the_model_that_ships() -> None:
