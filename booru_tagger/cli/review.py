@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     "folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.option("--queue", is_flag=True, help="Review all faces that wait, in any folder.")
+@click.option("--strangers", is_flag=True, help="Open the page at groups of unknown faces that look alike.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1.  [default: any free one]"
 )
@@ -39,7 +40,13 @@ if TYPE_CHECKING:
     *("ignore", "max_pixels", "max_bytes", "executor", "address"),
 )
 def review(
-    folders: tuple[Path, ...], queue: bool, port: int, opens: bool, export: Path | None, loaded: Loaded
+    folders: tuple[Path, ...],
+    queue: bool,
+    strangers: bool,
+    port: int,
+    opens: bool,
+    export: Path | None,
+    loaded: Loaded,
 ) -> int:
     """Open a page, on this computer only, on which you say who the uncertain faces are.
 
@@ -64,16 +71,16 @@ def review(
         if reviewing is None:
             tell(_nothing(folders, queue))
             return EXIT_NOTHING_DONE
-        _serve(reviewing, opens)
+        _serve(reviewing, f"{reviewing.address}#strangers" if strangers else reviewing.address, opens)
     return 0
 
 
-def _serve(reviewing: Reviewing, opens: bool) -> None:
+def _serve(reviewing: Reviewing, address: str, opens: bool) -> None:
     waiting = counted(reviewing.waiting, "face waits", "faces wait")
-    click.echo(f"{waiting} for you at {reviewing.address}", err=True)
+    click.echo(f"{waiting} for you at {address}", err=True)
     click.echo("Ctrl-C ends the review; all that you said is kept.", err=True)
     if opens:
-        webbrowser.open(reviewing.address)
+        webbrowser.open(address)
     with contextlib.suppress(KeyboardInterrupt):  # how a review ends
         reviewing.go()
     left = counted(reviewing.waiting, "face")

@@ -14,12 +14,20 @@ from booru_tagger.errors import BooruTaggerError, ImageError
 from booru_tagger.imaging import Limits, read_picture
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
+from booru_tagger.reporting.values import (
+    CHANGED,
+    SURE,
+    CollectionReport,
+    FoundCharacter,
+    Portrait,
+    Tally,
+    UnknownGroup,
+)
 from booru_tagger.review.face_cache import Cutout, FaceCache
 from booru_tagger.review.similarity import is_clear, strangers
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.sources.listed import Walk
-from booru_tagger.types import FaceResult, TagResult
+from booru_tagger.types import FaceResult, PictureError, TagResult
 from booru_tagger.vocab import COPYRIGHT
 
 SHEET = 12
@@ -55,7 +63,7 @@ class _Cutting:
     def __init__(self, face_cache: FaceCache, step: Callable[[], None]) -> None:
         self._face_cache, self.alike = face_cache, face_cache.alike
         self._step = step
-        self.failures: dict[Path, str] = {}
+        self.failures: dict[Path, PictureError] = {}
 
     def cut(self, seen: Iterable[_Seen]) -> dict[int, Cutout]:
         """The cut-outs by the ``id`` of what was given."""
@@ -71,7 +79,7 @@ class _Cutting:
                     cutouts = self._face_cache.make(picture, ones[0].result, faces)
                 found.update({id(one): cutout for one, cutout in zip(ones, cutouts, strict=True)})
             except ImageError as error:
-                self.failures[picture] = str(error)
+                self.failures[picture] = _told(error)
             self._step()
         return found
 
@@ -90,8 +98,7 @@ def gather(
     """Look through what is known of the pictures in ``folder``; ``step`` is called now and then.
 
     ``finish`` gives what would be written for a picture, ``waits`` counts its faces that wait for a person.
-    Raises :class:`OutputError` where the
-    journal cannot be used.
+    Raises :class:`OutputError` where the journal cannot be used.
     """
     tagged, wrong, untagged = _sorted_out(folder, journal, limits, walk)
     results = [(one.picture, finish(one)) for one in tagged]
@@ -125,20 +132,21 @@ def gather(
 
 def _sorted_out(
     folder: Path, journal: Journal, limits: Limits, walk: Walk
-) -> tuple[list[TaggedPicture], dict[Path, str], int]:
+) -> tuple[list[TaggedPicture], dict[Path, PictureError], int]:
     """What was tagged and stands there still, what is wrong with which picture, how many were not tried."""
-    tagged, wrong = [], {}
+    tagged: list[TaggedPicture] = []
+    wrong: dict[Path, PictureError] = {}
     root = folder.resolve()
     for one in journal.reviews.tagged(folder):
         if one.picture.exists() and not walk.ignored.hides(one.picture.relative_to(root)):
             tagged.append(one)
             if not journal.is_unchanged(one.picture):
-                wrong[one.picture] = "has changed since it was tagged; tag it again"
+                wrong[one.picture] = PictureError(CHANGED, "has changed since it was tagged")
     known = {one.picture for one in tagged}
     untagged = 0
     for item in walk.pictures(root):
         if isinstance(item, TagResult):
-            wrong[Path(item.path)] = item.error.message if item.error else ""
+            wrong |= {} if item.error is None else {Path(item.path): item.error}
         elif item not in known:
             untagged += 1
             if untagged <= MAX_FAILURES and (reason := _reason(item, limits)):
@@ -146,26 +154,32 @@ def _sorted_out(
     return tagged, wrong, untagged - sum(path not in known for path in wrong if path.is_file())
 
 
-def _reason(picture: Path, limits: Limits) -> str | None:
+def _reason(picture: Path, limits: Limits) -> PictureError | None:
     """Why a picture cannot be tagged; ``None`` where it only has not been yet."""
     try:
         read_picture(picture, longest=64, limits=limits)
     except BooruTaggerError as error:
-        return str(error)
+        return _told(error)
     return None
+
+
+def _told(error: BooruTaggerError) -> PictureError:
+    return PictureError(error.kind, str(error))
 
 
 def _found(tag: str, faces: Sequence[_Seen], cutting: _Cutting) -> FoundCharacter:
     series = Counter(
         one.tag for face in faces for one in face.result.tags if one.category == COPYRIGHT and _alone(face)
     )
+    scores = [face.score for face in faces if not face.by_person]
     return FoundCharacter(
         tag=tag,
         series=next((name for name, _ in series.most_common(1)), ""),
         faces=len(faces),
         pictures=len({face.picture for face in faces}),
-        by_person=sum(face.by_person for face in faces),
-        score=sum(face.score for face in faces) / len(faces),
+        by_person=len(faces) - len(scores),
+        sure=sum(score >= SURE for score in scores),
+        least=min(scores, default=1.0),
         hair=_hair(faces),
         eyes=_eyes(faces),
         sheet=_sheet(sorted(faces, key=lambda face: (not face.by_person, -face.score)), cutting),

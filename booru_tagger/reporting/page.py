@@ -9,7 +9,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from booru_tagger.drawing.templates import Markup, Pieces
-from booru_tagger.reporting.values import CollectionReport, FoundCharacter, Portrait, Tally, UnknownGroup
+from booru_tagger.reporting.values import (
+    CHANGED,
+    SURE,
+    CollectionReport,
+    FoundCharacter,
+    Portrait,
+    Tally,
+    UnknownGroup,
+)
 
 MARK = '<meta name="generator" content="booru-tagger report">'
 """Tells our own pages from others, which are never written over."""
@@ -30,6 +38,39 @@ _COLORS = {
     "yellow": "#f0d340",
 }
 _MIXED = "linear-gradient(90deg,#f4a3c4,#4a72e8,#3fae62)"
+_REMEDIES = {
+    CHANGED: (
+        "Changed since they were tagged",
+        "Tag the folder again: only what changed is looked at.",
+        "booru-tagger tag --batch {folder}",
+    ),
+    "unreadable": (
+        "Cannot be opened",
+        "See that the file is there and that you may read it: permissions, a drive that is not connected.",
+        "booru-tagger tag --batch {folder}",
+    ),
+    "not-an-image": (
+        "No picture that can be read",
+        "Where a viewer opens it, save it as PNG there. Otherwise delete it, or leave it out: --ignore NAME.",
+        "",
+    ),
+    "damaged": (
+        "Damaged",
+        "Fetch it anew from where it came from. What a viewer still shows of it can be saved as PNG.",
+        "",
+    ),
+    "too-large": (
+        "Too large",
+        "Make a smaller copy; or, if you trust the file, allow more pixels and bytes.",
+        "booru-tagger tag --batch {folder} --max-pixels 1000000000 --max-bytes 1000000000",
+    ),
+}
+_OTHERWISE = (
+    "Other problems",
+    "Tag the file by itself to see all that is said of it.",
+    "booru-tagger tag {file}",
+)
+"""By kind of error: heading, what to do, and the command for that, if there is one."""
 _fill = Pieces("booru_tagger.reporting", "page.html").fill
 
 
@@ -106,19 +147,30 @@ def _character(found: FoundCharacter, here: Path) -> Markup:
         series=_fill("series", series=series) if series else None,
         faces=_counted(found.faces, "face"),
         pictures=_counted(found.pictures, "picture"),
-        score=f"{found.score:.2f}",
-        by_person=f" · {found.by_person:,} by a person" if found.by_person else None,
+        sure=_how_sure(found),
         chips=_chips(found.hair, found.eyes),
         sheet=_sheet(found.sheet, found.faces, here),
     )
+
+
+def _how_sure(found: FoundCharacter) -> str:
+    by_program = found.faces - found.by_person
+    said = f"{found.by_person:,} named by a person" if found.by_person else ""
+    if not by_program:
+        return "all named by a person"
+    if found.sure == by_program:
+        sure = f"sure of all{' others' if said else ''}, {found.least:.2f} at least"
+    else:
+        sure = f"sure of {found.sure:,} of {by_program:,} ({SURE} or more), the least {found.least:.2f}"
+    return f"{said}, {sure}" if said else sure
 
 
 def _strangers(report: CollectionReport, here: Path) -> Markup | None:
     if not report.strangers:
         return None
     cards = [_stranger(group, number, here) for number, group in enumerate(report.strangers, 1)]
-    review = f"booru-tagger review {shlex.quote(str(report.folder))}"
-    return _fill("strangers", count=f"{len(cards):,}", review=review, cards=cards)
+    review = f"booru-tagger review {_quoted(report.folder.resolve())} --strangers"
+    return _fill("strangers", count=f"{len(cards):,}", review=_fill("command", command=review), cards=cards)
 
 
 def _stranger(group: UnknownGroup, number: int, here: Path) -> Markup:
@@ -129,7 +181,10 @@ def _stranger(group: UnknownGroup, number: int, here: Path) -> Markup:
         pictures=_counted(len(group.pictures), "picture"),
         chips=_chips(group.hair, group.eyes),
         sheet=_sheet(group.sheet, group.faces, here),
-        chosen=" ".join(shlex.quote(str(picture)) for picture in group.pictures[:20]),
+        enrol=_fill(
+            "command",
+            command=" ".join(("booru-tagger characters add NAME", *map(_quoted, group.pictures[:20]))),
+        ),
     )
 
 
@@ -137,16 +192,35 @@ def _failures(report: CollectionReport, here: Path) -> Markup | None:
     if not report.failures:
         return None
     more = report.more_failures
-    rows = [
-        _fill("failure", picture=_link(path, here, path.name), reason=reason.removeprefix(f"{path}: "))
-        for path, reason in report.failures
-    ]
+    kinds = dict.fromkeys(error.kind for _, error in report.failures)
     return _fill(
         "failures",
-        count=f"{len(rows) + more:,}",
-        rows=rows,
+        count=f"{len(report.failures) + more:,}",
+        kinds=[_kind_of_failure(report, kind, here) for kind in kinds],
         more=_fill("more_failures", count=f"{more:,}") if more else None,
     )
+
+
+def _kind_of_failure(report: CollectionReport, kind: str, here: Path) -> Markup:
+    found = [(path, error.message) for path, error in report.failures if error.kind == kind]
+    heading, remedy, command = _REMEDIES.get(kind, _OTHERWISE)
+    shown = command.format(folder=_quoted(report.folder.resolve()), file=_quoted(found[0][0]))
+    rows = [
+        _fill("failure", picture=_link(path, here, path.name), reason=reason.removeprefix(f"{path}: "))
+        for path, reason in found
+    ]
+    return _fill(
+        "failure_kind",
+        heading=heading,
+        count=f"{len(found):,}",
+        remedy=remedy,
+        command=_fill("command", command=shown) if shown else None,
+        rows=rows,
+    )
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _sheet(portraits: tuple[Portrait, ...], faces: int, here: Path) -> Markup:

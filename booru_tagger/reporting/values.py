@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from booru_tagger.types import PictureError
+
+CHANGED = "changed"
+"""What is wrong with a picture that is another one than when it was tagged; the other kinds are of errors."""
+SURE = 0.9
+"""Score from which the program hardly errs."""
 Tally = tuple[tuple[str, int], ...]
 """Tags with how often they were seen, the most frequent first."""
 
@@ -22,14 +28,19 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class FoundCharacter:
-    """A character: in how many faces and pictures, how surely, with which colours."""
+    """A character: in how many faces and pictures, how surely, with which colours.
+
+    ``by_person`` faces were named by a person, ``sure`` ones by the program with :data:`SURE` or more;
+    ``least`` is its lowest score, 1 where it named none.
+    """
 
     tag: str
     series: str
     faces: int
     pictures: int
     by_person: int
-    score: float
+    sure: int
+    least: float
     hair: Tally
     eyes: Tally
     sheet: tuple[Portrait, ...]
@@ -63,6 +74,6 @@ class CollectionReport:
     strangers: tuple[UnknownGroup, ...] = ()
     hair: Tally = ()
     eyes: Tally = ()
-    failures: tuple[tuple[Path, str], ...] = ()
+    failures: tuple[tuple[Path, PictureError], ...] = ()
     more_failures: int = 0
     untagged: int = 0

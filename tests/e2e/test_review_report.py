@@ -189,9 +189,21 @@ class TestReport:
         page = self.report(home, "--review-band", "0.4-0.95")
         assert "hatsune miku" in page and "vocaloid" in page and "aqua hair" in page
         assert "Stranger 1" in page and "4 faces in 4 pictures" in page and "characters add NAME" in page
+        assert "sure of all, 1.00 at least" in page
+        assert f"booru-tagger review {home.work} --strangers" in page
         assert "broken.png" in page and "not a picture" in page
+        assert "No picture that can be read <small>1</small>" in page and "save it as PNG" in page
         assert "not tagged yet: 1" in page
         assert "<b>1</b><span>waiting for you</span>" in page
+
+    def test_tells_how_sure_it_is(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        assert "sure of 0 of 1 (0.9 or more), the least 0.7" in self.report(home), "Cirno"
+        say(home, "below/unsure.png", "cirno")
+        assert "all named by a person" in self.report(home)
+        paint([Painted(20, 20, 100, "cirno", "blue", "blue")]).save(home.work / "sure.png")
+        home.run("tag", "--batch", "--format", "none")
+        assert "1 named by a person, sure of all others, 1.00 at least" in self.report(home)
 
     def test_needs_nothing_but_itself(self, home: Here) -> None:
         home.run("tag", "--batch", "--format", "none")
@@ -219,6 +231,7 @@ class TestReport:
         (home.work / "below" / "0.png").unlink()
         page = self.report(home)
         assert "has changed since it was tagged" in page or "not a picture" in page
+        assert "Changed since they were tagged" in page or "No picture that can be read" in page
         assert "0.png" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", page)
 
     def test_writes_over_no_other_file(self, home: Here) -> None:
