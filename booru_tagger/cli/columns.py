@@ -18,18 +18,23 @@ Shrinking = Sequence[tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text of which the middle is left out where there is no room, with an ``end`` that always stays."""
+    """Text of which the middle, or with ``cut`` the end, is left out where there is no room.
+
+    What is in ``end`` always stays.
+    """
 
     text: str = ""
     style: str = ""
     end: str = ""
+    cut: bool = False
 
     @property
     def width(self) -> int:
         return cell_len(self.text) + len(self.end)
 
     def fitted(self, width: int) -> Text:
-        text = shortened(self.text, width - len(self.end)) + self.end
+        shorten = cut if self.cut else shortened
+        text = shorten(self.text, width - len(self.end)) + self.end
         return Text(text + " " * (width - cell_len(text)), self.style)
 
 
@@ -43,6 +48,11 @@ def shortened(text: str, width: int) -> str:
     end = (width - 1) // 2
     begin = max(0, width - 1 - end)
     return set_cell_size(text, begin) + _LOST + set_cell_size(text[::-1], end)[::-1]
+
+
+def cut(text: str, width: int) -> str:
+    """The text in at most ``width`` cells of a terminal; of a longer one the end is left out."""
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + _LOST
 
 
 def header(*names: str) -> Row:

@@ -14,13 +14,13 @@ from booru_tagger.app.known_characters import (
     KnownCharacter,
     series_counts,
 )
-from booru_tagger.cli.columns import Cell, header, print_rows
+from booru_tagger.cli.columns import Cell, Row, header, print_rows
 from booru_tagger.cli.printing import console, counted, is_listing, printable
 from booru_tagger.errors import nearest
 from booru_tagger.models.gallery import Enrolled, Gallery
 
-_SHRINKING = ((4, 12), (0, 24), (1, 8), (4, 1))
-"""First what is implied gives way, then the name and the series."""
+_SHRINKING = ((-1, 14), (1, 14), (0, 28), (1, 8), (-1, 1))
+"""First what is implied gives way, the last column, then the series and the name."""
 _STYLES = {ENROLLED: "green", BY_FACES: "yellow"}
 
 
@@ -30,22 +30,25 @@ def print_json(characters: Sequence[KnownCharacter]) -> None:
 
 
 def print_table(characters: Sequence[KnownCharacter]) -> None:
-    """A line for each, that is not wrapped: name, series, how it is known, from how many pictures, what it
-    implies."""
-    rows = [header("character", "series", "known", "pictures", "implies")]
-    for each in characters:
-        pictures = "" if each.pictures is None else f"{each.pictures:>8,}"
-        rows.append(
-            (
-                Cell(printable(each.tag)),
-                Cell(printable(each.series or "-")),
-                Cell(each.how, _STYLES.get(each.how, "")),
-                Cell(pictures),
-                Cell(printable(", ".join(each.implied)), "dim"),
-            )
-        )
+    """A line for each, that is not wrapped: name, series (where there are several), how it is known, from how
+    many pictures, what it implies."""
+    several = is_listing() or len({each.series for each in characters}) > 1
+    names = ("character", *(["series"] if several else []), "known", "pictures", "implies")
+    rows = [header(*names), *(_row(each, several) for each in characters)]
     out = console()
-    print_rows(out, rows, None if is_listing() else out.width, _SHRINKING)
+    shrinking = _SHRINKING if several else ((-1, 24), (0, 28), (-1, 1))
+    print_rows(out, rows, None if is_listing() else out.width, shrinking)
+
+
+def _row(each: KnownCharacter, with_series: bool) -> Row:
+    series = (Cell(printable(each.series or "-"), cut=True),) if with_series else ()
+    return (
+        Cell(printable(each.tag)),
+        *series,
+        Cell(each.how, _STYLES.get(each.how, "")),
+        Cell("" if each.pictures is None else f"{each.pictures:>8,}"),
+        Cell(printable(", ".join(each.implied)), "dim", cut=True),
+    )
 
 
 def summary(characters: Sequence[KnownCharacter], known: bool) -> str:
@@ -53,7 +56,8 @@ def summary(characters: Sequence[KnownCharacter], known: bool) -> str:
     many = counted(len(characters), "character")
     if not known:
         return f"{many} enrolled; those of the model: booru-tagger characters list --known"
-    series = counted(len(series_counts(characters)), "series", "series")
+    counts = series_counts(characters)
+    series = counts[0][0] if len(counts) == 1 else f"{len(counts):,} series"
     return f"{many} of {series}; enrol your own: booru-tagger characters add --help"
 
 

@@ -31,7 +31,7 @@ def following(report: RunReport, request: TagRequest, *, words: Sequence[str], q
     here = request.records is None and STDIN not in request.paths and not any(map(is_url, request.paths))
     undrawn = here and report.heads and request.contact_sheet is None
     if queue and report.uncertain:
-        draw = " (draw faces: --contact-sheet)" if undrawn else ""
+        draw = " (faces: --contact-sheet)" if undrawn else ""
         return draw + _next(["review", *(_folders(request) if here else ["--queue"])])
     if undrawn:
         return _next(_with_sheet(words))

@@ -96,7 +96,7 @@ def test_whom_it_knows_is_listed_and_shown(home: Home) -> None:
     assert set(listed("--series", "orig")) == {"my_oc_(original)"}
     assert "my_oc_(original)" not in listed("--no-gallery")
     table = home.run("characters", "list", "--known", "--series", "vocaloid")
-    assert "hatsune_miku" in table.out and "cirno" not in table.out and "of 1 series" in table.err
+    assert "hatsune_miku" in table.out and "cirno" not in table.out and "of vocaloid" in table.err
     nobody = home.run("characters", "list", "--known", "hatsune_mika")
     assert nobody.code == errors.EXIT_NOTHING_DONE and "did you mean 'hatsune_miku'?" in nobody.err
     shown = home.run("characters", "show", "Hatsune Miku", "--no-gallery").out
