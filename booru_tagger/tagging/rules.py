@@ -20,6 +20,11 @@ from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
 REVISION = 2
 """Raised when the same scores lead to other tags than before, so that pictures are done again."""
 
+SOLO = "solo"
+"""Danbooru's tag for pictures of one person, who is there once and with nobody else."""
+COUNTED = "measured"
+"""Source of a number of people that is told by heads; a third-party tagger's is another."""
+
 CANDIDATES = 5
 
 
@@ -243,7 +248,12 @@ def _min_score(label: Label, spec: RecogniserSpec, thresholds: Mapping[str, floa
 def picture_result(
     picture: TagResult, readings: Sequence[Reading], whole_picture: Sequence[Tag] = ()
 ) -> TagResult:
-    """``picture`` with these faces, and with the tags that they and a tagger of whole pictures give."""
+    """``picture`` with these faces, and with the tags that they and a tagger of whole pictures give.
+
+    That somebody is alone, as counted by heads, holds for one face only, whoever found or denied others.
+    """
+    if len(readings) != 1:
+        whole_picture = [tag for tag in whole_picture if (tag.tag, tag.source) != (SOLO, COUNTED)]
     return replace(
         picture,
         faces=tuple(reading.face for reading in readings),

@@ -26,9 +26,6 @@ from booru_tagger.tagging.whole_picture import WholePictureTagger, merged
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
 
-SOLO = "solo"
-"""Danbooru's tag for pictures of one person, who is there once and with nobody else."""
-
 
 class Tagger:
     """Finds the faces of a picture and tags it. One may be shared between threads.
@@ -186,8 +183,8 @@ class Tagger:
         if self._whole_picture is not None and look.scores is not None:
             picture_scores = self._whole_picture.judge(look.scores)
             readings, tags = merged(look, readings, picture_scores, self._rules), picture_scores.tags
-        if look.alone and not self._is_tagger_s(SOLO):
-            tags = (*tags, Tag(SOLO, GENERAL, look.faces[0].score, "measured"))
+        if look.alone and not self._is_tagger_s(rules.SOLO):
+            tags = (*tags, Tag(rules.SOLO, GENERAL, look.faces[0].score, rules.COUNTED))
         picture = TagResult(name, look.width, look.height, model=self.model)
         return rules.picture_result(picture, readings, tags)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,21 @@ def say(result: TagResult, box: Box, kind: VerdictKind, tag: str = "", drawn: bo
 
 def tags(result: TagResult) -> dict[str, str]:
     return {tag.tag: tag.source for tag in result.tags}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "alone"),
+    [((LEFT, "named", "cirno"), True), ((LEFT, "not_a_face"), False), ((RIGHT, "unknown", "", True), False)],
+)
+def test_who_was_alone_is_not_where_people_see_others_or_nobody(
+    verdict: tuple[Any, ...], alone: bool, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    paint([MIKU]).save(tmp_path / "a.png")
+    tagger = Tagger(TaggerOptions(tiny_bundle, gallery=None, solo=True))
+    found = tagger.tag(tmp_path / "a.png")
+    assert "solo" in tags(found)
+    told = overlay(found, [say(found, *verdict)], tagger.retell).result
+    assert ("solo" in tags(told)) == alone
 
 
 class TestOverlay:
