@@ -143,7 +143,8 @@ def confusable(first: str, second: str) -> bool:
 class ColorDecision:
     """What stays of a measured colour and of the colours that belong to a character.
 
-    ``refuted`` are the canon's tags that the measurement rules out.
+    ``measured`` is ``None`` where it is in doubt, too. ``refuted`` are the canon's tags that the measurement
+    rules out.
     """
 
     measured: ScoredTag | None
@@ -153,8 +154,8 @@ class ColorDecision:
 def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, sure: float) -> ColorDecision:
     """Weigh the colour seen on a face against the tags that its character implies.
 
-    Where they differ, a colour that is easily mistaken for the canon's, or one measured with a score below
-    ``sure``, yields to the canon; any other refutes it (another costume, a wig, a wrong name). A tag for
+    Where they differ, a colour that is easily mistaken for the canon's yields to it; any other refutes it
+    (another costume, a wig, a wrong name), and stands itself where its score is ``sure`` or more. A tag for
     several colours agrees with every colour. Closed eyes show no colour, so they refute every canon.
     """
     canon = tuple(canon)
@@ -169,6 +170,6 @@ def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, s
         return ColorDecision(measured)
     same = [tag for tag, name in own if name == seen.name]
     alike = same or [tag for tag, name in own if confusable(name, seen.name)]
-    if alike or measured.score < sure:
-        return ColorDecision(ScoredTag((alike or tags)[0], measured.score))
-    return ColorDecision(measured, refuted=tags)
+    if alike:
+        return ColorDecision(ScoredTag(alike[0], measured.score))
+    return ColorDecision(measured if measured.score >= sure else None, refuted=tags)

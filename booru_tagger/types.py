@@ -290,7 +290,8 @@ class Reading:
     """What one face gives to its picture: itself, its tags, and the implied tags that it contradicts.
 
     ``unspoken`` are general tags that its name says already and that nothing else may bring in. ``hair`` and
-    ``eyes`` are the colors as measured, before they were weighed against what the name implies.
+    ``eyes`` are the colors as measured, before they were weighed against what the name implies; where the
+    face is not ``colored``, a name implies none.
     """
 
     face: FaceResult
@@ -299,6 +300,7 @@ class Reading:
     unspoken: frozenset[str] = frozenset()
     hair: ScoredTag | None = None
     eyes: ScoredTag | None = None
+    colored: bool = True
 
     @classmethod
     def of(cls, face: FaceResult) -> Reading:
@@ -316,6 +318,7 @@ class Reading:
             frozenset(map(str, data["unspoken"])),
             ScoredTag.from_json(hair) if hair else None,
             ScoredTag.from_json(eyes) if eyes else None,
+            bool(data.get("colored", True)),  # journals of 0.2 do not say
         )
 
 

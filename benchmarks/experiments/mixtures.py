@@ -19,7 +19,7 @@ from booru_export.data.splits import left_out, split_faces
 from booru_export.data.tables import read_data_faces
 from booru_export.evaluation.embedding import EmbeddedFace, embeddings, look
 
-from booru_tagger.enrol.choosing import Choice, choose
+from booru_tagger.enrol.choosing import ChosenFaces, choose
 from booru_tagger.models.store.local import open_bundle
 
 PURE = (5, 8, 11, 20)
@@ -53,11 +53,11 @@ def mixtures(
             return
 
 
-def judged(faces: Sequence[EmbeddedFace], same_person: float) -> Choice:
+def judged(faces: Sequence[EmbeddedFace], same_person: float) -> ChosenFaces:
     return choose(embeddings(faces), np.arange(len(faces)), same_person)
 
 
-def told(name: str, choices: Sequence[Choice]) -> str:
+def told(name: str, choices: Sequence[ChosenFaces]) -> str:
     """Shares that are refused, for two characters or for want of one, and that leave some pictures out."""
     two = [bool(choice.second) for choice in choices]
     nobody = [not choice.second and choice.is_unclear for choice in choices]

@@ -73,7 +73,7 @@ def _colors(part: Part, words: Sequence[str]) -> tuple[str, ...] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CharacterDraft:
     """A character that could be enrolled: how its pictures were taken, and an empty gallery of the model."""
 
     enrolment: Enrolment
@@ -82,7 +82,7 @@ class Candidate:
 
 def look_at_character(
     request: AddRequest, settings: Settings, step: Callable[[], None] = lambda: None
-) -> Candidate:
+) -> CharacterDraft:
     """Look at a character's pictures; nothing is written. ``step`` is called with each of them.
 
     Raises BooruTaggerError, also for a name that is taken.
@@ -102,10 +102,10 @@ def look_at_character(
         keep_outliers=request.keep_outliers,
         step=step,
     )
-    return Candidate(enrolment, empty)
+    return CharacterDraft(enrolment, empty)
 
 
-def add_character(candidate: Candidate, request: AddRequest, settings: Settings) -> Gallery:
+def add_character(candidate: CharacterDraft, request: AddRequest, settings: Settings) -> Gallery:
     """Enrol a character; the gallery that it is in now, or would be in. Raises BooruTaggerError."""
     path = gallery_file(settings.tagging)
     enrolled = candidate.enrolment.enrolled

@@ -80,11 +80,11 @@ def add(
     found, failures = app.pictures_in(pictures, settings.reading.ignore)
     request = app.AddRequest(name, found, details, replace, keep_outliers, dry_run)
     with looking(len(found), "looking at the pictures") as step:
-        candidate = app.look_at_character(request, settings, step)
-    for warning in candidate.enrolment.warnings:
+        draft = app.look_at_character(request, settings, step)
+    for warning in draft.enrolment.warnings:
         tell(f"warning: {warning}")
-    enrolment = _colors_said(candidate.enrolment)
-    gallery = app.add_character(app.Candidate(enrolment, candidate.empty), request, settings)
+    enrolment = _colors_said(draft.enrolment)
+    gallery = app.add_character(app.CharacterDraft(enrolment, draft.empty), request, settings)
     _tell_enrolment(enrolment, len(found))
     _tell_enrolled(1, gallery, None if dry_run else app.gallery_file(settings.tagging))
     failures += [str(error) for error in enrolment.failures]

@@ -22,7 +22,7 @@ Fitted on characters that the net was not trained on; ``python -m benchmarks exp
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenFaces:
     """The character's faces, as rows of what was given, one of a picture at most.
 
     ``kept`` are alike; ``outliers`` are the likeliest faces of the other pictures. ``rival`` is the number of
@@ -42,7 +42,7 @@ class Choice:
         return self.rival >= len(self.kept) or 2 * len(self.kept) < self.pictures
 
 
-def choose(faces: Floats, pictures: npt.NDArray[np.int64], same_person: float) -> Choice:
+def choose(faces: Floats, pictures: npt.NDArray[np.int64], same_person: float) -> ChosenFaces:
     """The faces of the person common to most pictures. Arguments as for :func:`find_majority`."""
     found = find_majority(faces, pictures, same_person)
     rest = np.flatnonzero(~np.isin(pictures, pictures[list(found.kept)]))
@@ -54,7 +54,7 @@ def choose(faces: Floats, pictures: npt.NDArray[np.int64], same_person: float) -
         theirs = rest[[*others.kept, *others.outliers]].tolist()
     rows = [*found.kept, *theirs]
     second = tuple(rows[index] for index in second_character(faces[rows]))
-    return Choice(found.kept, found.outliers, found.rival, len(np.unique(pictures)), second)
+    return ChosenFaces(found.kept, found.outliers, found.rival, len(np.unique(pictures)), second)
 
 
 def second_character(faces: Floats) -> tuple[int, ...]:

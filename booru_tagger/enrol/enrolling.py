@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from booru_tagger.colors import Part
-from booru_tagger.enrol.choosing import Choice, choose
+from booru_tagger.enrol.choosing import ChosenFaces, choose
 from booru_tagger.enrol.common_colors import ColorDoubt, common_color
 from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_number
 from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError, ModelError
@@ -173,7 +173,7 @@ def _note(seen: _Seen, picture: str, look: Look, rules: Rules, model: str) -> No
         seen.sightings.append(_Sighting(picture, answer.embedding, reading.face))
 
 
-def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers: bool) -> Choice:
+def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers: bool) -> ChosenFaces:
     """Whose faces they are. Raises :class:`DataError` where that is in doubt, and nobody insists."""
     sightings = seen.sightings
     if not sightings:
@@ -194,7 +194,7 @@ def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers:
     return choice
 
 
-def _refuse_mixture(choice: Choice, pictures: Sequence[str]) -> NoReturn:
+def _refuse_mixture(choice: ChosenFaces, pictures: Sequence[str]) -> NoReturn:
     others = [pictures[row] for row in choice.second]
     raise DataError(
         f"these look like pictures of two characters: {len(others)} of the {choice.pictures} show somebody "
@@ -203,7 +203,7 @@ def _refuse_mixture(choice: Choice, pictures: Sequence[str]) -> NoReturn:
     )
 
 
-def _refuse_doubt(choice: Choice, names: Sequence[str]) -> NoReturn:
+def _refuse_doubt(choice: ChosenFaces, names: Sequence[str]) -> NoReturn:
     if len(names) == 1:
         raise DataError(
             f"{names[0]}: shows several faces, and one picture does not say who is meant; give more pictures "

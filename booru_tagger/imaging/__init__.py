@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from booru_tagger.imaging.cutting import PAD_VALUE, crop, fit, letterbox, square_around
 from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture, upright_rgb
-from booru_tagger.imaging.tint import colorfulness
+from booru_tagger.imaging.tint import colorfulness, sharpness
 from booru_tagger.imaging.values import Floats, Normalisation, Picture, Pixels, Source
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "letterbox",
     "read_file",
     "read_picture",
+    "sharpness",
     "square_around",
     "upright_rgb",
 ]

@@ -1,16 +1,18 @@
-"""Whether a picture shows colors, or one tint only."""
+"""Whether a picture shows colors, or one tint only, and whether it is sharp."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from booru_tagger.imaging.values import Source, size_of
 
 _SIDE, _SAMPLES = 64, 4
 """Colors are judged on this many pixels a side, each the mean of this many samples a side."""
+_FACE_SIDE, _BLUR = 96, 1.5
+"""Sharpness is judged at this many pixels a side, against a blur of this radius."""
 _TINTED = 0.3
 """A picture is tinted where brightness leaves less than this share of its colors open."""
 
@@ -30,6 +32,17 @@ def colorfulness(source: Source, *, face: bool = False) -> float:
     told = curve @ np.linalg.lstsq(curve, channels)[0]
     left, whole = (math.sqrt(float(np.square(part).mean()) * 2) for part in (channels - told, channels))
     return left / 2 if left < _TINTED * whole and not face else left
+
+
+def sharpness(source: Source) -> float:
+    """How much neighboring pixels differ in a picture shrunk or grown to a common size, in grey levels.
+
+    0 for a plain surface, 1 to 3 for a face that was blurred or grown from a few pixels, above 5 for lines.
+    """
+    image = source if isinstance(source, Image.Image) else Image.fromarray(source)
+    grey = image.convert("L").resize((_FACE_SIDE, _FACE_SIDE), Image.Resampling.BILINEAR)
+    soft = grey.filter(ImageFilter.GaussianBlur(_BLUR))
+    return float(np.abs(np.asarray(grey, dtype=np.float64) - np.asarray(soft, dtype=np.float64)).mean())
 
 
 def _samples(source: Source) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -25,6 +25,8 @@ from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.manifest import IdentitySpec, Weights
 from booru_tagger.types import Embedding
 
+CROWD = 5
+"""Characters known by faces alone up to which ``margin`` is as the manifest has it."""
 SHORT_LIST = 24
 """Characters that a face is compared with face by face: those nearest at a first glance."""
 
@@ -205,20 +207,26 @@ class Identity:
             whose = np.concatenate([whose, np.asarray(owners, dtype=np.int64)])
         rivals = alike_to_others(kin, whose)
         for place, index in enumerate(one.chosen.tolist()):
-            scores.trained[index] = _chance(self._weights_of(index), one.row(place), rivals[place])
+            weights, margin = self._judged_by(index)
+            scores.trained[index] = _chance(weights, one.row(place), rivals[place], margin)
         chances = [scores.trained[one.chosen]]
         if two is not None:
+            margin = margin_of(self.spec.margin, len(scores.enrolled), 0.5)
             for place, index in enumerate(two.chosen.tolist()):
                 rival = rivals[len(one.chosen) + place]
-                scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival)
+                scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival, margin)
             chances.append(scores.enrolled[two.chosen])
         total = _whole(np.concatenate(chances), whose)
         scores.trained[:] /= total
         scores.enrolled[:] /= total
         return scores
 
-    def _weights_of(self, index: int) -> Weights:
-        return self.spec.trained if index < len(self.people.learned) else self.spec.enrolled
+    def _judged_by(self, index: int) -> tuple[Weights, float]:
+        """The weights of a character of the bundle, and the margin."""
+        learned = len(self.people.learned)
+        if index < learned:
+            return self.spec.trained, 0.0
+        return self.spec.enrolled, margin_of(self.spec.margin, len(self.people) - learned, 1.0)
 
 
 class ComparedCharacters:
@@ -248,6 +256,15 @@ class ComparedCharacters:
         return row
 
 
+def margin_of(margin: float, characters: int, growth: float) -> float:
+    """Log odds taken off the chance of each of so many characters that are known by faces alone.
+
+    That a stranger looks like one of them grows with their number: ``growth`` 1 keeps the share of strangers
+    that get a name, 0 that of the names that are wrong where people enrol whom they have pictures of.
+    """
+    return margin + growth * math.log(max(characters, CROWD) / CROWD)
+
+
 def alike_to_others(alike: Floats, whose: Numbers) -> Floats:
     """How alike the face is to the likeliest other character, for each candidate ``(K,)``; 0 for none."""
     others = np.where(whose[:, None] == whose[None], -np.inf, alike[None]).max(axis=1)
@@ -263,8 +280,10 @@ def _whole(chances: Floats, whose: Numbers) -> float:
     return max(1.0, sum(best.values()))
 
 
-def _chance(weights: Weights, row: Sequence[float], rival: float) -> float:
+def _chance(weights: Weights, row: Sequence[float], rival: float, margin: float) -> float:
     learned, mean, nearest, faces = row
-    odds = weights.level + weights.learned * learned + weights.mean * mean + weights.nearest * nearest
+    odds = (
+        weights.level - margin + weights.learned * learned + weights.mean * mean + weights.nearest * nearest
+    )
     odds += weights.rival * float(rival) + weights.faces * faces
     return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))

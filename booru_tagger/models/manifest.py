@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 from booru_tagger.imaging import Normalisation
+from booru_tagger.models.caution import Caution, read_caution
 from booru_tagger.models.fields import Table
 from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
 
@@ -15,6 +16,8 @@ MANIFEST = "manifest.json"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _MAX_WEIGHT = 1e4
+MARGIN = 1.25
+"""Of a bundle that does not say: one poster head in 400 is taken for one of five enrolled characters."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -91,6 +94,10 @@ class IdentitySpec:
     """The section ``identity`` of a recogniser: the file with what is known of its characters, the weights
     for those with a learned direction and for all others, and the similarity from which on two faces are
     one person's: where that is likely anyway (``same_person``), and where nothing is known (``alike``).
+
+    ``margin``: log odds that a character without a learned direction needs beyond what ``enrolled`` gives it,
+    for most people in a folder are none of those enrolled; the more such characters, the more
+    (:func:`booru_tagger.models.identity.margin_of`).
     """
 
     file: str
@@ -98,6 +105,7 @@ class IdentitySpec:
     enrolled: Weights
     same_person: float
     alike: float
+    margin: float = MARGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,8 @@ class RecogniserSpec:
     ``hair`` and ``eyes``: names of those outputs' columns. ``character_threshold`` holds for labels without
     one of their own; below it, down to ``review``, a person should look. ``sure``: score from which a
     measured colour outweighs the canon of a recognised character. In a picture less colourful than
-    ``min_colorfulness`` (see :func:`booru_tagger.imaging.colorfulness`) no colour is measured.
+    ``min_colorfulness`` (see :func:`booru_tagger.imaging.colorfulness`) no colour is measured. Without
+    ``caution`` all faces need the same score.
     """
 
     file: str
@@ -125,6 +134,7 @@ class RecogniserSpec:
     sure: float
     min_colorfulness: float
     identity: IdentitySpec | None = None
+    caution: Caution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +221,7 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
     """The section ``recogniser``."""
     table.only(
         *("file", "size", "mean", "std", "expand", "views", "hair", "eyes", "thresholds"),
-        *("review", "sure", "min_colourfulness", "identity"),
+        *("review", "sure", "min_colourfulness", "identity", "caution"),
     )
     thresholds = table.table("thresholds")
     thresholds.only("character", "hair", "eyes")
@@ -234,17 +244,19 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
         sure=table.share("sure", 0.8),
         min_colorfulness=table.number("min_colourfulness", 6.0),
         identity=_identity(table.table("identity"), files) if table.has("identity") else None,
+        caution=read_caution(table),
     )
 
 
 def _identity(table: Table, files: Mapping[str, FileRecord]) -> IdentitySpec:
-    table.only("file", "trained", "enrolled", "same_person", "alike")
+    table.only("file", "trained", "enrolled", "same_person", "alike", "margin")
     return IdentitySpec(
         file=_listed(table, files),
         trained=_weights(table.table("trained")),
         enrolled=_weights(table.table("enrolled")),
         same_person=table.share("same_person"),
         alike=table.share("alike"),
+        margin=table.number("margin", MARGIN, low=-100, high=100),
     )
 
 

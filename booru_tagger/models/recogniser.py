@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
-from booru_tagger.imaging import Floats, Picture, Pixels, Source, crop, fit, square_around
+from booru_tagger.imaging import (
+    Floats,
+    Picture,
+    Pixels,
+    Source,
+    colorfulness,
+    crop,
+    fit,
+    sharpness,
+    square_around,
+)
 from booru_tagger.models.bundle import RecogniserSpec, View
 from booru_tagger.models.identity import Identity, unit
 from booru_tagger.models.session import Session
@@ -25,12 +35,16 @@ class Recognition:
 
     ``character``: probability of each label ``(C,)``, which may sum to less than 1 (the rest is "somebody
     else"); ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each colour.
+    ``sharpness`` and ``colorfulness`` are those of what the network was shown
+    (:mod:`booru_tagger.imaging.tint`), where the bundle is cautious with poor faces.
     """
 
     character: Floats
     embedding: Floats | None = None
     hair: Floats | None = None
     eyes: Floats | None = None
+    sharpness: float | None = None
+    colorfulness: float | None = None
 
 
 def pooled(
@@ -113,16 +127,25 @@ class Recogniser:
         self.check()
         first = [view for view in self.spec.views if view.below is None]
         again = [view for view in self.spec.views if view.below is not None]
-        sums, counts = self._sums(range(faces), first, cut), np.full(faces, len(first))
+        crops = self._crops(range(faces), first, cut)
+        sums, counts = self._sums(crops, len(first)), np.full(faces, len(first))
         best = self._means(sums, counts)["character"].max(axis=1) if again else np.zeros(faces)
         for view in again:
             doubtful = np.flatnonzero(best < (view.below or 0))
             if len(doubtful):
-                for name, values in self._sums(doubtful.tolist(), [view], cut).items():
+                for name, values in self._sums(self._crops(doubtful.tolist(), [view], cut), 1).items():
                     sums[name][doubtful] += values
                 counts[doubtful] += 1
         means = self._means(sums, counts)
-        return [Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(faces)]
+        return [
+            Recognition(**{name: mean[index] for name, mean in means.items()}, **self._clarity(shown))
+            for index, shown in enumerate(crops[:: len(first)])
+        ]
+
+    def _clarity(self, shown: Pixels) -> dict[str, float]:
+        if self.spec.caution is None:
+            return {}
+        return {"sharpness": sharpness(shown), "colorfulness": colorfulness(shown, face=True)}
 
     def _means(self, sums: dict[str, Floats], counts: npt.NDArray[np.int64]) -> dict[str, Floats]:
         """The answers to all views so far, and who that makes each face."""
@@ -135,15 +158,18 @@ class Recogniser:
             means["character"] = np.stack(scores)
         return means
 
-    def _sums(
+    def _crops(
         self, faces: Sequence[int], views: Sequence[View], cut: Callable[[int, View], Pixels]
-    ) -> dict[str, Floats]:
-        """Sums of the answers to ``views``, ``(faces, K)`` each; a face's views run next to each other."""
-        crops = [_turned(cut(face, view), view) for face in faces for view in views]
+    ) -> list[Pixels]:
+        """What the network is shown; a face's views lie next to each other."""
+        return [_turned(cut(face, view), view) for face in faces for view in views]
+
+    def _sums(self, crops: list[Pixels], views: int) -> dict[str, Floats]:
+        """Sums of the answers to each face's views, ``(faces, K)``."""
         parts = [self._run(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)]
         return {
             name: np.concatenate([part[name] for part in parts])
-            .reshape(len(faces), len(views), -1)
+            .reshape(len(crops) // views, views, -1)
             .sum(axis=1)
             for name in parts[0]
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from booru_tagger.colors import CLOSED_EYES, Part, reconcile, tag_for
+from booru_tagger.colors import CLOSED_EYES, MIXED, Part, color_of, reconcile, tag_for
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
@@ -17,7 +17,7 @@ from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, Reading, ScoredTag, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, GENERAL
 
-REVISION = 2
+REVISION = 3
 """Raised when the same scores lead to other tags than before, so that pictures are done again."""
 
 SOLO = "solo"
@@ -41,10 +41,10 @@ class Rules:
     """How a bundle's scores, and a gallery's, become tags.
 
     ``thresholds`` are the user's (keys ``character``, ``hair``, ``eyes``); where one is given it replaces the
-    bundle's, and for characters each label's own too. Without ``imply`` a recognised character brings neither
-    its series nor its attributes, and colours are told as measured. With ``strip_implied`` a recognised face
-    gives none of the general tags that its character implies, not even where they were measured: the name
-    says it all.
+    bundle's, and for characters each label's own and the bundle's caution with poor faces, too. Without
+    ``imply`` a recognised character brings neither its series nor its attributes, and colours are told as
+    measured. With ``strip_implied`` a recognised face gives none of the general tags that its character
+    implies, not even where they were measured: the name says it all.
 
     Characters of the gallery and the model's own are judged together, on one scale, where the bundle has an
     ``identity`` for that. Where it has not, a character of the gallery passes where its face is alike enough
@@ -76,6 +76,8 @@ class Rules:
         self._same = {number: index[tag] for number, tag in enumerate(enrolled) if tag in index}
         self._by_tag = {label.tag: label for label in (*(one.label for one in gallery or ()), *labels)}
         self.sure = spec.sure
+        self._min_colorfulness = spec.min_colorfulness
+        self._caution = None if "character" in thresholds else spec.caution
         self._min_scores = tuple(_min_score(label, spec, thresholds) for label in labels)
         self._min_trained = dict(zip((label.tag for label in labels), self._min_scores, strict=True))
         self._anchor = anchor_for(spec.character_threshold)
@@ -112,8 +114,11 @@ class Rules:
 
         ``named`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
         """
+        colored = colored and not self._is_colorless(recognition)
         candidates, who = self._who(recognition)
-        if who is not None and who.label.tag in refuted:
+        if who is not None and (
+            who.label.tag in refuted or who.score < self._needed(face, recognition, colored=colored)
+        ):
             who = None
         if named is not None:
             who = _Recognised(self._by_tag.get(named.tag) or Label(named.tag), named.score, "tagger")
@@ -121,7 +126,22 @@ class Rules:
         eyes = self._color(Part.EYES, recognition.eyes if colored else None)
         embedding = embedding_of(recognition.embedding, self._space)
         found = FaceResult(face.box, face.score, None, candidates, embedding=embedding)
-        return self._reading(found, who, hair, eyes)
+        return self._reading(Reading(found, hair=hair, eyes=eyes, colored=colored), who)
+
+    def _is_colorless(self, recognition: Recognition) -> bool:
+        return recognition.colorfulness is not None and recognition.colorfulness < self._min_colorfulness
+
+    def _needed(self, face: Face, recognition: Recognition, *, colored: bool) -> float:
+        """The score that a face needs for a name, beyond its character's own threshold."""
+        caution = self._caution
+        if caution is None:
+            return 0.0
+        poor = (
+            face.score < caution.face
+            or max(face.box.width, face.box.height) < caution.side
+            or (recognition.sharpness is not None and recognition.sharpness < caution.sharpness)
+        )
+        return max(caution.poor if poor else 0.0, 0.0 if colored else caution.colorless)
 
     def retell(self, reading: Reading, match: CharacterMatch | None) -> Reading:
         """The same face with another name, or with none: its tags are worked out from what was measured."""
@@ -129,36 +149,41 @@ class Rules:
         if match is not None:
             label = self._by_tag.get(match.tag) or Label(match.tag)
             who = _Recognised(label, match.score, match.source)
-        return self._reading(reading.face, who, reading.hair, reading.eyes)
+        return self._reading(reading, who)
 
-    def _reading(
-        self, face: FaceResult, who: _Recognised | None, hair: ScoredTag | None, eyes: ScoredTag | None
-    ) -> Reading:
+    def _reading(self, seen: Reading, who: _Recognised | None) -> Reading:
+        """The face of ``seen`` with this name, and the tags that then come of what was measured."""
+        if who is not None and not seen.colored:
+            who = replace(who, label=_without_colors(who.label))
         canon = who.label.implied if who and self.imply else ()
-        hair_verdict = reconcile(Part.HAIR, hair, canon, sure=self.sure)
-        eyes_verdict = reconcile(Part.EYES, eyes, canon, sure=self.sure)
-        measured = [seen for seen in (hair_verdict.measured, eyes_verdict.measured) if seen]
-        tags = [Tag(seen.tag, GENERAL, seen.score, "measured") for seen in measured]
+        hair_verdict = reconcile(Part.HAIR, seen.hair, canon, sure=self.sure)
+        eyes_verdict = reconcile(Part.EYES, seen.eyes, canon, sure=self.sure)
+        decisions = [(hair_verdict, seen.hair), (eyes_verdict, seen.eyes)]
+        tags = [
+            Tag(decision.measured.tag, GENERAL, decision.measured.score, "measured")
+            for decision, _ in decisions
+            if decision.measured
+        ]
         conflicts: list[Conflict] = []
         if who:
-            for verdict in (hair_verdict, eyes_verdict):
-                if verdict.measured:
-                    seen = verdict.measured
-                    conflicts += [
-                        Conflict(who.label.tag, tag, seen.tag, seen.score) for tag in verdict.refuted
-                    ]
+            conflicts = [
+                Conflict(who.label.tag, tag, shown.tag, shown.score)
+                for decision, shown in decisions
+                if shown
+                for tag in decision.refuted
+            ]
             tags = self._named(who, tags, {conflict.implied for conflict in conflicts})
         open_eyes = eyes_verdict.measured
         if open_eyes and open_eyes.tag == CLOSED_EYES:
             open_eyes = None
         result = replace(
-            face,
+            seen.face,
             character=CharacterMatch(who.label.tag, who.score, who.source) if who else None,
             hair_color=hair_verdict.measured,
             eye_color=open_eyes,
         )
         unspoken = frozenset(who.label.implied) if who and self.strip_implied else frozenset()
-        return Reading(result, tuple(tags), tuple(conflicts), unspoken, hair, eyes)
+        return replace(seen, face=result, tags=tuple(tags), conflicts=tuple(conflicts), unspoken=unspoken)
 
     def _who(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], _Recognised | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""
@@ -222,6 +247,12 @@ class Rules:
         if self.strip_implied:
             tags = [tag for tag in tags if tag.category != GENERAL or tag.tag not in label.implied]
         return tags
+
+
+def _without_colors(label: Label) -> Label:
+    """A character in a picture that shows none."""
+    kept = tuple(tag for tag in label.implied if color_of(tag) is None and tag not in MIXED)
+    return replace(label, implied=kept)
 
 
 def _best_of(scores: Floats) -> list[int]:

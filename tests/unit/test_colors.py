@@ -142,9 +142,9 @@ def test_a_sure_measurement_refutes_the_canon() -> None:
     assert verdict == ColorDecision(seen("red_eyes", SURE), ("aqua_eyes",))
 
 
-def test_an_unsure_measurement_yields_to_the_canon() -> None:
+def test_where_an_unsure_measurement_contradicts_neither_is_said() -> None:
     verdict = reconcile(Part.EYES, seen("red_eyes", 0.79), ["aqua_eyes"], sure=SURE)
-    assert verdict == ColorDecision(seen("aqua_eyes", 0.79))
+    assert verdict == ColorDecision(None, ("aqua_eyes",))
 
 
 def test_several_colors_agree_with_each() -> None:

@@ -18,6 +18,7 @@ from booru_tagger.models.identity import (
     Identity,
     KnownCharacters,
     alike_to_others,
+    margin_of,
     pack,
     unit,
     unpack,
@@ -75,6 +76,26 @@ def test_an_enrolled_character_beside_trained_ones_is_judged_on_their_scale() ->
     trained = judge.score(judge.people.of(1)[0], gallery)
     assert trained.trained.argmax() == 1
     assert trained.enrolled.max() < 0.2
+
+
+@given(st.integers(1, 200), st.integers(1, 200), st.floats(0, 5))
+def test_the_more_characters_are_known_by_faces_alone_the_more_is_asked(
+    few: int, more: int, margin: float
+) -> None:
+    few, more = sorted((few, more))
+    assert margin <= margin_of(margin, few, 0.5) <= margin_of(margin, more, 0.5) <= margin_of(margin, more, 1)
+    assert margin_of(margin, 5, 1) == margin
+
+
+def test_a_stranger_has_less_of_a_chance_in_a_larger_gallery() -> None:
+    judge, stranger = identity(some_people(learned=5)), person(1, 500)[0]
+    near = unit(person(4, 99) + 0.8 * stranger)
+    small = KnownCharacters.of_faces([near])
+    large = KnownCharacters.of_faces([near, *(person(4, 100 + number) for number in range(60))])
+    odds = [
+        score / (1 - score) for score in (judge.score(stranger, one).enrolled[0] for one in (small, large))
+    ]
+    assert odds[0] / odds[1] > 0.95 * (61 / 5) ** 0.5
 
 
 def test_a_rival_makes_doubtful_and_the_same_character_is_no_rival() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.caution import Caution
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.tagging.rules import Rules, picture_tags
-from booru_tagger.types import Box, Conflict, Face, Reading, ScoredTag, Tag
+from booru_tagger.types import Box, CharacterMatch, Conflict, Face, Reading, ScoredTag, Tag
 from tests.support.bundles import EYES, HAIR, make_bundle
 from tests.support.comparing import about
 
@@ -81,14 +84,77 @@ def test_a_sure_contradiction_leaves_the_implied_tag_out(tiny_bundle: Path) -> N
     assert reading.face.hair_color and reading.face.hair_color.tag == "pink_hair"
 
 
-def test_a_mistakable_or_unsure_color_yields_to_the_canon(tiny_bundle: Path) -> None:
-    reading = read(tiny_bundle, {"blue": 0.95}, {"red": 0.6})
+def test_a_mistakable_color_yields_to_the_canon(tiny_bundle: Path) -> None:
+    reading = read(tiny_bundle, {"blue": 0.95}, {})
     assert reading.conflicts == ()
     assert reading.face.hair_color == ScoredTag("aqua_hair", about(0.95))
-    assert reading.face.eye_color == ScoredTag("aqua_eyes", about(0.6))
     (hair,) = [tag for tag in picture_tags([reading]) if tag.tag == "aqua_hair"]
     assert (hair.source, hair.score) == ("implied", about(0.97))
-    assert not {"blue_hair", "red_eyes"} & {tag.tag for tag in reading.tags}
+    assert "blue_hair" not in {tag.tag for tag in reading.tags}
+
+
+def test_an_unsure_contradiction_says_nothing_of_the_color(tiny_bundle: Path) -> None:
+    reading = read(tiny_bundle, {}, {"red": 0.6})
+    assert reading.face.eye_color is None
+    assert {tag.tag for tag in reading.tags} == {"hatsune_miku", "vocaloid", "twintails", "aqua_hair"}
+    assert reading.conflicts == (Conflict("hatsune_miku", "aqua_eyes", "red_eyes", about(0.6)),)
+
+
+def test_a_picture_without_color_gets_none_from_a_name(tiny_bundle: Path) -> None:
+    judge = rules(tiny_bundle)
+    reading = judge.read(FACE, answer([0.97, 0, 0], {"aqua": 0.9}, {}), colored=False)
+    assert {tag.tag for tag in reading.tags} == {"hatsune_miku", "vocaloid", "twintails"}
+    assert reading.face.hair_color is None and reading.conflicts == ()
+    again = Reading.from_json(
+        reading.face,
+        {"tags": [], "conflicts": [], "unspoken": [], "hair": None, "eyes": None, "colored": False},
+    )
+    told = judge.retell(again, CharacterMatch("hatsune_miku", 1.0, "review"))
+    assert {tag.tag for tag in told.tags} == {"hatsune_miku", "vocaloid", "twintails"}, "by a person, too"
+
+
+CAUTION = {"face": 0.8, "side": 32, "sharpness": 3, "poor": 0.9, "colorless": 0.95}
+LARGE = Face(Box(0, 0, 100, 100), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("face", "shown", "needed"),
+    [
+        (LARGE, (9.0, 30.0), 0.6),
+        (Face(LARGE.box, 0.79), (9.0, 30.0), 0.9),
+        (Face(Box(0, 0, 31, 30), 0.9), (9.0, 30.0), 0.9),
+        (Face(Box(0, 0, 31, 40), 0.9), (9.0, 30.0), 0.6),
+        (LARGE, (2.9, 30.0), 0.9),
+        (LARGE, (9.0, 1.0), 0.95),
+        (Face(LARGE.box, 0.7), (1.0, 1.0), 0.95),
+    ],
+)
+def test_a_poor_or_colorless_face_needs_a_higher_score(
+    tmp_path: Path, face: Face, shown: tuple[float, float], needed: float
+) -> None:
+    folder = make_bundle(tmp_path, recogniser={"caution": CAUTION})
+
+    def named(score: float, thresholds: Any = None) -> bool:
+        seen = replace(answer([score, 0, 0], {}, {}), sharpness=shown[0], colorfulness=shown[1])
+        reading = rules(folder, thresholds=thresholds).read(face, seen, colored=True)
+        return reading.face.character is not None
+
+    assert named(needed + 0.01) and not named(needed - 0.01)
+    assert named(0.6, {"character": 0.5}), "what a user asks for holds for all faces"
+
+
+def test_a_face_without_color_in_a_picture_with_some_implies_none(tmp_path: Path) -> None:
+    folder = make_bundle(tmp_path, recogniser={"caution": {}})
+    seen = replace(answer([0.97, 0, 0], {}, {}), sharpness=9.0, colorfulness=1.0)
+    reading = rules(folder).read(LARGE, seen, colored=True)
+    assert "aqua_hair" not in {tag.tag for tag in reading.tags} and reading.face.character
+
+
+def test_caution_is_of_bundles_whose_scores_are_chances(tmp_path: Path) -> None:
+    plain = Bundle.load(make_bundle(tmp_path / "a")).recogniser
+    told = Bundle.load(make_bundle(tmp_path / "b", recogniser={"caution": {"poor": 0.7}})).recogniser
+    assert plain and plain.caution is None
+    assert told and told.caution == Caution(poor=0.7)
 
 
 def test_closed_eyes_leave_the_implied_eye_color_out(tiny_bundle: Path) -> None:
@@ -149,7 +215,7 @@ def test_a_canon_is_no_conflict_where_no_color_is_seen(tiny_bundle: Path) -> Non
     scores = answer([0.97, 0, 0], {"pink": 0.99}, {"red": 0.99})
     reading = rules(tiny_bundle).read(FACE, scores, colored=False)
     assert reading.conflicts == () and reading.face.hair_color is None
-    assert {"aqua_hair", "aqua_eyes"} <= {tag.tag for tag in reading.tags}
+    assert not {"aqua_hair", "aqua_eyes"} & {tag.tag for tag in reading.tags}
 
 
 def test_a_picture_has_the_union_of_its_faces_tags(tiny_bundle: Path) -> None:

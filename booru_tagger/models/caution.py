@@ -1,0 +1,39 @@
+"""When a name needs a higher score than usual: the section ``caution`` of a bundle's recogniser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from booru_tagger.models.fields import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """The section ``caution`` of a recogniser: which faces need a higher score for a name, and which.
+
+    A face is poor where the detector gave it less than ``face``, where its longer side has fewer than
+    ``side`` pixels of the picture, or where it is less sharp than ``sharpness``
+    (:func:`booru_tagger.imaging.sharpness`): it needs a score of ``poor``. One that shows no color (line art,
+    a scribble, a manga page) needs ``colorless``.
+    """
+
+    face: float = 0.75
+    side: float = 32.0
+    sharpness: float = 3.0
+    poor: float = 0.85
+    colorless: float = 0.9
+
+
+def read_caution(table: Table) -> Caution | None:
+    """As the manifest has it. Without the section, scores that are chances get the usual one."""
+    if not table.has("caution"):
+        return Caution() if table.has("identity") else None
+    section, usual = table.table("caution"), Caution()
+    section.only(*(item.name for item in fields(Caution)))
+    return Caution(
+        face=section.share("face", usual.face),
+        side=section.number("side", usual.side, low=0, high=10_000),
+        sharpness=section.number("sharpness", usual.sharpness, low=0, high=255),
+        poor=section.share("poor", usual.poor),
+        colorless=section.share("colorless", usual.colorless),
+    )
