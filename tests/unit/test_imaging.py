@@ -32,6 +32,7 @@ from booru_tagger.imaging import (
     fit,
     letterbox,
     read_picture,
+    sharpness,
     square_around,
 )
 from booru_tagger.types import Box
@@ -406,3 +407,12 @@ def test_what_is_nearly_of_one_tint_counts_half_but_in_a_face() -> None:
     image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
     assert colorfulness(image) == pytest.approx(colorfulness(image, face=True) / 2)
     assert colorfulness(image, face=True) > 6
+
+
+def test_sharpness_tells_lines_from_blur() -> None:
+    lines = Image.fromarray(np.kron(np.indices((16, 16)).sum(0) % 2 * 255, np.ones((6, 6))).astype(np.uint8))
+    drawn = lines.convert("RGB")
+    grown = drawn.resize((12, 12), Image.Resampling.BOX).resize((96, 96), Image.Resampling.BICUBIC)
+    plain = Image.new("RGB", (40, 40), (200, 100, 50))
+    assert sharpness(plain) == 0 < sharpness(grown) < 3 < 10 < sharpness(drawn)
+    assert sharpness(np.asarray(drawn)) == sharpness(drawn)
