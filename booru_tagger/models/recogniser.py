@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -137,15 +137,15 @@ class Recogniser:
                     sums[name][doubtful] += values
                 counts[doubtful] += 1
         means = self._means(sums, counts)
-        return [
-            Recognition(**{name: mean[index] for name, mean in means.items()}, **self._clarity(shown))
-            for index, shown in enumerate(crops[:: len(first)])
+        answers = [
+            Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(faces)
         ]
-
-    def _clarity(self, shown: Pixels) -> dict[str, float]:
         if self.spec.caution is None:
-            return {}
-        return {"sharpness": sharpness(shown), "colorfulness": colorfulness(shown, face=True)}
+            return answers
+        return [
+            replace(answer, sharpness=sharpness(shown), colorfulness=colorfulness(shown, face=True))
+            for answer, shown in zip(answers, crops[:: len(first)], strict=True)
+        ]
 
     def _means(self, sums: dict[str, Floats], counts: npt.NDArray[np.int64]) -> dict[str, Floats]:
         """The answers to all views so far, and who that makes each face."""
