@@ -25,7 +25,10 @@ EXIT_INTERRUPTED = 130
         "tag": ("booru_tagger.cli.tag:tag", "Find the faces in pictures and write who they are."),
         "watch": ("booru_tagger.cli.watch:watch", "Tag what is in folders, and then whatever comes."),
         "models": ("booru_tagger.cli.models:models", "List, download and check models."),
-        "characters": ("booru_tagger.cli.characters:characters", "Enrol characters of your own."),
+        "characters": (
+            "booru_tagger.cli.characters:characters",
+            "List whom it knows; enrol characters of your own.",
+        ),
         "show": ("booru_tagger.cli.show:show", "Show every tag of a picture and where it comes from."),
         "find": ("booru_tagger.cli.find:find", "Find pictures by who is in them, by tags, or by a face."),
         "review": ("booru_tagger.cli.review:review", "Say who the uncertain faces are, on a local web page."),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.help import complete_known, more_at
+from booru_tagger.cli.help import FullGroup, complete_known, more_at
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.cli.progress import looking
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _path = click.Path(path_type=Path)
 
 
-@click.group(epilog=more_at("characters"))
+@click.group(cls=FullGroup, epilog=more_at("characters"))
 def characters() -> None:
-    """Enrol characters that the model does not know; they take part in all tagging from then on.
+    """List whom the model knows, and enrol others; they take part in all tagging from then on.
 
     They are kept in a gallery: your own, or the file that --gallery names.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from booru_tagger.cli.help import more_at
+from booru_tagger.cli.help import FullGroup, more_at
 from booru_tagger.cli.options import Loaded, load_only
 from booru_tagger.config import user_file
 from booru_tagger.config.toml import show as shown
@@ -15,7 +15,7 @@ from booru_tagger.config.toml import template
 from booru_tagger.errors import ConfigError
 
 
-@click.group(epilog=more_at("configuration"))
+@click.group(cls=FullGroup, epilog=more_at("configuration"))
 def config() -> None:
     """Show, create or check the configuration."""
 

@@ -22,8 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 READ, WRITE, SURE, FAST = "What to read", "What to write", "How sure", "How fast"
 THERE, SERVER = "The booru", "The server"
-_OTHER = "Options"
-_SECTIONS = (READ, WRITE, SURE, FAST, THERE, SERVER, _OTHER)
+_OWN, GENERAL = "Options", "General"
+_SECTIONS = (_OWN, READ, WRITE, SURE, FAST, THERE, SERVER, GENERAL)
+_LONGEST = 300
 _FEW = 12
 """Options up to which a list needs no sections."""
 
@@ -53,13 +54,13 @@ _OF_SETTING = {
 
 
 def section_of(setting: Setting) -> str:
-    return _OF_SETTING.get(setting.name) or _OF_TOPIC.get(setting.group, _OTHER)
+    return _OF_SETTING.get(setting.name) or _OF_TOPIC.get(setting.group, _OWN)
 
 
 class SectionedOption(click.Option):
     """An option that stands under the heading ``section``."""
 
-    def __init__(self, *args: Any, section: str = _OTHER, **attributes: Any) -> None:
+    def __init__(self, *args: Any, section: str = _OWN, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.section = section
 
@@ -72,14 +73,23 @@ class SectionedCommand(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
-                section = param.section if isinstance(param, SectionedOption) else _OTHER
-                rows.setdefault(section, []).append(record)
+                section = param.section if isinstance(param, SectionedOption) else _OWN
+                rows.setdefault(GENERAL if "--help" in param.opts else section, []).append(record)
         if sum(map(len, rows.values())) <= _FEW:
-            rows = {_OTHER: [row for section in _SECTIONS for row in rows.get(section, [])]}
+            rows = {_OWN: [row for section in _SECTIONS for row in rows.get(section, [])]}
         for section in _SECTIONS:
             if section in rows:
                 with formatter.section(section):
                     formatter.write_dl(rows[section])
+
+
+class FullGroup(click.Group):
+    """A group that lists its commands with the whole first sentence of each."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, self.commands[name].get_short_help_str(_LONGEST)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def more_at(*pages: str) -> str:
@@ -118,7 +128,15 @@ def verbosity(function: F) -> F:
         (("-q", "--quiet"), "quiet", "Print errors only; JSON lines stay."),
     ):
         function = click.option(
-            *flags, name, is_flag=True, expose_value=False, is_eager=True, callback=_set_verbosity, help=text
+            *flags,
+            name,
+            cls=SectionedOption,
+            section=GENERAL,
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_set_verbosity,
+            help=text,
         )(function)
     return function
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from booru_tagger.cli.help import more_at
+from booru_tagger.cli.help import FullGroup, more_at
 from booru_tagger.cli.printing import console, printable
 
 if TYPE_CHECKING:
     from booru_tagger.models.store.hub import Listener
 
 
-@click.group(epilog=more_at("models"))
+@click.group(cls=FullGroup, epilog=more_at("models"))
 def models() -> None:
     """List models, pull them from a hub, check and remove them.
 

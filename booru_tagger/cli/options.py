@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from booru_tagger.cli.help import SectionedOption, section_of, verbosity
+from booru_tagger.cli.help import GENERAL, SectionedOption, section_of, verbosity
 from booru_tagger.cli.printing import printable
 from booru_tagger.config import Loaded, RecordingSettings, Setting, load, settings
 from booru_tagger.config.setting_types import FileOrSwitch, Flag, SettingType, Shares, Texts, TextTable
@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _config_option = click.option(
     "--config",
+    cls=SectionedOption,
+    section=GENERAL,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Read settings from this file and no other; see `booru-tagger config`.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.help import SectionedCommand, complete_paths, more_at
+from booru_tagger.cli.help import FullGroup, SectionedCommand, complete_paths, more_at
 from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
 from booru_tagger.cli.printing import counted, summarise, tell
 from booru_tagger.cli.progress import show_outcomes
@@ -22,7 +22,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Send nothing; print wha
 _force = click.option("--force", is_flag=True, help="Push again what was pushed before.")
 
 
-@click.group(epilog=more_at("boorus"))
+@click.group(cls=FullGroup, epilog=more_at("boorus"))
 def push() -> None:
     """Tag what is in hydrus, or on a szurubooru site, by way of its API.
 

@@ -64,7 +64,15 @@ def test_the_options_of_tag_stand_in_sections() -> None:
         FAST: ["--jobs", "--provider"],
     }.items():
         assert all(f"{flag} " in found[section] for flag in flags), section
-    assert "--help" in found["Options"] and "PATH" not in found["Options"]
+    assert "--help" in found["General"] and "PATH" not in found["General"]
+
+
+def test_a_command_s_own_options_come_first_and_no_line_of_a_group_is_cut() -> None:
+    commands = dict(COMMANDS)
+    untag = help_of(("untag",), commands[("untag",)])
+    assert untag.index("--forget-deletions") < untag.index("--recursive") < untag.index("--help")
+    for name in ("characters", "models", "config", "push"):
+        assert "..." not in help_of((name,), commands[(name,)]).partition("Commands:")[2]
 
 
 @pytest.fixture
