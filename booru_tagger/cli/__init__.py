@@ -31,6 +31,8 @@ EXIT_INTERRUPTED = 130
         ),
         "show": ("booru_tagger.cli.show:show", "Show every tag of a picture and where it comes from."),
         "find": ("booru_tagger.cli.find:find", "Find pictures by who is in them, by tags, or by a face."),
+        "crops": ("booru_tagger.cli.crops:crops", "Cut faces out, for training sets."),
+        "sort": ("booru_tagger.cli.sort:sort", "Sort pictures into folders by who is in them."),
         "review": ("booru_tagger.cli.review:review", "Say who the uncertain faces are, on a local web page."),
         "report": ("booru_tagger.cli.report:report", "Write a page about who was found in a folder."),
         "serve": ("booru_tagger.cli.serve:serve", "Answer programs that ask for the tags of pictures."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from booru_tagger.files.stamps import Stamp, sha256_of
@@ -40,6 +41,33 @@ def inherit(database: Database, picture: bytes, stamp: Stamp) -> bool:
             database.write(lambda connection: _copy(connection, number, picture, brought, done))  # noqa: B023
             return True
     return False
+
+
+def carry_over(database: Database, old: bytes, new: bytes, targets: Mapping[bytes, bytes]) -> None:
+    """Give the picture ``new`` the history of ``old``, which was moved there with some of its ``targets``.
+
+    These are new keys by old ones. Where others of its targets stayed behind, it counts as not done.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        row = connection.execute("SELECT id FROM pictures WHERE path = ?", (old,)).fetchone()
+        if row is None:
+            return
+        places = {old: new, **targets}
+        rows = connection.execute(
+            "SELECT target, path, left_sha256, latest FROM marks JOIN targets ON targets.id = target"
+            " WHERE picture = ?",
+            row,
+        ).fetchall()
+        marks = [
+            _Mark(target, path, places.get(path) or _beside(path, old, new), left, bool(latest))
+            for target, path, left, latest in rows
+        ]
+        brought = [mark for mark in marks if mark.old in places or (not mark.left_sha256 and _is_ours(mark))]
+        done = sum(latest for *_, latest in rows) == sum(mark.latest for mark in brought)
+        _copy(connection, row[0], new, brought, done)
+
+    database.write(work)
 
 
 def _candidates(connection: sqlite3.Connection, picture: bytes, stamp: Stamp) -> list[tuple[int, bytes, str]]:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
@@ -19,8 +19,9 @@ from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.finding import Finder
-from booru_tagger.journal.moves import inherit
+from booru_tagger.journal.moves import carry_over, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
+from booru_tagger.journal.placements import Placements
 from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
 from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
@@ -85,6 +86,18 @@ class Journal:
     def pushes(self, place: str) -> Pushes:
         """What was sent to one booru."""
         return Pushes(self._database, place)
+
+    def placements(self, tree: Path) -> Placements:
+        """What was sorted into one tree of folders."""
+        return Placements(self._database, self._keys, tree)
+
+    def moved(self, old: Path, new: Path, targets: Mapping[Path, Path]) -> None:
+        """Know a picture by its new path, and its tag files by theirs: ``targets`` are new paths by old ones.
+
+        Raises :class:`OutputError`.
+        """
+        keys = {self._keys(before): self._keys(after) for before, after in targets.items()}
+        carry_over(self._database, self._keys(old), self._keys(new), keys)
 
     def is_done(self, picture: Path, fingerprint: str) -> bool:
         """Whether this content was tagged under ``fingerprint`` and every file written for it still stands.

@@ -1,9 +1,6 @@
 """Pictures that are the same, or nearly: found by a perceptual hash, all pairs at once in numpy.
 
-The hash is the signs of a picture's low frequencies (a discrete cosine transform, as in pHash; Zauner,
-"Implementation and benchmarking of perceptual image hash functions", 2010), the mean left out. Mirroring a
-picture turns the sign of every odd horizontal frequency, so mirrored copies are found without hashing twice.
-Faces look alike at low frequencies; therefore a pair must also agree in a small colour picture.
+:mod:`booru_tagger.imaging.prints` says what is compared.
 """
 
 from __future__ import annotations
@@ -18,18 +15,9 @@ import numpy.typing as npt
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import ImageError
 from booru_tagger.files.stamps import sha256_of_bytes
-from booru_tagger.imaging import Floats, Limits, Pixels, decode_picture, fit, read_file
+from booru_tagger.imaging import Floats, Limits, decode_picture, read_file
+from booru_tagger.imaging.prints import BITS, MIRROR, NEAR_BITS, NEAR_COLOR, SIDE, THUMB, print_of
 
-SIDE = 32
-"""Pixels of the grey picture that is transformed."""
-FREQUENCIES = 12
-BITS = FREQUENCIES**2 - 1
-THUMB = 8
-"""Side of the small colour picture."""
-NEAR_BITS = 28
-"""Bits of 143 in which near-duplicates differ at most: all such pairs in 11,000 faces were of one drawing."""
-NEAR_COLOR = 12.0
-"""Mean difference of the small colour pictures at most, of 255."""
 BLOCK = 512
 
 Indices = npt.NDArray[np.intp]
@@ -77,7 +65,7 @@ def take_prints(
             bad.append((path, error))
         else:
             read.append(index)
-            sign, thumb = _look(picture.pixels)
+            sign, thumb = print_of(picture.pixels)
             signs.append(sign)
             thumbs.append(thumb)
             digests.append(sha256_of_bytes(data))
@@ -90,26 +78,6 @@ def take_prints(
         np.asarray(sizes, dtype=np.int64).reshape(-1, 2),
     )
     return prints, read, bad
-
-
-def _cosines() -> Floats:
-    """The first rows of the orthogonal DCT-II, ``(FREQUENCIES, SIDE)``."""
-    frequency, place = np.arange(FREQUENCIES)[:, None], np.arange(SIDE)[None, :]
-    return np.cos(np.pi * frequency * (2 * place + 1) / (2 * SIDE)).astype(np.float32)
-
-
-_COSINES = _cosines()
-_MIRROR = np.tile(np.where(np.arange(FREQUENCIES) % 2, -1.0, 1.0), FREQUENCIES)[1:].astype(np.float32)
-"""What mirroring does to the signs: rows are vertical frequencies, columns horizontal ones."""
-
-
-def _look(pixels: Pixels) -> tuple[Floats, Floats]:
-    small = fit(pixels, SIDE).astype(np.float32)
-    grey = small @ np.asarray((0.299, 0.587, 0.114), dtype=np.float32)
-    waves = (_COSINES @ grey @ _COSINES.T).ravel()[1:]
-    step = SIDE // THUMB
-    thumb: Floats = small.reshape(THUMB, step, THUMB, step, 3).mean(axis=(1, 3))
-    return np.where(waves >= 0, np.float32(1), np.float32(-1)), thumb
 
 
 def exact_copies(prints: Fingerprints) -> list[list[int]]:
@@ -144,7 +112,7 @@ def near_pairs(prints: Fingerprints, bits: int = NEAR_BITS, color: float = NEAR_
 
 def _close(signs: Floats, bits: int, mirrored: bool) -> Iterator[tuple[Indices, Indices, Floats]]:
     """Candidates ``first < second`` block by block, with the number of bits in which they differ."""
-    others = signs * _MIRROR if mirrored else signs
+    others = signs * MIRROR if mirrored else signs
     for start in range(0, len(signs), BLOCK):
         agreeing = signs[start : start + BLOCK] @ others[start:].T
         distance = (BITS - agreeing) / 2

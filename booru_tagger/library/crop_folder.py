@@ -1,0 +1,145 @@
+"""A folder of cut-outs: what was taken and what was left out, in a log that a run goes on from.
+
+The log has a line for each face that was looked at. The lists for people, ``metadata.jsonl`` and
+``left_out.jsonl``, are made from it at the end of each run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from booru_tagger.errors import OutputError
+from booru_tagger.files.replace import output_error, replace_file
+from booru_tagger.library.cropping import Candidate, CutOut, Shape
+from booru_tagger.library.near_duplicates import SeenPictures, packed, unpacked
+
+_LOG = ".booru-tagger-crops.jsonl"
+_LISTS = ("metadata.jsonl", "left_out.jsonl")
+
+
+class CropFolder:
+    """An open folder of cut-outs, all of one ``shape``, in folders by character unless ``flat``.
+
+    ``kept`` counts the cut-outs by label. Raises :class:`OutputError` for a folder that holds others' lists,
+    or cut-outs made another way.
+    """
+
+    def __init__(self, root: Path, shape: Shape, settings: dict[str, Any], *, flat: bool) -> None:
+        self.root = root
+        self.kept: Counter[str | None] = Counter()
+        self._shape, self._flat = shape, flat
+        self._seen: dict[str | None, SeenPictures] = {}
+        self._known: set[str] = set()
+        self._path = root / _LOG
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            if self._path.exists():
+                self._resume(settings)
+            else:
+                self._begin(settings)
+            self._log = self._path.open("ab")
+        except OSError as error:
+            raise output_error(root, error) from error
+
+    def close(self) -> None:
+        self._log.close()
+
+    def knows(self, candidate: Candidate) -> bool:
+        """Whether it was decided before what becomes of a face."""
+        return candidate.key in self._known
+
+    def has_like(self, candidate: Candidate, cut: CutOut) -> bool:
+        """Whether a near-duplicate of it, of the same character, was taken."""
+        seen = self._seen.get(candidate.label)
+        return seen is not None and seen.has_like(cut.print)
+
+    def take(self, candidate: Candidate, cut: CutOut) -> None:
+        """Write a cut-out. Raises :class:`OutputError`."""
+        name = candidate.file_name(self._shape, flat=self._flat)
+        path = self.root / name
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise output_error(path, error) from error
+        replace_file(path, cut.data)
+        row = {"file_name": name, **candidate.metadata(), "region": list(cut.region.rounded())}
+        row |= {"width": cut.width, "height": cut.height}
+        self._note({"key": candidate.key, "kept": row, "print": packed(cut.print)})
+
+    def leave_out(self, candidate: Candidate, reason: str) -> None:
+        """Note why a face was not taken."""
+        self._note({"key": candidate.key, "left_out": {"reason": reason, **candidate.metadata()}})
+
+    def write_lists(self, others: Iterable[dict[str, Any]]) -> Counter[str]:
+        """Write both lists; ``others`` were left out without a look at their picture. Counts by reason."""
+        reasons: Counter[str] = Counter()
+
+        def left_out() -> Iterator[dict[str, Any]]:
+            yield from (line["left_out"] for line in self._lines() if "left_out" in line)
+            yield from others
+
+        rows = [json.dumps(line["kept"]) for line in self._lines() if "kept" in line]
+        replace_file(self.root / _LISTS[0], _text(rows))
+        rows = []
+        for row in left_out():
+            reasons[row["reason"]] += 1
+            rows.append(json.dumps(row))
+        replace_file(self.root / _LISTS[1], _text(rows))
+        return reasons
+
+    def _begin(self, settings: dict[str, Any]) -> None:
+        for name in _LISTS:
+            if (self.root / name).exists():
+                raise OutputError(
+                    f"{self.root / name}: was not made by booru-tagger crops and is left alone; "
+                    "choose another folder"
+                )
+        replace_file(self._path, _text([json.dumps({"settings": settings})]))
+
+    def _resume(self, settings: dict[str, Any]) -> None:
+        data = self._path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:  # a killed run's last line
+            replace_file(self._path, whole)
+        try:
+            lines = [json.loads(line) for line in whole.splitlines()]
+            former = lines[0]["settings"]
+            for line in lines[1:]:
+                self._heed(line)
+        except (ValueError, LookupError, TypeError) as error:
+            raise OutputError(
+                f"{self._path}: cannot be read ({error}); remove it and the cut-outs, or choose another one"
+            ) from error
+        if former != settings:
+            differing = sorted(key for key in {*former, *settings} if former.get(key) != settings.get(key))
+            raise OutputError(
+                f"{self.root}: holds cut-outs that were made with another {', '.join(differing)}; "
+                "choose another folder, or the same options"
+            )
+
+    def _note(self, line: dict[str, Any]) -> None:
+        try:
+            self._log.write(json.dumps(line).encode("ascii") + b"\n")
+            self._log.flush()
+        except OSError as error:
+            raise output_error(self._path, error) from error
+        self._heed(line)
+
+    def _heed(self, line: dict[str, Any]) -> None:
+        self._known.add(line["key"])
+        if "kept" in line:
+            label = line["kept"]["label"]
+            self.kept[label] += 1
+            self._seen.setdefault(label, SeenPictures()).take(unpacked(line["print"]))
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        with self._path.open("rb") as log:
+            yield from map(json.loads, log)
+
+
+def _text(rows: list[str]) -> bytes:
+    return "".join(f"{row}\n" for row in rows).encode("ascii")

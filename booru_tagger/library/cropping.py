@@ -1,0 +1,163 @@
+"""Faces cut out of pictures, as data sets want them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from PIL import Image
+
+from booru_tagger.errors import ImageError
+from booru_tagger.imaging import Limits, read_picture, square_around
+from booru_tagger.imaging.prints import Print, print_of
+from booru_tagger.library.folders import UNKNOWN, folder_name
+from booru_tagger.types import Box, FaceResult
+
+Cut = Literal["head", "square", "upper-body"]
+ImageFormat = Literal["png", "webp", "jpeg"]
+
+EXPANDS: dict[Cut, float] = {"head": 1.0, "square": 1.5, "upper-body": 1.0}
+"""How much is shown where nobody says: of the head's box, of its longer side, of the body's region."""
+_BODY_WIDTH, _ABOVE, _BELOW = 3.0, 0.4, 2.2
+"""An upper body in sides of its head: how wide, and how far above the head and below the chin."""
+_SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
+_LONGEST_STEM = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a cut-out looks like. ``size`` is the longer side in pixels; ``expand`` shows more or less."""
+
+    size: int = 512
+    cut: Cut = "square"
+    expand: float = 1.5
+    form: ImageFormat = "png"
+    quality: int = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A face that may be cut out: the face of a tagged picture of ``width`` by ``height`` pixels."""
+
+    picture: Path
+    face: FaceResult
+    width: int
+    height: int
+
+    @property
+    def label(self) -> str | None:
+        return self.face.character.tag if self.face.character is not None else None
+
+    @property
+    def score(self) -> float:
+        """Of the name; where there is none, of the head."""
+        return self.face.character.score if self.face.character is not None else self.face.score
+
+    @property
+    def size(self) -> float:
+        """The head's longer side, in pixels."""
+        return max(self.face.box.width, self.face.box.height)
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others, on every run."""
+        place = f"{os.path.abspath(self.picture)}\0{self.face.box.rounded()}"  # noqa: PTH100
+        return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+    def file_name(self, shape: Shape, *, flat: bool) -> str:
+        """Its path below the folder of all cut-outs, with slashes."""
+        stem = self.picture.stem
+        while len(os.fsencode(stem)) > _LONGEST_STEM:
+            stem = stem[:-1]
+        name = f"{stem}-{self.key[:8]}{_SUFFIXES[shape.form]}"
+        return name if flat else f"{folder_name(self.label or UNKNOWN)}/{name}"
+
+    def metadata(self) -> dict[str, Any]:
+        """What ``metadata.jsonl`` says of it, but for the file's name."""
+        hair, eyes = self.face.hair_color, self.face.eye_color
+        return {
+            "label": self.label,
+            "score": round(self.score, 4),
+            "head_score": round(self.face.score, 4),
+            "hair_color": hair.tag if hair is not None else None,
+            "eye_color": eyes.tag if eyes is not None else None,
+            "picture": str(self.picture),
+            "box": list(self.face.box.rounded()),
+        }
+
+
+class CutOut(NamedTuple):
+    """An encoded cut-out: its bytes, its size, and what it is known again by."""
+
+    data: bytes
+    width: int
+    height: int
+    region: Box
+    print: Print
+
+
+def region_of(candidate: Candidate, shape: Shape) -> Box:
+    """What is cut out, in pixels of the upright picture: it never reaches out of it."""
+    box, expand = candidate.face.box, shape.expand
+    if shape.cut == "square":
+        side = min(max(box.width, box.height) * expand, candidate.width, candidate.height)
+        region = square_around(box, side / max(box.width, box.height, 1e-6))
+        x = _inwards(region.x0, region.x1, candidate.width)
+        y = _inwards(region.y0, region.y1, candidate.height)
+        return Box(region.x0 + x, region.y0 + y, region.x1 + x, region.y1 + y)
+    if shape.cut == "upper-body":
+        side, middle = max(box.width, box.height), (box.x0 + box.x1) / 2
+        half = side * _BODY_WIDTH / 2
+        box = Box(middle - half, box.y0 - side * _ABOVE, middle + half, box.y1 + side * _BELOW)
+    x, y = box.width * (expand - 1) / 2, box.height * (expand - 1) / 2
+    return Box(
+        max(0.0, box.x0 - x),
+        max(0.0, box.y0 - y),
+        min(float(candidate.width), box.x1 + x),
+        min(float(candidate.height), box.y1 + y),
+    )
+
+
+def _inwards(low: float, high: float, upper: int) -> float:
+    """How far to move a stretch so that it lies between 0 and ``upper``."""
+    return max(0.0, -low) - max(0.0, high - upper)
+
+
+def cut_out(candidates: Sequence[Candidate], shape: Shape, limits: Limits) -> list[CutOut] | ImageError:
+    """Cut faces out of the one picture that they are in, or say why that cannot be done."""
+    regions = [region_of(candidate, shape) for candidate in candidates]
+    first = candidates[0]
+    smallest = min(max(region.width, region.height, 1.0) for region in regions)
+    longest = math.ceil(max(first.width, first.height) * min(1.0, shape.size / smallest))
+    try:
+        picture = read_picture(first.picture, longest=longest, limits=limits)
+    except ImageError as error:
+        return error
+    return [_cut(picture.image, picture.scale, region, shape) for region in regions]
+
+
+def _cut(image: Image.Image, scale: float, region: Box, shape: Shape) -> CutOut:
+    part = Box(
+        *(min(edge * scale, side) for edge, side in zip(region, (*image.size, *image.size), strict=True))
+    )
+    factor = shape.size / max(part.width, part.height, 1e-6)
+    width, height = max(1, round(part.width * factor)), max(1, round(part.height * factor))
+    made = image.resize((width, height), Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
+    return CutOut(_encoded(made, shape), width, height, region, print_of(made))
+
+
+def _encoded(image: Image.Image, shape: Shape) -> bytes:
+    stream = io.BytesIO()
+    if shape.form == "png":
+        image.save(stream, "PNG")
+    elif shape.form == "webp":
+        image.save(stream, "WEBP", quality=shape.quality, method=4)
+    else:
+        image.save(stream, "JPEG", quality=shape.quality, subsampling=0)
+    return stream.getvalue()

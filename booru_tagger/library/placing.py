@@ -1,0 +1,288 @@
+"""Putting pictures and what belongs to them into a tree of folders, and taking it back.
+
+What is about to be done is announced in the journal first. So a run that was killed is done to the end by the
+next one, and all of it can be undone. Nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from booru_tagger.errors import OutputError
+from booru_tagger.files import bringing
+from booru_tagger.files.replace import output_error, sweep
+from booru_tagger.files.stamps import stamp_of
+from booru_tagger.journal import Journal
+from booru_tagger.journal.placements import Placement, Way
+from booru_tagger.library.companions import renamed
+from booru_tagger.library.folders import free_names
+
+Fate = Literal["removed", "returned", "gone", "left"]
+"""``removed``: the file stands at its old place, too. ``returned``: it was moved back there. ``gone``:
+somebody else had removed it. ``left``: somebody has changed it since, so it is theirs now."""
+
+_WAYS: dict[Way, Callable[[Path, Path], None]] = {
+    "hardlink": bringing.hard_link,
+    "link": bringing.soft_link,
+    "copy": bringing.copy,
+    "move": bringing.move,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a picture became: its path in the tree, and how many files were put there, it among them.
+
+    None at all where it was there already.
+    """
+
+    target: Path
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What became of one file that had been put into the tree; ``error`` where it could not be taken back."""
+
+    placement: Placement
+    fate: Fate | None
+    error: OutputError | None = None
+
+
+class Tree:
+    """A tree of folders that pictures are put into, one ``way`` or another."""
+
+    def __init__(self, root: Path, journal: Journal, way: Way = "hardlink") -> None:
+        self.root = Path(os.path.realpath(root))
+        self.way = way
+        self._journal = journal
+        self._placements = journal.placements(self.root)
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path lies in the tree."""
+        return Path(os.path.realpath(path.parent), path.name).is_relative_to(self.root)
+
+    def resume(self) -> list[OutputError]:
+        """Do to the end what a killed run had begun; what could not be done is told, and given up."""
+        failures = []
+        for one in self._begun():
+            try:
+                self._bring(one, again=True)
+                self._carry_over(one.picture)
+                self._placements.finish([one])
+            except OutputError as error:
+                failures.append(error)
+                self._placements.forget([one.target])
+        return failures
+
+    def _begun(self) -> list[Placement]:
+        """What a killed run had begun, without what it was only preparing."""
+        begun = self._placements.open()
+        for folder in {one.target.parent for one in begun}:
+            sweep(folder)
+        return begun
+
+    def foresee(self, picture: Path, folder: Path) -> Path:
+        """Where :meth:`place` would put a picture."""
+        return self._target(picture, [], self.root / folder, self._standing(picture))
+
+    def place(self, picture: Path, companions: Sequence[Path], folder: Path) -> Placed:
+        """Put a picture and its companions into a folder of the tree. Raises :class:`OutputError`.
+
+        What was put there before is brought up to date, where nobody but us has changed it.
+        """
+        known = self._standing(picture)
+        target = self._target(picture, companions, self.root / folder, known)
+        if not any(one.target == target for one in known) and _is_there(picture, target):
+            return Placed(target, 0)
+        wanted = [
+            Placement(picture, file, target.with_name(renamed(file, picture, target.name)), self.way)
+            for file in (picture, *companions)
+        ]
+        ours = {one.target: one for one in known}
+        missing = [one for one in wanted if self._is_to_do(one, ours.get(one.target))]
+        if missing:
+            self._make_folders(target.parent)
+            self._placements.announce(missing)
+            self._bring_all(picture, missing)
+        return Placed(target, len(missing))
+
+    def leave_others(self, picture: Path, folders: Sequence[Path]) -> list[TakenBack]:
+        """Take a picture out of all folders of the tree but these: it has another name now.
+
+        What was moved stays, for there is nothing left of it elsewhere.
+        """
+        places = {self.root / folder for folder in folders}
+        former = [one for one in self._standing(picture) if one.target.parent not in places]
+        return [self._take_back(one) for one in former]
+
+    def undo(self) -> Iterator[TakenBack]:
+        """Take back all that was put into the tree, file by file, and then the folders made for it.
+
+        What fails stays known, and can be tried again.
+        """
+        self._begun()
+        for one in self._placements.all():
+            yield self._take_back(one)
+        self.remove_empty_folders()
+
+    def foresee_undo(self) -> Iterator[TakenBack]:
+        """What :meth:`undo` would do."""
+        for one in self._placements.all():
+            yield TakenBack(one, _fate(one))
+
+    def remove_empty_folders(self) -> None:
+        """Remove the folders that were made and hold nothing any more."""
+        gone = []
+        for folder in self._placements.folders():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            if not folder.exists():
+                gone.append(folder)
+        self._placements.forget_folders(gone)
+
+    def _standing(self, picture: Path) -> list[Placement]:
+        """What was put into the tree of this picture. Of one that was moved only its former path is left."""
+        return [one for one in self._placements.of(picture) if one.way != "move"]
+
+    def _target(
+        self, picture: Path, companions: Sequence[Path], folder: Path, known: Sequence[Placement]
+    ) -> Path:
+        """Where a picture stands in the folder, or is to stand: under its own name, if nobody else does."""
+        for one in known:
+            if one.target.parent == folder and one.source == one.picture:
+                return one.target
+        ours = {one.target for one in known}
+        for name in free_names(picture.name):
+            target = folder / name
+            places = [folder / renamed(file, picture, name) for file in companions]
+            if _is_there(picture, target):
+                return target
+            if not any(place not in ours and os.path.lexists(place) for place in (target, *places)):
+                return target
+        raise AssertionError("there is always a free name")
+
+    def _is_to_do(self, wanted: Placement, known: Placement | None) -> bool:
+        if known is None or not os.path.lexists(wanted.target):
+            return True
+        if _is_current(known) or not known.is_as_left():
+            return False
+        wanted.target.unlink()
+        return True
+
+    def _make_folders(self, folder: Path) -> None:
+        missing = []
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+        self._placements.announce_folders(missing)
+        for path in reversed(missing):
+            try:
+                path.mkdir(exist_ok=True)
+            except OSError as error:
+                raise output_error(path, error) from error
+
+    def _bring_all(self, picture: Path, placements: Sequence[Placement]) -> None:
+        """The companions first: that the picture stands there tells that the rest does."""
+        done = []
+        try:
+            for one in reversed(placements):
+                self._bring(one)
+                done.append(one)
+        except OutputError:
+            self._placements.forget(one.target for one in placements if one not in done)
+            raise
+        finally:
+            self._carry_over(picture)
+            self._placements.finish(done)
+
+    def _bring(self, one: Placement, *, again: bool = False) -> None:
+        try:
+            if one.way == "move":
+                bringing.move(one.source, one.target, again=again)
+            else:
+                _WAYS[one.way](one.source, one.target)
+        except FileExistsError as error:
+            raise OutputError(f"{one.target}: stands there already and was left alone") from error
+        except OSError as error:
+            raise _error(one, error) from error
+
+    def _carry_over(self, picture: Path) -> None:
+        """Let the journal know a picture that was moved, and its tag files, by their new paths."""
+        moved = [
+            one
+            for one in self._placements.of(picture)
+            if one.way == "move" and os.path.lexists(one.target) and not os.path.lexists(one.source)
+        ]
+        targets = {one.source: one.target for one in moved if one.source != one.picture}
+        for one in moved:
+            if one.source == one.picture:
+                self._journal.moved(picture, one.target, targets)
+
+    def _take_back(self, one: Placement) -> TakenBack:
+        fate = _fate(one)
+        try:
+            if fate == "removed":
+                one.target.unlink()
+            elif fate == "returned":
+                one.source.parent.mkdir(parents=True, exist_ok=True)
+                bringing.move(one.target, one.source)
+        except FileExistsError:
+            error = OutputError(f"{one.source}: something else stands there, so {one.target} was left")
+            return TakenBack(one, None, error)
+        except OSError as error:
+            return TakenBack(one, None, _error(replace(one, source=one.target, target=one.source), error))
+        self._placements.forget([one.target])
+        return TakenBack(one, fate)
+
+
+def _is_there(picture: Path, target: Path) -> bool:
+    """Whether the picture stands at the target, though not by us, as far as is known."""
+    return os.path.lexists(target) and (
+        bringing.is_same_file(picture, target) or bringing.has_same_content(picture, target)
+    )
+
+
+def _is_current(known: Placement) -> bool:
+    """Whether the target still shows what the source is."""
+    if known.way == "hardlink":
+        return bringing.is_same_file(known.source, known.target)
+    if known.way == "copy":
+        return stamp_of(known.source) == (known.size, known.mtime_ns)
+    return True
+
+
+def _fate(one: Placement) -> Fate:
+    """What is to become of a file that is to be taken back."""
+    if not os.path.lexists(one.target):
+        return "gone"
+    stands = os.path.lexists(one.source)
+    if one.way == "move":
+        twice = bringing.is_same_file(one.source, one.target) or (
+            not one.done and bringing.has_same_content(one.source, one.target)
+        )
+        return "removed" if stands and twice else "returned"
+    if one.way == "link":
+        return "removed" if bringing.is_link_to(one.target, one.source) else "left"
+    if stands and bringing.is_same_file(one.source, one.target):
+        return "removed"
+    if one.is_as_left():
+        return "removed" if stands else "returned"
+    return "removed" if bringing.has_same_content(one.source, one.target) else "left"
+
+
+def _error(one: Placement, error: OSError) -> OutputError:
+    if error.errno == errno.EXDEV:
+        return OutputError(
+            f"{one.target}: {one.source} is on another file system, where no hard link leads; "
+            "use --by copy, link or move"
+        )
+    if error.errno == errno.ENOENT and not os.path.lexists(one.source):
+        return OutputError(f"{one.source}: is gone")
+    return output_error(one.target, error)

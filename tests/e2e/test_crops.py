@@ -1,0 +1,195 @@
+"""`booru-tagger crops`, on what `booru-tagger tag` wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.library import crop_folder
+from tests.support.bundles import Painted, paint
+from tests.support.command import make_home, snapshot
+from tests.support.forking import forks
+from tests.support.here import Here
+from tests.support.journaling import KilledError
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    work = tmp_path / "work"
+    draw(work / "art")
+    home = Here(work, tiny_bundle, monkeypatch, capsys)
+    assert home.run("tag", "--batch", "--format", "none").code == 0
+    return home
+
+
+def draw(art: Path) -> None:
+    art.mkdir(parents=True)
+    paint([Painted(20, 20, 100), Painted(180, 60, 80, "cirno", "blue", "blue")]).save(art / "two.png")
+    paint([Painted(60, 40, 120, hair="red")], background=(0, 0, 0)).save(art / "red.png")
+    paint([Painted(60, 40, 120, "stranger", "black", "blue")]).save(art / "stranger.png")
+    paint([Painted(100, 80, 40)], background=(90, 10, 10)).save(art / "small.png")
+    paint([]).save(art / "empty.png")
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def crops(home: Here, *args: str | Path, code: int = 0) -> list[dict[str, Any]]:
+    """The metadata after a run."""
+    ended = home.run("crops", "art", "--into", "faces", "--size", "64", *args)
+    assert ended.code == code, ended.err
+    return lines(home.work / "faces" / "metadata.jsonl")
+
+
+def labels(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(str(row["label"]) for row in rows)
+
+
+def test_cuts_faces_and_says_what_they_are(home: Here) -> None:
+    rows = crops(home)
+    assert labels(rows) == ["None", "cirno", "hatsune_miku", "hatsune_miku"]
+    for row in rows:
+        path = home.work / "faces" / row["file_name"]
+        assert path.parent.name == (row["label"] or "unknown")
+        with Image.open(path) as image:
+            assert image.size == (64, 64) == (row["width"], row["height"])
+    cirno = next(row for row in rows if row["label"] == "cirno")
+    assert cirno["box"] == [180, 60, 260, 140] and cirno["region"] == [160, 40, 280, 160]
+    assert Path(cirno["picture"]) == Path("art/two.png") and cirno["eye_color"] == "blue_eyes"
+    (small,) = lines(home.work / "faces" / "left_out.jsonl")
+    assert small["reason"] == "too small" and small["picture"].endswith("small.png")
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("--named-only",), ["cirno", "hatsune_miku", "hatsune_miku"]),
+        (("--min-size", "0"), ["None", "cirno", "hatsune_miku", "hatsune_miku", "hatsune_miku"]),
+        (("--min-size", "110"), ["None", "hatsune_miku"]),
+        (("--max-per-character", "1"), ["None", "cirno", "hatsune_miku"]),
+    ],
+)
+def test_what_is_left_out(home: Here, args: tuple[str, ...], expected: list[str]) -> None:
+    assert labels(crops(home, *args)) == expected
+    left = lines(home.work / "faces" / "left_out.jsonl")
+    assert len(left) + len(expected) == 5
+
+
+def test_cuts_and_formats(home: Here) -> None:
+    for cut, sides in {"head": (64, 64), "upper-body": (64, 62)}.items():
+        rows = lines_of(home, cut, "--cut", cut, "--flat", "--image-format", "jpeg")
+        cirno = next(row for row in rows if row["label"] == "cirno")
+        assert "/" not in cirno["file_name"] and cirno["file_name"].endswith(".jpg")
+        with Image.open(home.work / cut / cirno["file_name"]) as image:
+            assert image.format == "JPEG" and image.size == sides
+    rows = lines_of(home, "tight", "--expand", "1", "--image-format", "webp", "--size", "80")
+    cirno = next(row for row in rows if row["label"] == "cirno")
+    with Image.open(home.work / "tight" / cirno["file_name"]) as image:
+        assert image.format == "WEBP"
+        frame = np.asarray(image.convert("RGB"))[2, 40]
+    assert np.abs(frame.astype(int) - (255, 0, 255)).max() < 30
+
+
+def lines_of(home: Here, into: str, *args: str) -> list[dict[str, Any]]:
+    ended = home.run("crops", "art", "--into", into, "--size", "64", *args)
+    assert ended.code == 0, ended.err
+    return lines(home.work / into / "metadata.jsonl")
+
+
+def test_near_duplicates_are_left_out(home: Here) -> None:
+    (home.work / "art" / "z.png").write_bytes((home.work / "art" / "two.png").read_bytes())
+    home.run("tag", "--batch", "--format", "none")
+    assert labels(crops(home, "--named-only")) == ["cirno", "hatsune_miku", "hatsune_miku"]
+    reasons = [row["reason"] for row in lines(home.work / "faces" / "left_out.jsonl")]
+    assert reasons.count("near-duplicate") == 2
+    assert len(lines_of(home, "all", "--named-only", "--duplicates")) == 5
+
+
+def test_goes_on_and_adds_what_is_new(home: Here) -> None:
+    crops(home)
+    before = snapshot(home.work / "faces")
+    crops(home)
+    assert {path: data for path, (data, _) in snapshot(home.work / "faces").items()} == {
+        path: data for path, (data, _) in before.items()
+    }
+    paint([Painted(60, 40, 120, "kagamine_rin", "blonde", "blue")]).save(home.work / "art" / "rin.png")
+    home.run("tag", "--batch", "--format", "none")
+    rows = crops(home)
+    assert len(rows) == 5 and "kagamine_rin" in labels(rows)
+    again = home.run("crops", "art", "--into", "faces", "--size", "32")
+    assert again.code == 7 and "another size" in again.err
+
+
+def test_says_which_pictures_it_could_not_use(home: Here) -> None:
+    paint([]).save(home.work / "art" / "later.png")
+    (home.work / "art" / "red.png").write_bytes(b"changed")
+    ended = home.run("crops", "art", "--into", "faces")
+    assert ended.code == EXIT_SOME_FAILED
+    assert "was not tagged yet" in ended.err and "has changed" in ended.err
+    assert home.run("crops", "art/empty.png", "--into", "none").code == EXIT_NOTHING_DONE
+
+
+def test_lists_of_others_are_left_alone(home: Here) -> None:
+    (home.work / "faces").mkdir()
+    (home.work / "faces" / "metadata.jsonl").write_bytes(b"mine")
+    assert home.run("crops", "art", "--into", "faces").code == 7
+    assert (home.work / "faces" / "metadata.jsonl").read_bytes() == b"mine"
+
+
+def test_a_run_killed_anywhere_is_gone_on_with(home: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    crops(home, "--jobs", "1")
+    done = {path.name: path.read_bytes() for path in (home.work / "faces").rglob("*") if path.is_file()}
+    for step in range(12):
+        into = f"killed {step}"
+        left = iter(range(step, -1, -1))
+        real = crop_folder.replace_file
+
+        def dying(path: Path, data: bytes, left: Any = left, real: Any = real) -> None:
+            count = next(left, 0)
+            if count == 0:
+                raise KilledError
+            real(path, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(crop_folder, "replace_file", dying)
+            try:
+                lines_of(home, into, "--jobs", "1")
+            except KilledError:
+                log = home.work / into / ".booru-tagger-crops.jsonl"
+                if log.exists() and step % 2:
+                    log.write_bytes(log.read_bytes() + b'{"key": "half a li')
+        lines_of(home, into, "--jobs", "1")
+        made = {path.name: path.read_bytes() for path in (home.work / into).rglob("*") if path.is_file()}
+        assert made == done, step
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
+def test_a_run_killed_for_real_is_gone_on_with(tmp_path: Path, tiny_bundle: Path) -> None:
+    home, chance = make_home(tmp_path / "home", BOORU_TAGGER_MODEL=str(tiny_bundle)), random.Random(7)
+    (home.work / "art").mkdir()
+    for number in range(30):
+        color = tuple(chance.randrange(256) for _ in range(3))
+        paint([Painted(10, 10, 60)], (96, 80), color).save(home.work / "art" / f"{number}.png")  # type: ignore[arg-type]
+    with forks(home) as commands:
+        commands.run("tag", "--batch", "--format", "none")
+        for into, kills in (("peace", 0), ("killed", 6)):
+            args = ["crops", "art", "--into", into, "--min-size", "0", "--size", "64", "--duplicates"]
+            for _ in range(kills):
+                commands.run(*args, kill_after=chance.uniform(0.1, 0.7))
+            assert commands.run(*args).code == 0
+    peace, killed = (
+        sorted(lines(home.work / into / "metadata.jsonl"), key=str) for into in ("peace", "killed")
+    )
+    assert peace == killed and len(peace) == 30
+    assert len(list((home.work / "killed").rglob("*.png"))) == 30

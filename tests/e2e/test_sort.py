@@ -1,0 +1,281 @@
+"""`booru-tagger sort`: files go where they should, none is lost, and all come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.files import bringing
+from booru_tagger.journal import Journal
+from booru_tagger.journal.placements import Placements
+from booru_tagger.types import Verdict
+from tests.support.bundles import Painted, paint
+from tests.support.command import make_home, snapshot
+from tests.support.forking import Forks, forks
+from tests.support.here import Here
+from tests.support.journaling import KilledError
+
+WAYS = ("hardlink", "link", "copy", "move")
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    work = tmp_path / "work"
+    draw(work / "art")
+    home = Here(work, tiny_bundle, monkeypatch, capsys)
+    assert home.run("tag", "--batch", "--format", "none").code == 0
+    (work / "art" / "later.png").write_bytes(b"never tagged")
+    return home
+
+
+def draw(art: Path) -> None:
+    (art / "sub").mkdir(parents=True)
+    paint([Painted(20, 20, 100), Painted(180, 60, 80, "cirno", "blue", "blue")]).save(art / "two.png")
+    paint([Painted(60, 40, 120)]).save(art / "a.png")
+    paint([Painted(60, 40, 100)]).save(art / "sub" / "a.png")
+    paint([Painted(60, 40, 120, "stranger", "red", "blue")]).save(art / "sub" / "stranger.png")
+    paint([]).save(art / "empty.png")
+    (art / "a.xmp").write_bytes(b"by hand")
+    (art / "a.png.txt").write_bytes(b"by hand\n")
+
+
+def sort(home: Here, *args: str | Path, code: int = EXIT_SOME_FAILED) -> str:
+    """The tree after sorting, one path a line; one picture of the folder was never tagged."""
+    ended = home.run("sort", "art", "--into", "tree", "--format", "none", *args)
+    assert ended.code == code, ended.err
+    return tree(home)
+
+
+def tree(home: Here) -> str:
+    root = home.work / "tree"
+    found = [path for path in sorted(root.rglob("*")) if not path.is_dir()]
+    return "\n".join(path.relative_to(root).as_posix() for path in found)
+
+
+SORTED = """
+touhou/cirno/two.png
+touhou/cirno/two.png.json
+touhou/cirno/two.png.txt
+unknown/no_head/empty.png
+unknown/no_head/empty.png.json
+unknown/unknown/stranger.png
+unknown/unknown/stranger.png.json
+unknown/unknown/stranger.png.txt
+vocaloid/hatsune_miku/a (2).png
+vocaloid/hatsune_miku/a (2).png.json
+vocaloid/hatsune_miku/a (2).png.txt
+vocaloid/hatsune_miku/a.png
+vocaloid/hatsune_miku/a.png.json
+vocaloid/hatsune_miku/a.png.txt
+vocaloid/hatsune_miku/a.xmp
+""".strip()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_there_and_back(home: Here, way: str) -> None:
+    before = snapshot(home.work)
+    assert set(sort(home, "--by", way).splitlines()) | {"touhou/cirno/two.png"} >= {
+        line for line in SORTED.splitlines() if "two" not in line
+    }
+    placed = home.work / "tree/vocaloid/hatsune_miku/a.png"
+    assert placed.is_symlink() == (way == "link")
+    assert (home.work / "art/a.png").exists() == (way != "move")
+    if way == "hardlink":
+        assert placed.samefile(home.work / "art/a.png")
+    ended = home.run("sort", "--undo", "--into", "tree")
+    assert ended.code == 0, ended.err
+    assert snapshot(home.work) == before and not (home.work / "tree").exists()
+    assert home.run("sort", "--undo", "--into", "tree").code == EXIT_NOTHING_DONE
+
+
+def test_again_nothing_is_to_be_done(home: Here) -> None:
+    first = sort(home)
+    ended = home.run("sort", "art", "--into", "tree", "--format", "jsonl")
+    assert all(json.loads(line)["files"] == 0 for line in ended.out.splitlines())
+    assert tree(home) == first and "0 pictures sorted" in ended.err
+
+
+def test_a_dry_run_changes_nothing(home: Here) -> None:
+    before = snapshot(home.work)
+    ended = home.run("sort", "art", "--into", "tree", "--dry-run")
+    assert "hatsune_miku/a.png" in ended.out.replace(os.sep, "/") and "dry run" in ended.err
+    assert snapshot(home.work) == before and not (home.work / "tree").exists()
+    sort(home)
+    before = snapshot(home.work)
+    assert home.run("sort", "--undo", "--dry-run", "--into", "tree").code == 0
+    assert snapshot(home.work) == before
+
+
+def test_several_characters_and_other_folders(home: Here) -> None:
+    lines = sort(home, "--several", "each", "--template", "{character}").splitlines()
+    assert "cirno/two.png" in lines and "hatsune_miku/two.png.txt" in lines
+    assert home.run("sort", "art/two.png", "--into", "pairs", "--several", "together").code == 0
+    assert (home.work / "pairs/touhou + vocaloid/cirno + hatsune_miku/two.png").exists()
+
+
+def test_nothing_is_overwritten(home: Here) -> None:
+    mine = home.work / "tree/vocaloid/hatsune_miku/a.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    lines = sort(home).splitlines()
+    assert mine.read_bytes() == b"mine"
+    assert {"vocaloid/hatsune_miku/a (2).png", "vocaloid/hatsune_miku/a (3).png"} <= set(lines)
+    assert home.run("sort", "--undo", "--into", "tree").code == 0
+    assert tree(home) == "vocaloid/hatsune_miku/a.png" and mine.read_bytes() == b"mine"
+
+
+def test_what_was_changed_in_the_tree_stays(home: Here) -> None:
+    sort(home, "--by", "copy")
+    caption = home.work / "tree/vocaloid/hatsune_miku/a.png.txt"
+    caption.write_bytes(b"edited there")
+    sort(home, "--by", "copy")
+    assert caption.read_bytes() == b"edited there"
+    ended = home.run("sort", "--undo", "--into", "tree")
+    assert "1 changed since" in ended.err and caption.read_bytes() == b"edited there"
+
+
+@pytest.mark.parametrize("way", ["hardlink", "copy"])
+def test_a_file_that_was_the_last_one_is_given_back(home: Here, way: str) -> None:
+    sort(home, "--by", way)
+    picture = home.work / "art" / "a.png"
+    data = picture.read_bytes()
+    picture.unlink()
+    assert home.run("sort", "--undo", "--into", "tree").code == 0
+    assert picture.read_bytes() == data and not (home.work / "tree").exists()
+
+
+def test_a_new_name_is_a_new_place_and_new_tags_come_along(home: Here) -> None:
+    sort(home)
+    picture = home.work / "art/sub/stranger.png"
+    with Journal.open(home.journal) as journal:
+        entry = journal.entry(picture)
+        assert entry is not None and entry.result is not None
+        result = entry.result
+        said = Verdict("named", "kagamine_rin", result.faces[0], result.width, result.height)
+        journal.reviews.decide(picture, [said])
+    assert home.run("tag", "--batch", "art/sub", "--format", "none").code == 0
+    lines = sort(home).splitlines()
+    assert "vocaloid/kagamine_rin/stranger.png" in lines
+    assert not any(line.startswith("unknown/unknown") for line in lines)
+    assert not (home.work / "tree/unknown/unknown").exists()
+    assert "kagamine_rin" in (home.work / "tree/vocaloid/kagamine_rin/stranger.png.txt").read_text()
+
+
+def test_what_was_moved_is_still_known(home: Here) -> None:
+    sort(home, "--by", "move")
+    ended = home.run("tag", "--batch", "tree", "--format", "none")
+    assert "0 pictures tagged, 5 unchanged" in ended.err
+    assert len(home.run("find").out.splitlines()) == 5
+    assert home.run("untag", "--batch", "tree", "--format", "none").code == 0
+    assert (home.work / "tree/vocaloid/hatsune_miku/a.png.txt").read_bytes() == b"by hand\n"
+
+
+def test_a_moved_picture_s_place_may_be_taken_by_another(home: Here) -> None:
+    sort(home, "--by", "move")
+    paint([Painted(50, 40, 110)]).save(home.work / "art/a.png")
+    assert home.run("tag", "art/a.png", "--format", "none").code == 0
+    lines = sort(home, "--by", "move").splitlines()
+    assert "vocaloid/hatsune_miku/a (3).png" in lines and not (home.work / "art/a.png").exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--undo", "art", "--into", "tree"),
+        ("--into", "tree"),
+        ("art",),
+        ("art", "--null", "--into", "tree"),
+        ("art", "--by", "move", "--several", "each", "--into", "tree"),
+        ("art", "--no-journal", "--into", "tree"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(home: Here, args: tuple[str, ...]) -> None:
+    assert home.run("sort", *args).code == 2
+
+
+class TestKilled:
+    """At every single step; and for real, at random moments."""
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_at_every_step(self, home: Here, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        art = home.work / "art"
+        (art / "later.png").unlink()
+        for path in (art / "sub", art / "two.png", art / "empty.png"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        before = snapshot(home.work)
+        done = sort(home, "--by", way, code=0)
+        assert home.run("sort", "--undo", "--into", "tree").code == 0
+        for undo in (False, True):
+            step, ended = 0, False
+            while not ended:
+                if undo:
+                    sort(home, "--by", way, code=0)
+                with monkeypatch.context() as patch:
+                    kill_at(step, patch)
+                    try:
+                        home.run("sort", *(["--undo"] if undo else ["art", "--by", way]), "--into", "tree")
+                        ended = True
+                    except KilledError:
+                        pass
+                step += 1
+                if not undo:
+                    assert home.run("sort", "art", "--by", way, "--into", "tree").code in (
+                        0,
+                        EXIT_NOTHING_DONE,
+                    )
+                    assert tree(home) == done, step
+                home.run("sort", "--undo", "--into", "tree")
+                assert snapshot(home.work) == before, (undo, step)
+            assert step > 5
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
+    def test_at_random_moments(self, tmp_path: Path, tiny_bundle: Path) -> None:
+        home, chance = make_home(tmp_path / "home", BOORU_TAGGER_MODEL=str(tiny_bundle)), random.Random(7)
+        art = home.work / "art"
+        art.mkdir()
+        for number in range(30):
+            who = chance.choice(["hatsune_miku", "cirno", "stranger"])
+            paint([Painted(10, 10, 60, who)], size=(96, 80)).save(art / f"{number}.png")
+        with forks(home) as commands:
+            assert commands.run("tag", "--batch", "--format", "none").code == 0
+            before = snapshot(home.work)
+            for args in (["art", "--by", "move"], ["--undo"]):
+                self.killed(commands, chance, [*args, "--into", "tree", "--format", "none"])
+            assert snapshot(home.work) == before
+            assert commands.run("tag", "--batch", "--format", "none").err.startswith("0 pictures tagged, 30")
+
+    def killed(self, commands: Forks, chance: random.Random, args: list[str]) -> None:
+        for _ in range(12):
+            commands.run("sort", *args, kill_after=chance.uniform(0.1, 0.6))
+        assert commands.run("sort", *args).code in (0, EXIT_NOTHING_DONE)
+
+
+def kill_at(step: int, patch: pytest.MonkeyPatch) -> None:
+    """Kill the command before it takes the step of this number: a change to the journal or to a file."""
+    steps = iter(range(step, -1, -1))
+
+    def dying(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def wrapped(*args: object, **options: object) -> object:
+            if next(steps, 0) == 0:
+                raise KilledError
+            return real(*args, **options)
+
+        patch.setattr(owner, name, wrapped)
+
+    for name in ("announce", "announce_folders", "finish", "forget"):
+        dying(Placements, name)
+    dying(os, "link")
+    dying(Path, "unlink")
+    dying(Path, "mkdir")
+    dying(Path, "symlink_to")
+    dying(bringing.shutil, "copystat")
