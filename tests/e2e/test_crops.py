@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.files.replace import replace_file
 from booru_tagger.library import crop_folder
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
@@ -153,7 +154,7 @@ def test_a_run_killed_anywhere_is_gone_on_with(home: Here, monkeypatch: pytest.M
     for step in range(12):
         into = f"killed {step}"
         left = iter(range(step, -1, -1))
-        real = crop_folder.replace_file
+        real = replace_file
 
         def dying(path: Path, data: bytes, left: Any = left, real: Any = real) -> None:
             count = next(left, 0)

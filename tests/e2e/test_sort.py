@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
-from booru_tagger.files import bringing
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placements
 from booru_tagger.types import Verdict
@@ -278,4 +277,4 @@ def kill_at(step: int, patch: pytest.MonkeyPatch) -> None:
     dying(Path, "unlink")
     dying(Path, "mkdir")
     dying(Path, "symlink_to")
-    dying(bringing.shutil, "copystat")
+    dying(shutil, "copystat")
