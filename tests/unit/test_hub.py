@@ -17,7 +17,7 @@ from booru_tagger.models.store import local, model_folders
 from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.hub import Hub, hub_id
 from booru_tagger.models.store.model_folders import HubId
-from tests.support import taggers
+from tests.support import newer_taggers, taggers
 from tests.support.bundles import make_bundle
 from tests.support.hub import COMMIT, FakeHub, Repository, running
 
@@ -143,6 +143,31 @@ def test_a_folder_of_a_repository(wd_files: dict[str, bytes], tmp_path: Path) ->
         assert ForeignTagger(local.locate("cl_tagger_1_02")).format.name == "cl"
         with pytest.raises(ModelError, match=r"its top folder holds README\.md\. A folder of a repository"):
             Hub(fake.address).pull(HubId("cella110n/cl_tagger"))
+
+
+def test_a_look_alike_is_refused_before_its_network_is_fetched(tmp_path: Path, cache: Path) -> None:
+    folder = newer_taggers.make("oppai-oracle", tmp_path / "oppai")
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "preprocessing.json"}
+    haruka = {"haruka-tagger.onnx": b"", "haruka-tagger_metadata.json": b"{}"}
+    with running({"some/one": Repository(files), "some/other": Repository(haruka)}) as fake:
+        with pytest.raises(ModelError, match=r"names of a WD tagger's, but .* as that of OppaiOracle"):
+            Hub(fake.address).pull(HubId("some/one"))
+        with pytest.raises(ModelError, match="the files of a Haruka tagger"):
+            Hub(fake.address).pull(HubId("some/other"))
+        assert not any(name.endswith(".onnx") for name, _ in fake.downloads())
+        assert not (cache / HubId("some/one").path.name).exists()
+
+
+def test_a_layout_that_shares_its_names_is_pulled_with_just_its_own_files(tmp_path: Path) -> None:
+    folder = newer_taggers.make("pixai-v1", tmp_path / "pixai")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    tags = json.dumps(newer_taggers.V1_BLOCKS).encode()
+    files |= {"tags.json": tags, "metadata.json": b"{}"}
+    with running({"some/one": Repository(files)}) as fake:
+        pulled = Hub(fake.address).pull(HubId("some/one"))
+        assert ForeignTagger(pulled.folder).format.name == "pixai-v1"
+        assert set(pulled.record.files) == {"model.onnx", "tags.json", "config.json"}
+        assert {path.name for path in pulled.folder.iterdir()} == {*pulled.record.files, FILE_RECORD}
 
 
 def test_a_bundle_on_a_hub(tmp_path: Path) -> None:
