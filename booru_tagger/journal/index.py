@@ -14,7 +14,7 @@ from booru_tagger.vocab import CHARACTER, GENERAL
 SPACE = "space"
 """Category of the terms that are no tags, but names of recognisers."""
 
-_Corners = tuple[int, int, int, int]
+Corners = tuple[int, int, int, int]
 
 
 def put(connection: Connection, picture: int, result: TagResult, modified: float, tagged_at: float) -> None:
@@ -22,7 +22,7 @@ def put(connection: Connection, picture: int, result: TagResult, modified: float
 
     A face without an embedding keeps the one that a face in the same place had.
     """
-    known = _embeddings(connection, picture)
+    known = embeddings(connection, picture)
     drop(connection, picture)
     connection.execute(
         "INSERT INTO summaries (picture, modified, tagged_at, heads) VALUES (?, ?, ?, ?)",
@@ -75,7 +75,7 @@ def copy(connection: Connection, old: int, new: int) -> None:
 
 
 def _put_face(
-    connection: Connection, picture: int, number: int, face: FaceResult, known: dict[_Corners, Embedding]
+    connection: Connection, picture: int, number: int, face: FaceResult, known: dict[Corners, Embedding]
 ) -> None:
     corners, who = face.box.rounded(), face.character
     hair, eyes = (
@@ -103,7 +103,7 @@ def _put_face(
         )
 
 
-def _embeddings(connection: Connection, picture: int) -> dict[_Corners, Embedding]:
+def embeddings(connection: Connection, picture: int) -> dict[Corners, Embedding]:
     rows = connection.execute(
         "SELECT x0, y0, x1, y1, name, vector FROM faces JOIN embeddings ON face = faces.id"
         " JOIN terms ON terms.id = space WHERE picture = ?",

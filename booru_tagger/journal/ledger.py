@@ -123,7 +123,7 @@ def ownership(connection: Connection, target: bytes, picture: bytes) -> Ownershi
         " JOIN pictures ON pictures.id = picture WHERE targets.path = ? AND pictures.path = ?",
         (target, picture),
     ).fetchone()
-    return Ownership() if row is None else Ownership(_tags(row[0]), _tags(row[1]))
+    return Ownership() if row is None else Ownership(tags_of(row[0]), tags_of(row[1]))
 
 
 def change_of(
@@ -160,7 +160,7 @@ def _original(
     if untouched and len(report.before) <= KEPT_BYTES:
         return Original.KEPT, report.before
     if not untouched and row[0] == before_sha256:  # nobody edited it since
-        return Original(row[1]), _inflated(row[2])
+        return Original(row[1]), inflated(row[2])
     return Original.UNKNOWN, None
 
 
@@ -187,7 +187,7 @@ def apply(connection: Connection, picture: bytes, target: bytes, change: Change,
     connection.execute(
         "INSERT OR REPLACE INTO marks (picture, target, writer, owned, deleted, latest, written_at)"
         " VALUES (?, ?, ?, ?, ?, 1, ?)",
-        (row[0], number, change.writer, _packed(change.owned), _packed(change.deleted), now),
+        (row[0], number, change.writer, packed_tags(change.owned), packed_tags(change.deleted), now),
     )
     connection.execute("DELETE FROM intents WHERE picture = ? AND target = ?", (picture, target))
 
@@ -234,8 +234,8 @@ def put_intent(connection: Connection, picture: bytes, target: bytes, change: Ch
             picture,
             target,
             change.writer,
-            _packed(change.owned),
-            _packed(change.deleted),
+            packed_tags(change.owned),
+            packed_tags(change.deleted),
             change.before_sha256,
             change.after_sha256,
             change.original,
@@ -257,7 +257,9 @@ def intents(connection: Connection, keys: Collection[bytes]) -> list[tuple[bytes
         (
             row[0],
             row[1],
-            Change(row[2], _tags(row[3]), _tags(row[4]), row[5], row[6], Original(row[7]), _inflated(row[8])),
+            Change(
+                row[2], tags_of(row[3]), tags_of(row[4]), row[5], row[6], Original(row[7]), inflated(row[8])
+            ),
         )
         for row in rows
     ]
@@ -296,11 +298,11 @@ def _marks(connection: Connection, number: int, picture: bytes) -> Iterator[Mark
         yield Mark(
             target=path_of(row[0]),
             writer=row[1],
-            owned=_tags(row[2]),
-            deleted=_tags(row[3]),
+            owned=tags_of(row[2]),
+            deleted=tags_of(row[3]),
             left_sha256=row[4],
             original=Original(row[5]),
-            content=_inflated(row[6]),
+            content=inflated(row[6]),
             shared=_is_shared(connection, row[0], picture),
             written_at=row[7],
         )
@@ -310,11 +312,11 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _packed(tags: Collection[str]) -> bytes:
+def packed_tags(tags: Collection[str]) -> bytes:
     return _json(sorted(tags))
 
 
-def _tags(packed: bytes) -> frozenset[str]:
+def tags_of(packed: bytes) -> frozenset[str]:
     try:
         return frozenset(map(str, json.loads(packed)))
     except (ValueError, TypeError) as error:
@@ -342,7 +344,7 @@ def _deflated(content: bytes | None) -> bytes | None:
     return None if content is None else zlib.compress(content)
 
 
-def _inflated(packed: bytes | None) -> bytes | None:
+def inflated(packed: bytes | None) -> bytes | None:
     try:
         return None if packed is None else zlib.decompress(packed)
     except (zlib.error, TypeError) as error:

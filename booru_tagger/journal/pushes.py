@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from sqlite3 import Connection
+from typing import Any
 
 from booru_tagger.journal.database import DamagedError, Database
 
@@ -51,13 +53,7 @@ class Pushes:
         self._put(item, pushed)
 
     def _put(self, item: str, pushed: Pushed) -> None:
-        lists = [json.dumps(sorted(tags)) for tags in (pushed.owned, pushed.deleted, pushed.pending)]
-        self._database.write(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO pushes VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (self._place, item, pushed.fingerprint, *lists, time.time()),
-            )
-        )
+        self._database.write(lambda connection: _write(connection, self._place, item, pushed, time.time()))
 
 
 def _tags(text: object) -> frozenset[str]:
@@ -68,3 +64,29 @@ def _tags(text: object) -> frozenset[str]:
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise DamagedError("not a list of tags")
     return frozenset(tags)
+
+
+def merge_pushes(connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Take over what another journal knows of pushes: whatever is later, and what is ours by either."""
+    for place, item, fingerprint, *lists, pushed_at in rows:
+        known = connection.execute(
+            "SELECT fingerprint, owned, deleted, pending, pushed_at FROM pushes WHERE place = ? AND item = ?",
+            (place, item),
+        ).fetchone()
+        theirs = Pushed(fingerprint, *map(_tags, lists))
+        if known is not None:
+            mine = Pushed(known[0], *map(_tags, known[1:4]))
+            earlier, later = (mine, theirs) if pushed_at >= known[4] else (theirs, mine)
+            deleted = (earlier.deleted | later.deleted) - later.owned
+            owned = (earlier.owned | later.owned) - deleted
+            theirs = Pushed(later.fingerprint, owned, deleted, earlier.pending | later.pending)
+            pushed_at = max(pushed_at, known[4])
+        _write(connection, place, item, theirs, pushed_at)
+
+
+def _write(connection: Connection, place: str, item: str, pushed: Pushed, at: float) -> None:
+    lists = [json.dumps(sorted(tags)) for tags in (pushed.owned, pushed.deleted, pushed.pending)]
+    connection.execute(
+        "INSERT OR REPLACE INTO pushes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (place, item, pushed.fingerprint, *lists, at),
+    )

@@ -50,7 +50,7 @@ class Reviews:
         def work(connection: Connection) -> tuple[Verdict, ...]:
             query = "SELECT verdicts FROM reviews WHERE picture = ?"
             row = connection.execute(query, (key,)).fetchone()
-            return () if row is None else _unpacked(row[0])
+            return () if row is None else unpacked_verdicts(row[0])
 
         return self._database.read(work)
 
@@ -60,7 +60,7 @@ class Reviews:
         The picture counts as not done until its new tags are recorded: killed in between, the next run does
         it again, and heeds the verdicts.
         """
-        key, packed = self._keys(picture), _packed(verdicts)
+        key, packed = self._keys(picture), packed_verdicts(verdicts)
 
         def work(connection: Connection) -> None:
             _put(connection, key, packed)
@@ -70,7 +70,7 @@ class Reviews:
 
     def refresh(self, picture: Path, verdicts: Sequence[Verdict]) -> None:
         """Keep the same verdicts with what the program says of those faces now."""
-        key, packed = self._keys(picture), _packed(verdicts)
+        key, packed = self._keys(picture), packed_verdicts(verdicts)
         self._database.write(lambda connection: _put(connection, key, packed))
 
     def wait(self, picture: Path, uncertain: int) -> None:
@@ -107,7 +107,10 @@ class Reviews:
 
         def work(connection: Connection) -> list[tuple[Path, tuple[Verdict, ...]]]:
             query = "SELECT picture, verdicts FROM reviews WHERE verdicts != ? ORDER BY picture"
-            return [(path_of(key), _unpacked(packed)) for key, packed in connection.execute(query, (_NONE,))]
+            return [
+                (path_of(key), unpacked_verdicts(packed))
+                for key, packed in connection.execute(query, (_NONE,))
+            ]
 
         return self._database.read(work)
 
@@ -135,7 +138,9 @@ def _tagged(key: bytes, result: bytes, verdicts: bytes | None, raw: bytes | None
     written = ledger.unpacked(result)
     if written is None:
         return None
-    return TaggedPicture(path_of(key), written, _unpacked(verdicts or _NONE), ledger.unpacked_raw(raw))
+    return TaggedPicture(
+        path_of(key), written, unpacked_verdicts(verdicts or _NONE), ledger.unpacked_raw(raw)
+    )
 
 
 def _without(verdicts: Sequence[Verdict], written: TagResult) -> TagResult:
@@ -163,11 +168,11 @@ def _forget_empty(connection: Connection, key: bytes) -> None:
     )
 
 
-def _packed(verdicts: Sequence[Verdict]) -> bytes:
+def packed_verdicts(verdicts: Sequence[Verdict]) -> bytes:
     return json.dumps([verdict.to_json() for verdict in verdicts], separators=(",", ":")).encode()
 
 
-def _unpacked(packed: bytes) -> tuple[Verdict, ...]:
+def unpacked_verdicts(packed: bytes) -> tuple[Verdict, ...]:
     try:
         return tuple(Verdict.from_json(item) for item in json.loads(packed))
     except (ValueError, TypeError, KeyError) as error:

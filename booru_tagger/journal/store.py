@@ -19,6 +19,7 @@ from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.finding import Finder
+from booru_tagger.journal.merging import MergeReport, PathMap, merge
 from booru_tagger.journal.moves import carry_over, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.placements import Placements
@@ -98,6 +99,10 @@ class Journal:
         """
         keys = {self._keys(before): self._keys(after) for before, after in targets.items()}
         carry_over(self._database, self._keys(old), self._keys(new), keys)
+
+    def merge(self, other: Path, moved: PathMap | None = None) -> MergeReport:
+        """Take over what the journal in the file ``other`` knows; see :func:`~.merging.merge`."""
+        return merge(self._database, other, moved or PathMap())
 
     def is_done(self, picture: Path, fingerprint: str) -> bool:
         """Whether this content was tagged under ``fingerprint`` and every file written for it still stands.
