@@ -52,7 +52,7 @@ class TagRequest:
 
     ``paths`` are pictures, patterns, ``-`` for a list on standard input (its lines end with a null byte under
     ``null``) and, with ``batch``, folders; no path at all stands for the current folder. ``manifest`` lists
-    more of them in a file. With ``records``, a JSON Lines file, nothing is written beside the pictures, and
+    more of them in a file. With ``records``, a data set, nothing is written beside the pictures, and
     they may be addresses in storage. ``contact_sheet`` is a PNG file that all faces are drawn into, ``cast``
     a page (or JSON) about who appears when in moving pictures. With ``force`` it is done again what was done
     before, under ``dry_run`` nothing is written.
@@ -117,14 +117,24 @@ def _sink(
         ) as opened:
             yield opened
         return
-    records: AbstractContextManager[Records | Rehearsal | None] = nullcontext()
+    records: AbstractContextManager[Sink | None] = nullcontext()
     if request.records is None:
         options = writer_options(writing, _roots(request))
         records = nullcontext(Rehearsal(make_writers(writing, options), options.naming))
     elif not request.dry_run:
-        records = Records(request.records, digest(tagging_parts(tagger, policy))[:16], force=force)
+        records = _records(request.records, tagger, policy, force)
     with records as sink, open_reviewer(recording, tagger, tell) as reviewer:
         yield sink, reviewer
+
+
+def _records(path: Path, tagger: Tagger, policy: Policy, force: bool) -> AbstractContextManager[Sink]:
+    """The data set of that name, JSON Lines or Parquet."""
+    fingerprint = digest(tagging_parts(tagger, policy))[:16]
+    if path.suffix.lower() != ".parquet":
+        return Records(path, fingerprint, force=force)
+    from booru_tagger.runner.parquet import ParquetRecords  # an extra
+
+    return ParquetRecords(path, fingerprint, force=force, raw_fingerprint=tagger.fingerprint)
 
 
 def _tag_function(request: TagRequest, tagger: Tagger) -> Callable[[Path], TagResult]:

@@ -38,6 +38,7 @@ EXIT_INTERRUPTED = 130
         "serve": ("booru_tagger.cli.serve:serve", "Answer programs that ask for the tags of pictures."),
         "push": ("booru_tagger.cli.push:push", "Tag what is in hydrus or on a szurubooru site."),
         "untag": ("booru_tagger.cli.untag:untag", "Take out again exactly the tags that were written."),
+        "journal": ("booru_tagger.cli.journal:journal", "Merge journals, and read data sets into one."),
         "config": ("booru_tagger.cli.config:config", "Show, create or check the configuration."),
         "doctor": ("booru_tagger.cli.doctor:doctor", "See whether all works here, for you or a report."),
     },

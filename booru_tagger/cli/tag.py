@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     section=WRITE,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.jsonl",
-    help="Write no files beside the pictures, but a line for each into this one.",
+    help="Write no files beside the pictures, but a line for each into this one; or a row, into a .parquet.",
 )
 @with_settings(
     *names_in("tagging", "reading", "policy", "writing", "recording", "running", "printing"),

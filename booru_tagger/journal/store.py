@@ -253,6 +253,25 @@ class Journal:
 
         self._database.write(work)
 
+    def adopt(self, picture: Path, result: TagResult, stamp: Stamp | None, raw: RawResult | None) -> bool:
+        """Remember what was found in the picture elsewhere, when its file had that ``stamp``; whether it is.
+
+        It is not where the picture is known as it was then. Nothing was written for it yet, so it counts as
+        not done. Raises :class:`OutputError`.
+        """
+        key = self._keys(picture)
+
+        def work(connection: Connection) -> bool:
+            known = ledger.known(connection, key)
+            if known is not None and known.stamp != NO_STAMP and stamp in (None, known.stamp):
+                return False
+            ledger.put_picture(
+                connection, key, stamp or NO_STAMP, None, ledger.UNTAGGED, time.time(), result, raw
+            )
+            return True
+
+        return self._database.write(work)
+
     def _content(
         self, picture: Path, key: bytes, reports: Sequence[tuple[bytes, str, WriteReport]]
     ) -> tuple[Stamp, str | None]:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from booru_tagger.journal.merging import combined
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.types import Box, Embedding, FaceResult, TagResult, Verdict
 from tests.support.journaling import result_for, tag, write
+from tests.support.old_journal import age
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def content(journal: Journal) -> list[str]:
-    with sqlite3.connect(journal.path) as connection:
+    with closing(sqlite3.connect(journal.path)) as connection:
         return list(connection.iterdump())
 
 
@@ -183,7 +185,7 @@ def test_embeddings_and_what_find_asks_come_along(ours: Journal, theirs: Journal
     result = TagResult(str(picture), 10, 20, faces=(face,))
     theirs.record(picture, "f", result, [])
     ours.merge(theirs.path)
-    with sqlite3.connect(ours.path) as connection:
+    with closing(sqlite3.connect(ours.path)) as connection:
         assert connection.execute("SELECT vector FROM embeddings").fetchall() == [(embedding.vector,)]
         assert connection.execute("SELECT heads FROM summaries").fetchall() == [(1,)]
 
@@ -206,13 +208,25 @@ def test_many_pictures_go_page_by_page(ours: Journal, theirs: Journal, tmp_path:
     assert len(found) == 300
 
 
+def test_the_journal_of_an_older_version_is_read(ours: Journal, picture: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.sqlite3"
+    with Journal.open(old) as journal:
+        target = tag(journal, picture)
+    age(old)
+    before = old.read_bytes()
+    assert ours.merge(old).added == 1
+    assert ours.is_done(picture, "f")
+    assert ours.ownership(target, picture).owned == {"blue_hair"}
+    assert old.read_bytes() == before
+
+
 @pytest.mark.parametrize("kind", ["missing", "text", "other program"])
 def test_what_is_no_journal_is_refused(ours: Journal, tmp_path: Path, kind: str) -> None:
     other = tmp_path / "other.sqlite3"
     if kind == "text":
         other.write_bytes(b"no database" * 100)
     elif kind == "other program":
-        with sqlite3.connect(other) as connection:
+        with closing(sqlite3.connect(other)) as connection:
             connection.execute("CREATE TABLE things (a)")
     before = content(ours)
     with pytest.raises(ConfigError, match=r"other\.sqlite3"):
