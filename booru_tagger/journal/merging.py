@@ -90,7 +90,7 @@ def merge(database: Database, other: Path, moved: PathMap) -> MergeReport:
     report = MergeReport()
     with _copy_of(other) as theirs:
         for page in _pages(theirs):
-            database.write(lambda ours: [_take(ours, picture, moved, report) for picture in page])  # noqa: B023
+            database.write(lambda ours: _take_all(ours, page, moved, report))  # noqa: B023
         for reviewed in _reviews_alone(theirs):
             database.write(lambda ours: _merge_review(ours, moved(reviewed[0]), reviewed[1], False, report))  # noqa: B023
         pushes = theirs.execute("SELECT * FROM pushes").fetchall()
@@ -149,6 +149,11 @@ def _picture(theirs: Connection, row: Sequence[object]) -> _Picture:
         said.fetchone(),
         index.embeddings(theirs, number),
     )
+
+
+def _take_all(ours: Connection, page: Sequence[_Picture], moved: PathMap, report: MergeReport) -> None:
+    for picture in page:
+        _take(ours, picture, moved, report)
 
 
 def _take(ours: Connection, picture: _Picture, moved: PathMap, report: MergeReport) -> None:
