@@ -206,6 +206,36 @@ def test_strangers_are_named_by_group(setup: ReviewSetup, tmp_path: Path) -> Non
     assert gallery is not None and len(load(gallery)) == people
 
 
+def test_what_speaks_against_enrolling_is_asked(setup: ReviewSetup, tmp_path: Path) -> None:
+    """Few faces: Enter after the warning enrols nobody, the other button does."""
+    from selenium.webdriver import Keys
+
+    paint_people(setup, 1, 2)
+    gallery = setup.tools.gallery
+    assert gallery is not None
+    warned = "return !document.getElementById('enrol-warning').hidden"
+    with review(setup, tmp_path) as page:
+        page.wait()
+        page.press("s")
+        until(lambda: "Stranger 1" in page.text("who"), "the group")
+        page.press(Keys.ENTER, "alder", Keys.ENTER)
+        until(lambda: "Enrol alder?" in page.text("enrol-title"), "the question")
+        page.press(Keys.ENTER)
+        until(lambda: page.window.execute_script(warned), "the warning")
+        assert "only 2" in page.text("enrol-warning")
+        page.press(Keys.ENTER)
+        page.settle()
+        assert not gallery.exists() and set(named(setup).values()) == {"alder"}
+        assert "Learn 1 new character" in page.text("teach")
+        page.window.execute_script("document.getElementById('teach').click()")
+        page.press(Keys.ENTER)
+        until(lambda: page.window.execute_script(warned), "the warning once more")
+        page.window.execute_script("document.getElementById('enrol-yes').click()")
+        until(gallery.exists, "the enrolment")
+        page.settle()
+        assert page.errors() == []
+
+
 def test_a_name_is_found_by_its_series(setup: ReviewSetup, tmp_path: Path) -> None:
     paint_faces(setup, 1)
     with review(setup, tmp_path) as page:

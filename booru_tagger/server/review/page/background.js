@@ -8,6 +8,7 @@ const line = document.getElementById('cutting');
 let tell = null;
 let watching = false;
 let again = false;
+let compared = false; // all faces, since they were grouped
 
 export const pause = time => new Promise(resolve => { setTimeout(resolve, time); });
 
@@ -38,13 +39,15 @@ async function goesOn() {
   enrolling.learnable(teachable);
   const cutting = done < total || total === 0;
   line.hidden = !cutting && !second.running;
+  const far = second.total ? `: ${second.done.toLocaleString()} of ${second.total.toLocaleString()} pictures` : ' …';
   line.textContent = second.running
-    ? `Tagging again: ${second.done.toLocaleString()} of ${second.total.toLocaleString()} pictures`
+    ? `Tagging again${far}`
     : `Looking for look-alikes: ${done.toLocaleString()} of ${total.toLocaleString()} pictures`;
   if (again && !second.running) {
     again = false;
     await tell.taggedAgain(second);
-  } else if (!cutting || tell.waitsForGroups()) {
+  } else if (cutting ? tell.waitsForGroups() : !compared) {
+    compared = !cutting;
     await tell.regroup();
   }
   return cutting || second.running || again;

@@ -176,7 +176,10 @@ async function regroup() {
   const busy = () => document.activeElement === element('name') || document.querySelector('dialog[open]');
   while (busy()) await background.pause(300); // not under somebody's hands
   state.loadGroups((await api.get('/api/strangers')).groups, current);
-  if (state.filter.show === 'strangers') rebuild(); else tell();
+  if (state.filter.show !== 'strangers') { tell(); return; }
+  rebuild();
+  const shown = panel.shown();
+  if (shown?.id === current && current !== null) { panel.state(state.faces.get(current)); panel.fill(shown); }
 }
 
 async function undo() {

@@ -22,7 +22,7 @@ export function wrote({files, more, added, removed}) {
   const where = files.join(', ') + (more ? ` and ${more.toLocaleString()} more` : '');
   const what = [added.length ? `+ ${some(added)}` : '', removed.length ? `− ${some(removed)}` : ''];
   const text = files.length
-    ? `Written: ${where}   ${what.filter(Boolean).join('   ')}`
+    ? `Written: ${what.filter(Boolean).join('   ') || 'the same tags'}   in ${where}`
     : 'Remembered; nothing to change in the tag files.';
   wroteLine.textContent = text;
   wroteLine.title = text;

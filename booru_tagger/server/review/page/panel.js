@@ -42,15 +42,17 @@ export function begin(id) {
   state(faces.get(id));
 }
 
+// What was ticked by hand stays so where the same face is shown anew.
 export function fill(found) {
+  const chosen = details?.id === found.id ? new Map(alike.map(other => [other.id, !left.has(other.id)])) : new Map();
   details = found;
   group = groupOf(found.id);
   alike = group ? others(group) : found.alike;
   marked = group ? -1 : 0;
-  left = new Set(alike.filter(other => !other.ticked).map(other => other.id));
+  left = new Set(alike.filter(other => !(chosen.get(other.id) ?? other.ticked)).map(other => other.id));
   element('panel').classList.remove('loading');
   element('panel').classList.toggle('group', group !== null);
-  element('name').placeholder = group ? 'Who are they? One name for all that are ticked' : 'Somebody else? Type a name';
+  element('name').placeholder = group ? 'One name for all that are ticked' : 'Somebody else? Type a name';
   paintColours();
   paintCandidates();
   paintAlike();
