@@ -58,7 +58,7 @@ def open_hydrus_run(
     """A run over the pictures in hydrus that match all predicates, ready to go; the journal is closed at the
     end. Raises BooruTaggerError."""
     pushing = settings.pushing
-    hydrus = _connect_hydrus(pushing)
+    hydrus = connect_hydrus(pushing)
     service = hydrus.service(pushing.hydrus_service)
     hashes = hydrus.search(query)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
@@ -107,7 +107,7 @@ def open_szurubooru_run(
     """A run over the posts that match the query, and over the pictures to upload; see
     :func:`open_hydrus_run`."""
     pushing = settings.pushing
-    site = _connect_szurubooru(pushing)
+    site = connect_szurubooru(pushing)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     limits, categories = make_limits(settings.reading), pushing.szurubooru_category
 
@@ -154,7 +154,8 @@ def _open_sink(
         yield None if dry_run else make_sink(journal.pushes(place) if journal is not None else None), journal
 
 
-def _connect_hydrus(pushing: PushingSettings) -> Hydrus:
+def connect_hydrus(pushing: PushingSettings) -> Hydrus:
+    """Raises ConfigError for a missing or wrong key, and RemoteError."""
     if pushing.hydrus_key is None:
         raise ConfigError(
             "hydrus_key: must be set (BOORU_TAGGER_HYDRUS_KEY, or in the configuration file); make one in "
@@ -165,7 +166,8 @@ def _connect_hydrus(pushing: PushingSettings) -> Hydrus:
     return hydrus
 
 
-def _connect_szurubooru(pushing: PushingSettings) -> Szurubooru:
+def connect_szurubooru(pushing: PushingSettings) -> Szurubooru:
+    """Raises ConfigError for a missing address or a wrong login, and RemoteError."""
     if pushing.szurubooru_url is None:
         raise ConfigError("szurubooru_url: must be set to the address of the site")
     headers = login(pushing.szurubooru_user, pushing.szurubooru_token, pushing.szurubooru_password)

@@ -121,6 +121,18 @@ class Hydrus:
                 ]
             yield from found
 
+    def tags(self, hashes: Sequence[str]) -> Iterator[tuple[HydrusFile, list[str]]]:
+        """What they are, with the tags that hydrus shows for them, of all services."""
+        for start in range(0, len(hashes), _CHUNK):
+            query = {"hashes": json.dumps(hashes[start : start + _CHUNK])}
+            answer = self.server.get_json("/get_files/file_metadata", query)
+            with self.server.understanding():
+                found = [
+                    (HydrusFile(item["hash"], str(item["mime"]), item["size"] or 0), _shown(item["tags"]))
+                    for item in answer["metadata"]
+                ]
+            yield from found
+
     def fetch(self, hash_: str, max_bytes: int) -> bytes:
         """The file itself. Raises :class:`LargeError` above ``max_bytes`` bytes."""
         return self.server.send("GET", "/get_files/file", query={"hash": hash_}, max_bytes=max_bytes)
@@ -138,3 +150,9 @@ class Hydrus:
                 "override_previously_deleted_mappings": False,
             },
         )
+
+
+def _shown(services: Mapping[str, Any]) -> list[str]:
+    """The tags of all services that are current ("0"), with siblings and parents as hydrus shows them."""
+    tags = [str(tag) for service in services.values() for tag in service["display_tags"].get("0", ())]
+    return list(dict.fromkeys(tags))

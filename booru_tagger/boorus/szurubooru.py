@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -25,7 +25,8 @@ _COLOR = "#777777"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post. ``tags`` are first names, ``aliases`` leads from every name of these to the first one."""
+    """A post. ``tags`` are first names, ``aliases`` leads from every name of these to the first one, and
+    ``categories`` from that to its category."""
 
     id: int
     version: int
@@ -33,6 +34,7 @@ class Post:
     content: str
     tags: tuple[str, ...]
     aliases: Mapping[str, str]
+    categories: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +232,5 @@ def _post(data: Any) -> Post:
         str(data["contentUrl"]),
         tuple(group[0] for group in names),
         {name.lower(): group[0] for group in names for name in group},
+        {str(tag["names"][0]): str(tag.get("category", "")) for tag in data["tags"]},
     )

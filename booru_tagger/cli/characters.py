@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from booru_tagger.cli.help import FullGroup, complete_known, more_at
+from booru_tagger.cli.learn import learn
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.cli.progress import looking
@@ -169,6 +170,9 @@ def remove(names: tuple[str, ...], loaded: Loaded) -> None:
     path = gallery_file(loaded.settings.tagging)
     left = remove_characters(names, path)
     tell(f"{counted(len(left), 'character')} left in {path}")
+
+
+characters.add_command(learn)
 
 
 @characters.command()

@@ -33,17 +33,20 @@ class NamedFace:
     picture: str
 
 
-def learning(named: Mapping[str, Sequence[NamedFace]], empty: Gallery) -> Callable[[Gallery | None], Gallery]:
+def learning(
+    named: Mapping[str, Sequence[NamedFace]], empty: Gallery, series_of: Callable[[str], str] = lambda tag: ""
+) -> Callable[[Gallery | None], Gallery]:
     """The change for :func:`booru_tagger.enrol.edit` that adds these faces to their characters.
 
-    A new character's name implies the colors that its faces agree on. ``empty`` is a gallery of the model
-    that the embeddings are of. Faces that are there already are not added again. Raises :class:`ModelError`
-    where the gallery is of another model.
-    """
+    A new character's name implies the colors that its faces agree on, and ``series_of`` it. ``empty`` is a
+    gallery of the model that the embeddings are of. Faces that are there already are not added again. Raises
+    :class:`ModelError` where the gallery is of another model."""
 
     def change(gallery: Gallery | None) -> Gallery:
         standing = fitting(gallery, empty)
-        return standing.adding(_grown(tag, seen, standing.find(tag)) for tag, seen in named.items())
+        return standing.adding(
+            _grown(tag, seen, standing.find(tag), series_of(tag)) for tag, seen in named.items()
+        )
 
     return change
 
@@ -76,10 +79,12 @@ def doubts_about(
     return warnings
 
 
-def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None) -> Enrolled:
+def _grown(tag: str, seen: Sequence[NamedFace], old: Enrolled | None, series: str = "") -> Enrolled:
     if old is None:
         implied, _ = common_colors([one.face for one in seen])
-        old = Enrolled(Label(tag, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32))
+        old = Enrolled(
+            Label(tag, series=series, implied=implied), np.zeros((0, len(seen[0].embedding)), np.float32)
+        )
     embeddings, pictures = list(old.faces), list(old.pictures or ("",) * len(old.faces))
     boxes = old.known_boxes.tolist()
     for one in seen:

@@ -109,11 +109,10 @@ class FaceReader:
 
     def look(self, viewed: Viewed) -> SeenFaces:
         """The faces in a picture. One that cannot be read is told as such, and tried again the next time."""
-        name = viewed.name.encode("utf-8", "surrogateescape")
-        key = hashlib.sha256(b"\0".join((self._space, name, viewed.stamp.encode()))).digest()
+        key = self._key(viewed, self._space)
         known = self._find(key)
         if known is not None:
-            return known
+            return _unpacked(known, new=False)
         try:
             look = self._tagger.networks.look_at_faces(viewed.read(), viewed.name)
         except ImageError as error:
@@ -129,12 +128,26 @@ class FaceReader:
             raise ModelError(f"{model}: this model gives no embeddings, so no character can be enrolled")
         return self._rules.read(look.faces[row], answer, colored=look.colored).face, answer.embedding
 
-    def _find(self, key: bytes) -> SeenFaces | None:
+    def remembered(self, what: str, viewed: Viewed, make: Callable[[], str]) -> str:
+        """What ``make`` says of a picture as it is now; asked once, where what was said is kept."""
+        key = self._key(viewed, what.encode())
+        known = self._find(key)
+        if known is not None:
+            return known.decode()
+        made = make()
+        self._keep(key, made.encode())
+        return made
+
+    def _key(self, viewed: Viewed, space: bytes) -> bytes:
+        name = viewed.name.encode("utf-8", "surrogateescape")
+        return hashlib.sha256(b"\0".join((space, name, viewed.stamp.encode()))).digest()
+
+    def _find(self, key: bytes) -> bytes | None:
         if self._connection is None:
             return None
         with self._lock:
             row = self._connection.execute("SELECT faces FROM looks WHERE key = ?", (key,)).fetchone()
-        return None if row is None else _unpacked(row[0], new=False)
+        return None if row is None else bytes(row[0])
 
     def _keep(self, key: bytes, packed: bytes) -> None:
         if self._connection is not None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from booru_export.cli.dataset import PRESETS, dataset
-from booru_export.data.danbooru import characters
 from booru_export.data.layouts import DataLayout, FaceColors, guess_layout, read_colors, read_moeimouto
 from booru_export.data.tables import read_faces
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from booru_tagger.errors import DataError, ModelError
+from booru_tagger.sources.booru_posts import characters
 from tests.support.bundles import Painted, paint
 from tests.support.drawn_faces import draw_face, make_folders
 

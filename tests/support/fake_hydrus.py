@@ -82,8 +82,18 @@ class FakeHydrus(Fake):
         for name in json.loads(asked.query["hashes"]):
             if name not in self.files:
                 raise AnswerError(404, {"error": "no such file"})
-            rows.append({"hash": name, "mime": self.mimes[name], "size": len(self.files[name])})
+            row: dict[str, object] = {"hash": name, "mime": self.mimes[name], "size": len(self.files[name])}
+            if asked.query.get("only_return_basic_information", "false") != "true":
+                row["tags"] = self._tags(name)
+            rows.append(row)
         return {"metadata": rows, "services": {}}
+
+    def _tags(self, name: str) -> object:
+        shown = {
+            "0": self.current.get((name, MY_TAGS), []),
+            "2": sorted(self.deleted.get((name, MY_TAGS), ())),
+        }
+        return {MY_TAGS: {"name": "my tags", "type": 5, "storage_tags": {}, "display_tags": shown}}
 
     def _file(self, asked: Asked) -> object:
         self._need(3)

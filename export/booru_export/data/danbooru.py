@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from booru_export.data.layouts import PictureListing
 from booru_export.data.tables import FaceItem
 from booru_tagger.errors import DataError
-from booru_tagger.files.text import open_text, read_text
+from booru_tagger.sources.booru_posts import characters, file_keys, posts_in
 from booru_tagger.sources.listed import is_picture_name
-
-CHARACTER = ("4", "character")
-"""Danbooru's number and name of the category."""
-_LISTS = ("tag_string_character", "tags_character", "characters", "character")
-_NAMES = ("path", "file_name", "filename", "file", "file_url", "large_file_url")
 
 
 def read_danbooru(place: Path, images: Path | None = None) -> PictureListing:
@@ -35,7 +28,7 @@ def read_danbooru(place: Path, images: Path | None = None) -> PictureListing:
     known = _Pictures(folder)
     listing = PictureListing()
     for table in tables:
-        for row in _rows(table, listing):
+        for row in posts_in(table, lambda reason: listing.left_out.update([reason])):
             _read_post(row, known, listing, folder.name)
     if not listing.items and listing.left_out:
         worst, count = listing.left_out.most_common(1)[0]
@@ -57,53 +50,7 @@ class _Pictures:
                     self._places[name] = self._places[stem] = Path(here, name)
 
     def of(self, post: Mapping[str, Any]) -> Path | None:
-        named = [str(post[key]).rsplit("/", 1)[-1] for key in _NAMES if post.get(key)]
-        keys = [*named, *(str(post[key]) for key in ("md5", "id") if post.get(key))]
-        return next((self._places[key] for key in keys if key in self._places), None)
-
-
-def _rows(table: Path, listing: PictureListing) -> Iterator[Mapping[str, Any]]:
-    """Posts of one file: JSON lines, read as they come, or one JSON document with a post or several."""
-    try:
-        with open_text(table) as handle:
-            first = next(filter(str.strip, handle), "")
-            values = itertools.chain([first], handle) if _is_object(first) else _whole(table)
-            for value in values:
-                yield from _post(value, listing)
-    except (OSError, UnicodeDecodeError) as error:
-        listing.left_out[f"{table.name} cannot be read: {error}"] += 1
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def _whole(table: Path) -> Iterable[object]:
-    """The values of a file that is one JSON document, else its lines."""
-    text = read_text(table)
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        return text.splitlines()
-    return whole if isinstance(whole, list) else [whole]
-
-
-def _post(value: object, listing: PictureListing) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, str):
-        if not value.strip():
-            return
-        try:
-            value = json.loads(value)
-        except ValueError:
-            listing.left_out["a line that is not JSON"] += 1
-            return
-    if isinstance(value, dict):
-        yield value
-    else:
-        listing.left_out["not a post (no JSON object)"] += 1
+        return next((self._places[key] for key in file_keys(post) if key in self._places), None)
 
 
 def _read_post(post: Mapping[str, Any], known: _Pictures, listing: PictureListing, source: str) -> None:
@@ -115,25 +62,3 @@ def _read_post(post: Mapping[str, Any], known: _Pictures, listing: PictureListin
     else:
         family = post.get("parent_id") or post.get("id") or post.get("md5") or path.stem
         listing.items.append(FaceItem(path, who[0], source, f"post:{family}"))
-
-
-def characters(post: Mapping[str, Any]) -> list[str]:
-    """The character tags of a post, however its writer puts them."""
-    for key in _LISTS:
-        if (value := post.get(key)) is not None:
-            return _names(value)
-    tags = post.get("tags")
-    if isinstance(tags, Mapping):
-        return _names(tags.get("character", ()))
-    if isinstance(tags, list):
-        named = [tag for tag in tags if isinstance(tag, Mapping)]
-        return [
-            str(tag["name"]) for tag in named if str(tag.get("category")) in CHARACTER and tag.get("name")
-        ]
-    return []
-
-
-def _names(value: object) -> list[str]:
-    if isinstance(value, str):
-        return value.split()
-    return [str(name) for name in value] if isinstance(value, list | tuple) else []

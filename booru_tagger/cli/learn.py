@@ -1,0 +1,144 @@
+"""`booru-tagger characters learn`: enrol characters from the library that one has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from booru_tagger.cli.options import Loaded, with_settings
+from booru_tagger.cli.printing import counted, printable, tell
+from booru_tagger.cli.progress import looking
+from booru_tagger.errors import EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from booru_tagger.app.learning import Learning
+
+_path = click.Path(path_type=Path)
+_file = click.Path(path_type=Path, dir_okay=False)
+_SHOWN = 20
+"""Doubtful names that are printed; there may be thousands."""
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=_path, metavar="[PATH]...")
+@click.option("--names", type=_file, metavar="FILE", help="Characters' names: one a line, or a list of tags.")
+@click.option(
+    "--metadata",
+    multiple=True,
+    type=_path,
+    metavar="PATH",
+    help="Posts as JSON (Danbooru's dumps, gallery-dl), by the pictures' names or MD5. May be repeated.",
+)
+@click.option("--folder-names", is_flag=True, help="Each folder is called after the character in it.")
+@click.option("--hydrus", multiple=True, metavar="TAG", help="Files in hydrus that match. May be repeated.")
+@click.option("--szurubooru", metavar="QUERY", help="Posts of the szurubooru site that match.")
+@click.option(
+    "--lookup",
+    multiple=True,
+    metavar="URL",
+    help="Ask a site like Danbooru for pictures without names, by their MD5. May be repeated.",
+)
+@click.option("--only", multiple=True, metavar="NAME", help="Learn this character. May be repeated.")
+@click.option("--leave-out", multiple=True, metavar="NAME", help="Do not learn this one. May be repeated.")
+@click.option("--new-only", is_flag=True, help="Learn none of the characters that the model knows.")
+@click.option(
+    "--min-faces",
+    type=click.IntRange(1),
+    default=2,
+    metavar="N",
+    help="Faces that a character needs.  [default: 2]",
+)
+@click.option(
+    "--page", type=_file, metavar="FILE", help="Write a page to look it all through; learn nothing."
+)
+@click.option("--approved", type=_file, metavar="FILE", help="Learn what was approved on the page.")
+@click.option("--doubts", type=_file, metavar="FILE", help="Write all doubtful names into a table (CSV).")
+@click.option("--dry-run", is_flag=True, help="Learn nothing; say what would be learned.")
+@with_settings(
+    *("gallery", "journal", "model", "threshold", "crops", "provider", "jobs"),
+    *("recursive", "follow_links", "file_links", "ignore", "max_pixels", "max_bytes"),
+    *("hydrus_url", "hydrus_key", "szurubooru_url", "szurubooru_user", "szurubooru_token"),
+    *("szurubooru_password", "request_rate", "request_timeout"),
+)
+def learn(
+    paths: tuple[Path, ...],
+    names: Path | None,
+    metadata: tuple[Path, ...],
+    folder_names: bool,
+    hydrus: tuple[str, ...],
+    szurubooru: str | None,
+    lookup: tuple[str, ...],
+    only: tuple[str, ...],
+    leave_out: tuple[str, ...],
+    new_only: bool,
+    min_faces: int,
+    page: Path | None,
+    approved: Path | None,
+    doubts: Path | None,
+    dry_run: bool,
+    loaded: Loaded,
+) -> int:
+    """Enrol characters from pictures that say who is in them: a library that was tagged by people.
+
+    Names are taken from sidecars, keywords in the pictures, folders and the journal. Wrong names and faces
+    that are unlike the others are listed, not learned. Only pictures that are new since the last time are
+    read. See docs/characters.md.
+
+    \b
+      booru-tagger characters learn ~/fanart --page look.html
+      booru-tagger characters learn ~/fanart --approved approved.json
+    """
+    from booru_tagger.app import learning as app  # numpy, Pillow and onnxruntime
+    from booru_tagger.app.characters import gallery_file
+    from booru_tagger.app.parts import make_limits
+
+    if not paths and not hydrus and szurubooru is None:
+        raise click.UsageError("Name pictures or folders to learn from, or give --hydrus or --szurubooru.")
+    settings = loaded.settings
+    request = app.LearnRequest(
+        paths=paths,
+        names=names,
+        metadata=metadata,
+        all_folders=folder_names,
+        hydrus=hydrus,
+        szurubooru=szurubooru,
+        lookup=lookup,
+        only=only,
+        leave_out=leave_out,
+        new_only=new_only,
+        min_faces=min_faces,
+        approved=approved,
+    )
+    learned = app.learn_library(request, settings, begin=looking, tell=tell)
+    _print_lesson(learned)
+    if doubts is not None:
+        app.write_doubts(learned, doubts)
+    if page is not None:
+        app.write_page(learned, page, make_limits(settings.reading))
+        tell(f"nothing learned yet; look at {page}, and save there what you approve")
+    else:
+        gallery = app.enrol_learned(learned, settings, dry_run=dry_run)
+        path = gallery_file(settings.tagging)
+        place = "nothing written (dry run)" if dry_run else f"written to {path}"
+        tell(f"{counted(len(gallery), 'character')} in the gallery; {place}")
+    for failure in learned.failures:
+        click.echo(printable(failure), err=True)
+    return EXIT_SOME_FAILED if learned.failures else 0
+
+
+def _print_lesson(learned: Learning) -> None:
+    lesson = learned.lesson
+    for one in lesson.characters:
+        twin = f"; most look like {one.twin}: the same character?" if one.twin else ""
+        click.echo(printable(f"{one.tag}: {counted(len(one.faces), 'face')}{twin}"))
+    for doubt in lesson.doubts[:_SHOWN]:
+        click.echo(printable(f"doubtful: {doubt.picture}: {doubt.tag}: {doubt}"))
+    if len(lesson.doubts) > _SHOWN:
+        click.echo(f"and {len(lesson.doubts) - _SHOWN:,} doubtful names more (--doubts FILE lists them)")
+    tell(
+        f"{counted(learned.pictures, 'picture')}, {learned.named:,} with names, {learned.read:,} of them "
+        f"new; {counted(len(lesson.characters), 'character')} with {counted(lesson.faces, 'face')}, "
+        f"{len(lesson.too_few):,} with too few, {counted(len(lesson.doubts), 'name')} doubtful"
+    )

@@ -1,0 +1,185 @@
+"""A library learned from the command line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from booru_tagger import errors
+from booru_tagger.models.gallery import load
+from tests.support.booru_servers import AnswerError, Asked, Fake
+from tests.support.bundles import Painted, paint
+from tests.support.command import Ended, Home, make_home
+from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
+
+PEOPLE = {"my_oc": ((235, 20, 30), "purple", "green"), "other_one_(story)": ((20, 90, 250), "white", "black")}
+
+
+def head(who: str, x: int, number: int = 0) -> Painted:
+    color, hair, eyes = PEOPLE[who]
+    red, green, blue = color
+    return Painted(x, 40, 80, (red - 4 * number, green, blue), hair, eyes)
+
+
+@pytest.fixture
+def home(tmp_path: Path, tiny_bundle: Path) -> Home:
+    """Four pictures of each of two characters, one of both, one with a wrong name, one with none."""
+    home = make_home(tmp_path / "home", BOORU_TAGGER_MODEL=str(tiny_bundle))
+    for who, spelled in (("my_oc", "character:my oc"), ("other_one_(story)", "1girl, other one \\(story\\)")):
+        for number in range(4):
+            path = home.work / "art" / f"{who}{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            paint([head(who, 20 + 9 * number, number)]).save(path)
+            path.with_name(path.name + ".txt").write_text(spelled, "utf-8")
+    paint([head("other_one_(story)", 20), head("my_oc", 180)]).save(home.work / "art" / "both.png")
+    tags = {"tags_character": ["my_oc", "other_one_(story)"]}
+    (home.work / "art" / "both.json").write_text(json.dumps(tags), "utf-8")
+    paint([head("other_one_(story)", 60)]).save(home.work / "art" / "wrong.png")
+    (home.work / "art" / "wrong.txt").write_text("character:my oc", "utf-8")
+    paint([head("my_oc", 60)]).save(home.work / "art" / "unnamed.png")
+    return home
+
+
+def learn(home: Home, *args: str, code: int = 0) -> Ended:
+    ended = home.run("characters", "learn", *args)
+    assert ended.code == code, ended.err
+    return ended
+
+
+def pictures(home: Home) -> dict[str, list[str]]:
+    """The names of the pictures whose faces are enrolled."""
+    gallery = load(next(home.folder.rglob("gallery.json")))
+    return {one.label.tag: sorted(Path(name).name for name in one.pictures) for one in gallery}
+
+
+def test_a_library_is_learned(home: Home) -> None:
+    dry = learn(home, "art", "--dry-run")
+    assert "nothing written (dry run)" in dry.err and not list(home.folder.rglob("gallery.json"))
+    done = learn(home, "art", "--doubts", "doubts.csv")
+    assert "my_oc: 5 faces\nother_one_(story): 5 faces\n" in done.out
+    assert "11 pictures, 10 with names, 0 of them new" in done.err, "they were looked at for the dry run"
+    assert "wrong.png: my_oc: looks like other_one_(story)" in done.out
+    assert pictures(home) == {
+        "my_oc": ["both.png", *(f"my_oc{number}.png" for number in range(4))],
+        "other_one_(story)": ["both.png", *(f"other_one_(story){number}.png" for number in range(4))],
+    }
+    (row,) = csv.DictReader((home.work / "doubts.csv").read_text("utf-8").splitlines())
+    assert (Path(row["picture"]).name, row["name"], row["other"]) == (
+        "wrong.png",
+        "my_oc",
+        "other_one_(story)",
+    )
+    assert home.run("tag", "art/unnamed.png", "--writer", "txt", "--format", "none").code == 0
+    assert (home.work / "art" / "unnamed.png.txt").read_text("utf-8").startswith("my_oc, ")
+    again = learn(home, "art")  # what the program itself wrote there teaches it nothing
+    assert "my_oc: 5 faces" in again.out and "10 with names" in again.err
+
+
+def test_only_new_pictures_are_read(home: Home) -> None:
+    assert "10 of them new" in learn(home, "art").err
+    paint([head("my_oc", 100, 5)]).save(home.work / "art" / "new.png")
+    (home.work / "art" / "new.png.txt").write_text("character:my oc", "utf-8")
+    again = learn(home, "art")
+    assert "1 of them new" in again.err and "my_oc: 6 faces" in again.out
+    assert len(pictures(home)["my_oc"]) == 6
+
+
+def test_choices_are_followed(home: Home) -> None:
+    assert "other_one" not in learn(home, "art", "--only", "My OC", "--dry-run").out.partition("doubtful")[0]
+    assert "my_oc" not in learn(home, "art", "--leave-out", "my_oc", "--dry-run").out
+    assert "faces" not in learn(home, "art", "--min-faces", "6", "--dry-run").out
+    folder = home.work / "sorted" / "New OC"
+    folder.mkdir(parents=True)
+    for number in range(2):
+        paint([head("my_oc", 40, number)]).save(folder / f"{number}.png")
+    assert learn(home, "sorted", "--dry-run").out == ""
+    assert learn(home, "sorted", "--folder-names", "--dry-run").out == "new_oc: 2 faces\n"
+    assert learn(home, code=2).err.startswith("Usage")
+
+
+def test_what_is_approved_on_the_page_is_learned(home: Home) -> None:
+    (home.work / "page.html").write_text("mine", "utf-8")
+    refused = learn(home, "art", "--page", "page.html", code=errors.OutputError.exit_code)
+    assert "choose another name" in refused.err
+    (home.work / "page.html").unlink()
+    learn(home, "art", "--page", "page.html")
+    assert not list(home.folder.rglob("gallery.json"))
+    page = (home.work / "page.html").read_text("utf-8")
+    assert page.count("data:image/jpeg;base64,") == 11 and "looks like other_one_(story)" in page
+    keys = [json.loads(key.replace("&quot;", '"')) for key in re.findall(r'data-key="([^"]+)"', page)]
+    wrong = next(key for key in keys if key[0].endswith("wrong.png"))
+    both = next(key for key in keys if key[0].endswith("both.png") and key[1] == "my_oc")
+    approval = {
+        "kind": "booru-tagger approval",
+        "characters": ["my_oc"],
+        "accepted": [wrong],
+        "refused": [both],
+    }
+    (home.work / "approved.json").write_text(json.dumps(approval), "utf-8")
+    learn(home, "art", "--approved", "approved.json")
+    assert pictures(home) == {"my_oc": [*(f"my_oc{number}.png" for number in range(4)), "wrong.png"]}
+    learn(home, "art", "--page", "page.html")  # an older page is written over
+    (home.work / "approved.json").write_text("{}", "utf-8")
+    assert "--page" in learn(home, "art", "--approved", "approved.json", code=errors.DataError.exit_code).err
+
+
+class FakeDanbooru(Fake):
+    """Danbooru's search for posts, strict about what it is asked; ``posts`` are characters by MD5."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.posts: dict[str, str] = {}
+
+    def answer(self, asked: Asked) -> object:
+        agent = asked.headers.get("User-Agent", "")
+        if not agent.startswith("booru-tagger/"):
+            raise AnswerError(403, {"success": False, "message": "no user agent"})
+        if (asked.method, asked.path) != ("GET", "/posts.json") or set(asked.query) != {"tags", "limit"}:
+            raise AnswerError(404, {"success": False, "error": "ActionController::RoutingError"})
+        searched = re.fullmatch(r"md5:([0-9a-f]{32})", asked.query["tags"])
+        if searched is None:
+            raise AnswerError(422, {"success": False, "error": "PostQuery::Error"})
+        found = self.posts.get(searched[1])
+        general = {"tag_string_general": "1girl", "tag_string_copyright": "story"}
+        return (
+            [] if found is None else [{"id": 7, "md5": searched[1], "tag_string_character": found, **general}]
+        )
+
+
+def test_pictures_without_names_are_looked_up_where_that_is_asked_for(home: Home) -> None:
+    site, art = FakeDanbooru(), home.work / "art"
+    unnamed = art / "unnamed.png"
+    site.posts[hashlib.md5(unnamed.read_bytes()).hexdigest()] = "my_oc"
+    paint([head("my_oc", 90, 3)]).save(art / f"__my_oc__{'ab' * 16}.png")  # its content is another
+    site.posts["ab" * 16] = "my_oc"
+    paint([head("my_oc", 30)]).save(art / "unknown.png")
+    with site.running():
+        learn(home, "art", "--dry-run")
+        assert site.log == [], "nothing is asked unless a site is named"
+        assert "my_oc: 7 faces" in learn(home, "art", "--lookup", site.url).out
+        assert len(site.log) == 3, "those with names are not asked for"
+        learn(home, "art", "--lookup", site.url)
+        assert len(site.log) == 3, "answers are remembered"
+        site.faults.append(403)
+        paint([head("my_oc", 35)]).save(art / "late.png")
+        assert (
+            learn(home, "art", "--lookup", site.url, code=errors.RemoteError.exit_code).err.count("403") == 1
+        )
+    assert "unnamed.png" in pictures(home)["my_oc"]
+
+
+def test_files_in_hydrus_are_learned_from(home: Home) -> None:
+    hydrus = FakeHydrus()
+    for number in range(3):
+        name = hydrus.put((home.work / "art" / f"my_oc{number}.png").read_bytes())
+        hydrus.current[name, MY_TAGS] = ["character:my oc", "1girl", "series:story"]
+    hydrus.put(b"a film", "video/mp4")
+    with hydrus.running():
+        args = ("--hydrus", "system:filetype is image", "--hydrus-url", hydrus.url, "--hydrus-key", KEY)
+        assert "my_oc: 3 faces" in learn(home, *args).out
+    assert all(name.startswith("hydrus:") for name in pictures(home)["my_oc"])
