@@ -8,22 +8,33 @@ learned, and with what a person who knows the truth would have enrolled from the
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
 import random
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from booru_tagger.models.bundle import Bundle
+from booru_tagger.app.characters import empty_gallery, enrolling_tagger
+from booru_tagger.app.learning import LearnRequest, learn_library
+from booru_tagger.config import Settings
+from booru_tagger.enrol.labelled.lesson import Lesson
+from booru_tagger.enrol.seen_faces import FaceReader, SeenFaces, Viewed, default_path
+from booru_tagger.imaging import Floats
+from booru_tagger.models.bundle import Bundle, Label
+from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.identity import Identity, KnownCharacters, pack, unpack
 from booru_tagger.models.store.local import open_bundle
+from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Tag, TagResult
 from booru_tagger.vocab import escape
 from booru_tagger.writers.base import Job
@@ -97,7 +108,7 @@ def choose(crops: Mapping[str, list[Crop]], chance: random.Random) -> tuple[list
     bundle = open_bundle("default")
     trained = _trained(bundle)
     tags = [label.tag for label in bundle.labels]
-    new = [tag for tag in tags[trained:] if tag in crops]
+    new = [tag for tag in untrained(tags) if tag in crops]
     able = [tag for tag in new if len(crops[tag]) >= 6]
     old = [tag for tag in tags[:trained] if 14 <= len(crops.get(tag, ())) <= 40]
     chosen = able + chance.sample(sorted(old), CHARACTERS - len(able))
@@ -108,6 +119,13 @@ def _trained(bundle: Bundle) -> int:
     """How many of the bundle's characters, its first ones, the network was trained on."""
     identity = Identity.of(bundle)
     return len(identity.people.learned) if identity is not None else 0
+
+
+def untrained(tags: Sequence[str]) -> list[str]:
+    """Those that the network never saw."""
+    bundle = open_bundle("default")
+    new = {label.tag for label in bundle.labels[_trained(bundle) :]}
+    return [tag for tag in tags if tag in new]
 
 
 def canvas(crops: Sequence[Crop], chance: random.Random) -> Image.Image:
@@ -180,3 +198,98 @@ def say(path: Path, form: str, names: Sequence[str]) -> None:
     elif form == "caption":
         words = ["1girl", *(escape(name.replace("_", " ")) for name in names), "smile"]
         path.with_suffix(".txt").write_text(", ".join(words), "utf-8")
+
+
+def by_hand(library: Library, seen: Mapping[str, SeenFaces], empty: Gallery) -> Gallery:
+    """What somebody who knows the truth enrols: every head of the library by its right name."""
+    faces: dict[str, list[Floats]] = defaultdict(list)
+    for path, truth in library.truth.items():
+        found = seen[str(path)]
+        if len(found) == len(truth):
+            order = sorted(range(len(found)), key=lambda row: found.faces[row].box.x0)
+            for row, tag in zip(order, truth, strict=True):
+                faces[tag].append(found.embeddings[row])
+    return empty.adding(Enrolled(Label(tag), np.stack(rows)) for tag, rows in faces.items())
+
+
+def judge(gallery: Gallery, model: Path, tests: Sequence[tuple[Path, str]], learned: Sequence[str]) -> str:
+    """How the test pictures are tagged with a gallery."""
+    tagger = Tagger(TaggerOptions(model, gallery=gallery))
+    counts: Counter[str] = Counter()
+    for path, truth in tests:
+        for face in tagger.tag(path).faces[:1]:
+            said = face.character.tag if face.character is not None else ""
+            if truth in learned:
+                best = face.candidates[0].tag if face.candidates else ""
+                counts["faces"] += 1
+                counts["first"] += best == truth
+                counts["right"] += said == truth
+                counts["wrong"] += said not in ("", truth)
+            else:
+                counts["strangers"] += 1
+                counts["taken"] += said != ""
+    return (
+        f"of {counts['faces']} faces {counts['first']} are likeliest the right one, {counts['right']} named "
+        f"rightly, {counts['wrong']} wrongly; {counts['taken']} of {counts['strangers']} strangers named"
+    )
+
+
+def report(library: Library, lesson: Lesson, seen: Mapping[str, SeenFaces]) -> None:
+    """What was learned, beside what is true."""
+    truth: dict[tuple[str, int], str] = {}
+    for path, tags in library.truth.items():
+        found = seen[str(path)]
+        order = sorted(range(len(found)), key=lambda row: found.faces[row].box.x0)
+        if len(tags) == len(found):
+            truth |= {(str(path), row): tag for row, tag in zip(order, tags, strict=True)}
+    learned = [
+        (one.tag, truth.get((face.picture, seen[face.picture].faces.index(face.face))))
+        for one in lesson.characters
+        for face in one.faces
+    ]
+    known = [(tag, who) for tag, who in learned if who is not None]
+    with_faces = {(str(path), tag) for path, tag in library.wrong() if len(seen[str(path)])}
+    doubted = {(doubt.picture, doubt.tag) for doubt in lesson.doubts}
+    names = sum(len(said) for path, said in library.names.items() if len(seen[str(path)]))
+    print(
+        f"{len(lesson.characters)} characters learned with {lesson.faces} faces; of {len(known)} whose truth "
+        f"is known {sum(tag == who for tag, who in known)} are right"
+    )
+    print(
+        f"{len(with_faces & doubted)} of {len(with_faces)} wrong names found; "
+        f"{len(doubted - with_faces)} of {names - len(with_faces)} right ones doubted"
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment learning", description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args(arguments)
+    chance = random.Random(asked.seed)
+    crops = read_crops(asked.data)
+    chosen, strangers = choose(crops, chance)
+    model = without({*chosen, *strangers}, asked.work / "model")
+    library, rest = build(asked.work / "library", crops, chosen, chance)
+    several = sum(len(truth) > 1 for truth in library.truth.values())
+    print(f"{len(library.names)} pictures, {several} with several heads, {len(library.wrong())} wrong names")
+    tests = []
+    (asked.work / "tests").mkdir(exist_ok=True)
+    for crop in [crop for tag in (*chosen, *strangers) for crop in rest.get(tag, crops[tag])]:
+        tests.append((asked.work / "tests" / f"{len(tests):04}.png", crop.label))
+        canvas([crop], chance).save(tests[-1][0])
+    names = asked.work / "names.txt"
+    names.write_text("\n".join(chosen), "utf-8")
+    settings = Settings.of(model=str(model), gallery=str(asked.work / "gallery.json"), journal=False)
+    request = LearnRequest((asked.work / "library",), names=names)
+    learned = learn_library(request, settings, begin=lambda total, what: nullcontext(lambda: None))
+    tagger = enrolling_tagger(settings)
+    reader = FaceReader(tagger, default_path())
+    seen = {str(path): reader.look(Viewed.file(path, tagger.options.limits)) for path in library.names}
+    report(library, learned.lesson, seen)
+    galleries = {"learned": learned.change(None), "by hand": by_hand(library, seen, empty_gallery(tagger))}
+    for what, some in (("all", chosen), ("those that training left out", untrained(chosen))):
+        wanted = [(path, tag) for path, tag in tests if tag in some or tag in strangers]
+        for how, gallery in galleries.items():
+            print(f"{what}, {how}: {judge(gallery, model, wanted, chosen)}")

@@ -24,11 +24,11 @@ from booru_tagger.boorus.http import Server
 from booru_tagger.config import Settings
 from booru_tagger.enrol import edit, fitting, learning, read
 from booru_tagger.enrol.enrolling import checked_name, same_person_of
-from booru_tagger.enrol.library.approval import Approval, read_approval
-from booru_tagger.enrol.library.labels import LabelReader, Posts, Said, embedded_tags, journalled
-from booru_tagger.enrol.library.learning import Lesson, Wishes, anchors_of, learn
-from booru_tagger.enrol.library.names import CharacterNames, read_names
-from booru_tagger.enrol.library.page import is_page, page
+from booru_tagger.enrol.labelled.approval import Approval, read_approval
+from booru_tagger.enrol.labelled.labels import LabelReader, Posts, Said, embedded_tags, journalled
+from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
+from booru_tagger.enrol.labelled.names import CharacterNames, read_names
+from booru_tagger.enrol.labelled.page import is_page, page
 from booru_tagger.enrol.seen_faces import FaceReader, SeenFaces, Viewed, default_path
 from booru_tagger.errors import DataError, ImageError, OutputError
 from booru_tagger.files.replace import replace_file

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_tagger.cli.help import (
+    READ,
+    THERE,
+    WRITE,
+    SectionedCommand,
+    SectionedOption,
+    complete_paths,
+    more_at,
+)
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import counted, printable, tell
 from booru_tagger.cli.progress import looking
@@ -21,41 +30,118 @@ _SHOWN = 20
 """Doubtful names that are printed; there may be thousands."""
 
 
-@click.command()
-@click.argument("paths", nargs=-1, type=_path, metavar="[PATH]...")
-@click.option("--names", type=_file, metavar="FILE", help="Characters' names: one a line, or a list of tags.")
+@click.command(cls=SectionedCommand, epilog=more_at("characters"))
+@click.argument("paths", nargs=-1, type=_path, metavar="[PATH]...", shell_complete=complete_paths)
+@click.option(
+    "--names",
+    cls=SectionedOption,
+    section=READ,
+    type=_file,
+    metavar="FILE",
+    help="Characters' names: one a line, or a list of tags.",
+)
 @click.option(
     "--metadata",
+    cls=SectionedOption,
+    section=READ,
     multiple=True,
     type=_path,
     metavar="PATH",
     help="Posts as JSON (Danbooru's dumps, gallery-dl), by the pictures' names or MD5. May be repeated.",
 )
-@click.option("--folder-names", is_flag=True, help="Each folder is called after the character in it.")
-@click.option("--hydrus", multiple=True, metavar="TAG", help="Files in hydrus that match. May be repeated.")
-@click.option("--szurubooru", metavar="QUERY", help="Posts of the szurubooru site that match.")
+@click.option(
+    "--folder-names",
+    cls=SectionedOption,
+    section=READ,
+    is_flag=True,
+    help="Each folder is called after the character in it.",
+)
+@click.option(
+    "--hydrus",
+    cls=SectionedOption,
+    section=THERE,
+    multiple=True,
+    metavar="TAG",
+    help="Files in hydrus that match. May be repeated.",
+)
+@click.option(
+    "--szurubooru",
+    cls=SectionedOption,
+    section=THERE,
+    metavar="QUERY",
+    help="Posts of the szurubooru site that match.",
+)
 @click.option(
     "--lookup",
+    cls=SectionedOption,
+    section=THERE,
     multiple=True,
     metavar="URL",
     help="Ask a site like Danbooru for pictures without names, by their MD5. May be repeated.",
 )
-@click.option("--only", multiple=True, metavar="NAME", help="Learn this character. May be repeated.")
-@click.option("--leave-out", multiple=True, metavar="NAME", help="Do not learn this one. May be repeated.")
-@click.option("--new-only", is_flag=True, help="Learn none of the characters that the model knows.")
+@click.option(
+    "--only",
+    cls=SectionedOption,
+    section=WRITE,
+    multiple=True,
+    metavar="NAME",
+    help="Learn this character. May be repeated.",
+)
+@click.option(
+    "--leave-out",
+    cls=SectionedOption,
+    section=WRITE,
+    multiple=True,
+    metavar="NAME",
+    help="Do not learn this one. May be repeated.",
+)
+@click.option(
+    "--new-only",
+    cls=SectionedOption,
+    section=WRITE,
+    is_flag=True,
+    help="Learn none of the characters that the model knows.",
+)
 @click.option(
     "--min-faces",
+    cls=SectionedOption,
+    section=WRITE,
     type=click.IntRange(1),
     default=2,
     metavar="N",
     help="Faces that a character needs.  [default: 2]",
 )
 @click.option(
-    "--page", type=_file, metavar="FILE", help="Write a page to look it all through; learn nothing."
+    "--page",
+    cls=SectionedOption,
+    section=WRITE,
+    type=_file,
+    metavar="FILE",
+    help="Write a page to look it all through; learn nothing.",
 )
-@click.option("--approved", type=_file, metavar="FILE", help="Learn what was approved on the page.")
-@click.option("--doubts", type=_file, metavar="FILE", help="Write all doubtful names into a table (CSV).")
-@click.option("--dry-run", is_flag=True, help="Learn nothing; say what would be learned.")
+@click.option(
+    "--approved",
+    cls=SectionedOption,
+    section=WRITE,
+    type=_file,
+    metavar="FILE",
+    help="Learn what was approved on the page.",
+)
+@click.option(
+    "--doubts",
+    cls=SectionedOption,
+    section=WRITE,
+    type=_file,
+    metavar="FILE",
+    help="Write all doubtful names into a table (CSV).",
+)
+@click.option(
+    "--dry-run",
+    cls=SectionedOption,
+    section=WRITE,
+    is_flag=True,
+    help="Learn nothing; say what would be learned.",
+)
 @with_settings(
     *("gallery", "journal", "model", "threshold", "crops", "provider", "jobs"),
     *("recursive", "follow_links", "file_links", "ignore", "max_pixels", "max_bytes"),
@@ -84,7 +170,7 @@ def learn(
 
     Names are taken from sidecars, keywords in the pictures, folders and the journal. Wrong names and faces
     that are unlike the others are listed, not learned. Only pictures that are new since the last time are
-    read. See docs/characters.md.
+    read.
 
     \b
       booru-tagger characters learn ~/fanart --page look.html

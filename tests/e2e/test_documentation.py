@@ -91,7 +91,7 @@ def test_files_named_for_contributors_exist(page: Path) -> None:
         "unit/",
         "contract/",
     }
-    inside |= {"e2e/", "web/", "export/", "experiments/", "manifest.json"}
+    inside |= {"e2e/", "labelled/", "web/", "export/", "experiments/", "manifest.json"}
     missing = [
         name
         for name in named

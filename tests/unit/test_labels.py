@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from booru_tagger.enrol.library.labels import (
+from booru_tagger.enrol.labelled.labels import (
     LabelReader,
     Ours,
     Posts,
@@ -18,7 +18,7 @@ from booru_tagger.enrol.library.labels import (
     journalled,
     listed,
 )
-from booru_tagger.enrol.library.names import CharacterNames, read_names
+from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.errors import ConfigError
 from booru_tagger.journal import Journal
 from booru_tagger.journal.values import RawResult

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booru_tagger.enrol.library.assignment import assign
-from booru_tagger.enrol.library.labels import Said
-from booru_tagger.enrol.library.learning import Lesson, Wishes, anchors_of, learn
-from booru_tagger.enrol.library.likeness import Profile
-from booru_tagger.enrol.library.solving import Bounds, NamedPicture, Solution, solve
+from booru_tagger.enrol.labelled.assignment import assign
+from booru_tagger.enrol.labelled.labels import Said
+from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
+from booru_tagger.enrol.labelled.likeness import Profile
+from booru_tagger.enrol.labelled.solving import Bounds, NamedPicture, Solution, solve
 from booru_tagger.enrol.seen_faces import SeenFaces
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from booru_tagger.enrol.library.names import CharacterNames
+from booru_tagger.enrol.labelled.names import CharacterNames
 from booru_tagger.errors import ConfigError
 from booru_tagger.files.text import decoded, read_text
 from booru_tagger.journal import Journal

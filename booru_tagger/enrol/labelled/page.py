@@ -12,8 +12,8 @@ from PIL import Image
 
 from booru_tagger.drawing.contact_sheet import cut_face
 from booru_tagger.drawing.templates import Markup, Pieces
-from booru_tagger.enrol.library.approval import KIND
-from booru_tagger.enrol.library.learning import DoubtfulName, LearnedCharacter, Lesson
+from booru_tagger.enrol.labelled.approval import KIND
+from booru_tagger.enrol.labelled.lesson import DoubtfulName, LearnedCharacter, Lesson
 from booru_tagger.enrol.reviewed import NamedFace
 from booru_tagger.enrol.seen_faces import Viewed
 from booru_tagger.errors import BooruTaggerError
@@ -27,7 +27,7 @@ SHOWN = 16
 """Faces of a character that are shown: the least typical ones, for these are worth a look."""
 SIDE = 96
 
-_fill = Pieces("booru_tagger.enrol.library", "page.html").fill
+_fill = Pieces("booru_tagger.enrol.labelled", "page.html").fill
 
 
 def page(lesson: Lesson, viewed: Mapping[str, Viewed], limits: Limits) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from booru_tagger.enrol.library.labels import Said
-from booru_tagger.enrol.library.solving import Bounds, Doubt, NamedPicture, Solution, solve
+from booru_tagger.enrol.labelled.labels import Said
+from booru_tagger.enrol.labelled.solving import Bounds, Doubt, NamedPicture, Solution, solve
 from booru_tagger.enrol.reviewed import MAX_FACES, NamedFace
 from booru_tagger.enrol.seen_faces import SeenFaces
 from booru_tagger.imaging import Floats

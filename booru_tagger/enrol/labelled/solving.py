@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from booru_tagger.enrol.library.assignment import assign
-from booru_tagger.enrol.library.likeness import Profile
+from booru_tagger.enrol.labelled.assignment import assign
+from booru_tagger.enrol.labelled.likeness import Profile
 from booru_tagger.enrol.majority import find_majority
 from booru_tagger.imaging import Floats
 
