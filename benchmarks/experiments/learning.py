@@ -274,7 +274,7 @@ def main(arguments: Sequence[str]) -> None:
     library, rest = build(asked.work / "library", crops, chosen, chance)
     several = sum(len(truth) > 1 for truth in library.truth.values())
     print(f"{len(library.names)} pictures, {several} with several heads, {len(library.wrong())} wrong names")
-    tests = []
+    tests: list[tuple[Path, str]] = []
     (asked.work / "tests").mkdir(exist_ok=True)
     for crop in [crop for tag in (*chosen, *strangers) for crop in rest.get(tag, crops[tag])]:
         tests.append((asked.work / "tests" / f"{len(tests):04}.png", crop.label))
