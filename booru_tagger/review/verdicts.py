@@ -6,13 +6,13 @@ keeps both (see :mod:`booru_tagger.journal.reviews`); nothing here writes to a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
+from booru_tagger.review.named_in_files import Retell, with_names_in_files
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import picture_result
 from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
@@ -21,9 +21,6 @@ SOURCE = "review"
 """Source of a name that a person gave."""
 SAME_FACE = 0.5
 """Overlap (IoU) from which the box of a verdict and one found later are of the same face."""
-
-Retell: TypeAlias = Callable[[Reading, CharacterMatch | None], Reading]
-"""The same face under another name, or none: :meth:`booru_tagger.tagging.tagger.Tagger.retell`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +157,14 @@ class JournalReviewer:
     def __init__(
         self, journal: Journal, retell: Retell, band: Band | None, *, read_only: bool = False
     ) -> None:
-        self._reviews = journal.reviews
+        self._reviews, self._ownership = journal.reviews, journal.ownership
         self._retell = retell
         self._read_only = read_only
         self.band = band
 
     def overlay(self, picture: Path, raw: TagResult) -> TagResult:
         """What a run found, as people see it."""
+        raw = self.named(picture, raw)
         verdicts = self._reviews.verdicts(picture)
         if not verdicts:
             return raw
@@ -174,6 +172,14 @@ class JournalReviewer:
         if overlaid.verdicts != verdicts and not self._read_only:
             self._reviews.refresh(picture, overlaid.verdicts)
         return overlaid.result
+
+    def named(self, picture: Path, raw: TagResult) -> TagResult:
+        """What a run found, with the names that people gave in the picture itself or in the XMP beside it."""
+
+        def ours(target: Path) -> frozenset[str]:
+            return self._ownership(target, picture).owned
+
+        return with_names_in_files(picture, raw, self._retell, ours)
 
     def note(self, picture: Path, found: TagResult) -> tuple[Box, ...]:
         """Put the picture into the queue, or take it out; the boxes of its faces that wait."""

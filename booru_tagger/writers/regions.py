@@ -21,6 +21,11 @@ from booru_tagger.writers.xmp_packet import NAMESPACES, Property, content, edit,
 SAME_FACE = 0.5
 """IoU from which on two regions are the same face: a person's, or one they deleted, keeps ours away."""
 
+PERSONS_FACE = 0.3
+"""The same for what a person drew or let another program find: often the face alone, without the hair."""
+PERSON = "person"
+"""Source of a name that stands in a picture's own metadata, or in the XMP beside it."""
+
 _NOTE = MARK + "face="
 _NUMBERS = re.compile(re.escape(_NOTE) + r"([-\d.]+),([-\d.]+),([-\d.]+),([-\d.]+) (.*)", re.DOTALL)
 
@@ -84,13 +89,23 @@ def stored(box: Box, width: int, height: int, turned: int) -> Region:
     return Region(x, y, h, w) if turned >= 5 else Region(x, y, w, h)
 
 
+def upright(region: Region, width: int, height: int, turned: int) -> Box:
+    """The box of a region in pixels of the upright picture (``width, height``): undoes :func:`stored`."""
+    back = {6: 8, 8: 6}.get(turned, turned)
+    box = stored(region.box, 1, 1, back).box
+    return Box(box.x0 * width, box.y0 * height, box.x1 * width, box.y1 * height)
+
+
 def found_regions(result: TagResult, turned: int, names: dict[str, str]) -> list[Region]:
     """The faces of a result; ``names`` gives the characters' names as they shall be written.
 
-    A moving picture has none: regions know no time, and managers lay them over the first frame.
+    A moving picture has none: regions know no time, and managers lay them over the first frame. A face that a
+    person named in the picture or beside it has its region there, and gets none from us.
     """
     regions: list[Region] = []
     for face in () if result.moving is not None else result.faces:
+        if face.character is not None and face.character.source == PERSON:
+            continue
         name = names.get(face.character.tag, "") if face.character else ""
         place = stored(face.box, result.width, result.height, turned)
         regions.append(Region(place.x, place.y, place.width, place.height, name))
@@ -120,6 +135,16 @@ def read_regions(packet: bytes) -> list[str]:
         region.note if (region := _read(item)) else f"{_NOTE}other {number}"
         for number, item in enumerate(items(packet, ANY_REGIONS))
     ]
+
+
+def named_regions(packet: bytes, ours: Collection[str]) -> list[Region]:
+    """The rectangles with a person's name, in either form, but for those whose notes are among ``ours``."""
+    try:
+        standing = [region for item in items(packet, ANY_REGIONS) if (region := _read(item)) is not None]
+    except XmlError:
+        standing = []
+    theirs = [region for region in standing if region.note not in ours]
+    return [region for region in (*theirs, *read_microsoft_regions(packet)) if region.name.strip()]
 
 
 _MICROSOFT = Property("MP:RegionInfo", "", "", ("MPRI:Regions",))

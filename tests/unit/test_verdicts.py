@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL.PngImagePlugin import PngInfo
 
 from booru_tagger.journal import Journal, RawResult
 from booru_tagger.review.verdicts import Band, JournalReviewer, all_faces, matching, overlay
@@ -23,6 +24,10 @@ from booru_tagger.types import (
     Verdict,
     VerdictKind,
 )
+from booru_tagger.writers.base import Job
+from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.regions import named_regions, stored, upright
+from booru_tagger.writers.xmp import XmpWriter
 from tests.support.bundles import Painted, paint
 from tests.support.journaling import write
 
@@ -298,3 +303,61 @@ def test_a_face_gives_the_same_tags_when_it_is_told_again(tagger: Tagger, result
     assert [tagger.retell(reading, reading.face.character) for reading in result.readings] == list(
         result.readings
     )
+
+
+# Names that stand in pictures.
+
+NAMED = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+ <rdf:Description rdf:about="" xmlns:MP="http://ns.microsoft.com/photo/1.2/"
+   xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
+   xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#">
+  <MP:RegionInfo rdf:parseType="Resource"><MPRI:Regions><rdf:Bag>
+    <rdf:li MPReg:Rectangle="{}, {}, {}, {}" MPReg:PersonDisplayName="{}"/>
+  </rdf:Bag></MPRI:Regions></MP:RegionInfo>
+ </rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def packet(box: Box, name: str, width: int, height: int) -> str:
+    return NAMED.format(box.x0 / width, box.y0 / height, box.width / width, box.height / height, name)
+
+
+@pytest.mark.parametrize("beside", ["a.png.xmp", "a.xmp", ""])
+def test_a_name_in_the_picture_or_beside_it_is_taken_over(
+    result: TagResult, tagger: Tagger, tmp_path: Path, beside: str
+) -> None:
+    text = packet(Box(190, 55, 250, 115), "Sakura Miku", result.width, result.height)  # the face alone
+    if beside:
+        (tmp_path / beside).write_text(text)
+    else:
+        notes = PngInfo()
+        notes.add_itxt("XML:com.adobe.xmp", text)
+        paint([MIKU, STRANGER]).save(tmp_path / "a.png", pnginfo=notes)
+    with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        reviewer = JournalReviewer(journal, tagger.retell, None)
+        told = reviewer.overlay(tmp_path / "a.png", result)
+        assert tags(told)["sakura_miku"] == "person" and tags(told)["hatsune_miku"] == "recogniser"
+        unknown = say(result, RIGHT, "unknown")
+        journal.reviews.decide(tmp_path / "a.png", (unknown,))
+        said = reviewer.overlay(tmp_path / "a.png", result)
+    assert "sakura_miku" not in tags(said), "what was said on the review page outweighs it"
+    xmp = XmpWriter(WriterOptions())
+    target = tmp_path / "out.xmp"
+    xmp.write(Job(tmp_path / "a.png", target, told, told.tags))
+    assert [region.name for region in named_regions(target.read_bytes(), ())] == ["hatsune_miku"]
+
+
+def test_our_own_regions_are_nobodys_word(result: TagResult, tagger: Tagger, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        writer = XmpWriter(WriterOptions())
+        target = writer.target(picture)
+        written = writer.write(Job(picture, target, result, result.tags))
+        journal.record(picture, "f", result, [("xmp", written)])
+        assert JournalReviewer(journal, tagger.retell, None).overlay(picture, result) == result
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_a_region_is_turned_back_as_it_was_turned(turned: int) -> None:
+    box = Box(10, 20, 40, 90)
+    region = stored(box, 200, 100, turned)
+    assert upright(region, 200, 100, turned) == pytest.approx(box)
