@@ -99,7 +99,10 @@ def _ask(home: Home, question: Sequence[str]) -> None:
     took, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     computed = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     count = len(ended.out.splitlines())
-    print(f"{took:6.2f} s ({computed:.2f} s of a core), {count:9,} pictures: find {' '.join(question)}")
+    print(
+        f"{took:6.2f} s ({computed:.2f} s of a core), {count:9,} pictures: find {' '.join(question)}",
+        flush=True,
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Floats, Limits, read_file
 from booru_tagger.journal import Journal
-from booru_tagger.journal.finding import Query
+from booru_tagger.journal.finding import EmbeddedFaces, Query
 from booru_tagger.library.nearest import alike_faces
 from booru_tagger.models.identity import space_of
 from booru_tagger.review.similarity import bound_of
@@ -139,8 +139,16 @@ def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) ->
     finder, space = journal.finder, space_of(tagger.bundle) or ""
     face = embedding_in(request.like, tagger, tell)
     bound = bound_of(tagger.bundle) if request.min_likeness is None else request.min_likeness
-    ranked = alike_faces(face, finder.embedded(space), bound)
-    if missing := finder.not_embedded(space):
+    compared = 0
+
+    def parts() -> Iterator[EmbeddedFaces]:
+        nonlocal compared
+        for part in finder.embedded(space):
+            compared += len(part.faces)
+            yield part
+
+    ranked = alike_faces(face, parts(), bound)
+    if missing := finder.count_faces() - compared:
         tell(
             f"{missing:,} known faces cannot be compared: another model or an earlier version found them; "
             "to add them, tag their pictures again: booru-tagger tag --batch --force FOLDER"

@@ -152,14 +152,10 @@ class Finder:
 
         return self._database.read(work)
 
-    def not_embedded(self, space: str) -> int:
-        """How many faces have none."""
-        query = (
-            "SELECT (SELECT count(*) FROM faces) - (SELECT count(*) FROM embeddings JOIN terms"
-            " ON terms.id = space WHERE category = ? AND name = ?)"
-        )
+    def count_faces(self) -> int:
+        """All faces that are known, with and without an embedding."""
         return self._database.read(
-            lambda connection: int(connection.execute(query, (index.SPACE, space)).fetchone()[0])
+            lambda connection: int(connection.execute("SELECT count(*) FROM faces").fetchone()[0])
         )
 
     def faces(self, numbers: Sequence[int]) -> dict[int, FaceOf]:
