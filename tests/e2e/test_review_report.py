@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from booru_tagger import errors
 from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.types import Verdict
@@ -247,3 +248,24 @@ class TestReport:
         ended = home.run("report", ".")
         assert ended.code == EXIT_NOTHING_DONE and "tag --batch" in ended.err
         assert not (home.work / "report.html").exists()
+
+
+class TestIgnore:
+    def test_ignored_folders_are_left_out_by_every_command(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none", "--writer", "txt")
+        captions = sorted(path.name for path in (home.work / "below").glob("*.txt"))
+        assert len(captions) == 4
+
+        page = home.work.parent / "r.html"
+        home.run("report", ".", "--ignore", "below", "-o", str(page))
+        assert "unsure.png" not in page.read_text("utf-8") and "a.png" in page.read_text("utf-8")
+
+        home.run("untag", ".", "--batch", "--ignore", "below")
+        assert sorted(path.name for path in (home.work / "below").glob("*.txt")) == captions
+        assert not (home.work / "a.png.txt").exists()
+
+        missed = home.run("characters", "add", "oc", "below", "--ignore", "*.png", "--dry-run")
+        assert missed.code == errors.DataError.exit_code and "there are no pictures" in missed.err
+
+        nobody = home.run("review", "below", "--ignore", "*.png", "--no-open")
+        assert nobody.code == EXIT_NOTHING_DONE
