@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from booru_tagger.app.parts import (
     writer_options,
 )
 from booru_tagger.app.run import Run
-from booru_tagger.config import ReadingSettings, Settings
+from booru_tagger.config import ReadingSettings, RunningSettings, Settings
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.runner import Reviewer, RunListener, RunReport, Sink
 from booru_tagger.runner.records import Records
@@ -95,7 +95,7 @@ def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning)
             policy,
             make_workers(settings.running, tagger.options.provider),
             pictures,
-            _tag_function(request, tagger),
+            _tag_function(request, settings.running, tagger),
             sink,
             reviewer,
             count=(lambda: sum(1 for _ in pictures())) if _is_countable(request) else None,
@@ -137,11 +137,25 @@ def _records(path: Path, tagger: Tagger, policy: Policy, force: bool) -> Abstrac
     return ParquetRecords(path, fingerprint, force=force, raw_fingerprint=tagger.fingerprint)
 
 
-def _tag_function(request: TagRequest, tagger: Tagger) -> Callable[[Path], TagResult]:
+def _tag_function(
+    request: TagRequest, running: RunningSettings, tagger: Tagger
+) -> Callable[[Path], TagResult]:
     """Only where no files are written beside pictures may these be in storage."""
+    tag = tagger.tag if running.address is None else _FromHere(tagger.tag, Path.cwd())
     if request.records is None and not request.dry_run:
-        return tagger.tag
-    return StorageTagger(tagger.tag, tagger.tag_bytes, tagger.options.limits)
+        return tag
+    return StorageTagger(tag, tagger.tag_bytes, tagger.options.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _FromHere:
+    """Tags pictures as they are called in ``folder``: workers of a cluster run in folders of their own."""
+
+    tag: Callable[[Path], TagResult]
+    folder: Path
+
+    def __call__(self, path: Path) -> TagResult:
+        return replace(self.tag(self.folder / path), path=str(path))
 
 
 def _roots(request: TagRequest) -> list[Path]:

@@ -20,6 +20,8 @@ except ImportError as missing:
         "--executor ray needs Ray; install it with: pip install 'booru-tagger[cluster]'"
     ) from missing
 
+PATIENCE = 5.0
+"""Seconds without any result after which it is asked whether every worker still has a core to run on."""
 ATTEMPTS = 3
 """Workers that an item may cost before it is given up: it is then likely the item that ends them."""
 
@@ -61,6 +63,7 @@ class RayExecutor:
     ``workers`` processes, of one core each, take one item at a time. Function and items are pickled. A worker
     that is lost is replaced, and its item done again; the third time the item fails with
     :class:`ClusterError`, or has the result ``function.lost(item, reason)`` where the function has that.
+    Where a machine leaves the cluster, the others go on with fewer workers.
     At most twice as many items as workers are drawn but not handed out. Without ``address`` Ray is started
     on this machine; otherwise a running cluster is joined. That happens here and not in :meth:`run`: Ray
     takes hold of signals as it starts, and a run wants to have the last word on them.
@@ -69,7 +72,7 @@ class RayExecutor:
     def __init__(self, workers: int | None, address: str | None = None) -> None:
         """``workers`` of ``None`` are one for each core of the cluster. Raises :class:`ClusterError`."""
         _join(workers, address)
-        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+        cores = _cores()
         self.workers = min(workers or cores, cores)  # one too many would wait for its core for ever
 
     def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
@@ -101,6 +104,10 @@ def _join(workers: int | None, address: str | None) -> None:
         raise ClusterError(f"cannot join {where}: {error}; is it running? See `ray status`") from error
 
 
+def _cores() -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
+
+
 @dataclass(eq=False)
 class _Pool(Generic[I, R]):
     """Workers, what each is at, and the tasks that were begun or wait, in the order of the items."""
@@ -112,6 +119,8 @@ class _Pool(Generic[I, R]):
     _busy: dict[Any, tuple[Any, _Task[I, R]]] = field(default_factory=dict)
     _waiting: deque[_Task[I, R]] = field(default_factory=deque)
     _flying: deque[_Task[I, R]] = field(default_factory=deque)
+    _proven: set[Any] = field(default_factory=set)
+    """Workers that have given a result: these run somewhere."""
 
     def add(self, item: I) -> None:
         task: _Task[I, R] = _Task(item)
@@ -130,8 +139,14 @@ class _Pool(Generic[I, R]):
     def close(self) -> None:
         """Wait for what was begun, and end the workers."""
         self._waiting.clear()
-        if self._busy:
-            ray.wait(list(self._busy), num_returns=len(self._busy), fetch_local=False)
+        while self._busy:
+            _, left = ray.wait(
+                list(self._busy), num_returns=len(self._busy), timeout=PATIENCE, fetch_local=False
+            )
+            if not left:
+                break
+            self._dismiss_surplus()
+            self._waiting.clear()
         for worker in (*self._idle, *(worker for worker, _ in self._busy.values())):
             with suppress(RayActorError):
                 ray.kill(worker)
@@ -151,7 +166,9 @@ class _Pool(Generic[I, R]):
     def _collect(self, *, wait: bool) -> None:
         if not self._busy:
             return
-        ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=None if wait else 0)
+        ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=PATIENCE if wait else 0)
+        if wait and not ready:
+            self._dismiss_surplus()
         for reference in ready:
             worker, task = self._busy.pop(reference)
             try:
@@ -160,8 +177,23 @@ class _Pool(Generic[I, R]):
                 self._lost(task, error)
             else:
                 task.done = True
+                self._proven.add(worker)
                 self._idle.append(worker)
         self._begin()
+
+    def _dismiss_surplus(self) -> None:
+        """End workers that wait for a core which left with its machine, and give their items to others."""
+        cores = _cores()
+        surplus = len(self._busy) + len(self._idle) - cores
+        if surplus <= 0:
+            return
+        self.size = min(self.size, cores)
+        waiting = [reference for reference, (worker, _) in self._busy.items() if worker not in self._proven]
+        for reference in waiting[::-1][:surplus]:
+            worker, task = self._busy.pop(reference)
+            ray.kill(worker)
+            task.attempts -= 1
+            self._waiting.appendleft(task)
 
     def _lost(self, task: _Task[I, R], error: RayActorError) -> None:
         if task.attempts < ATTEMPTS:

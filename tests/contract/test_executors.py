@@ -289,3 +289,16 @@ def test_the_tagger_gives_the_same_under_ray(cluster: Executor, tmp_path: Path) 
         reports.append(told)
     assert reports[0] == reports[1]
     assert sum(bool(told.result and told.result.faces) for told in reports[0]) == 4
+
+
+@needs_ray
+def test_workers_that_find_no_core_any_more_give_their_items_to_others(
+    cluster: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a machine has left: there are cores for two, and three are asked for."""
+    from booru_tagger.parallel import cluster as rays
+
+    assert isinstance(cluster, rays.RayExecutor)
+    monkeypatch.setattr(rays, "PATIENCE", 0.5)
+    monkeypatch.setattr(cluster, "workers", 3)
+    assert list(cluster.run(str, range(12))) == [str(item) for item in range(12)]
