@@ -42,7 +42,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         cluster.wait_for_nodes()
         yield cluster
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_every_picture_is_done_though_a_node_is_killed(nodes: Any, tmp_path: Path, tiny_bundle: Path) -> None:
