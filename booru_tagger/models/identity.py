@@ -29,8 +29,6 @@ CROWD = 5
 """Characters known by faces alone up to which ``margin`` is as the manifest has it."""
 SHORT_LIST = 24
 """Characters that a face is compared with face by face: those nearest at a first glance."""
-COHORT = slice(3, 13)
-"""Places in the short list whose average tells how alike a face is to people whom it does not show."""
 
 _SPACE_DIGITS = 16
 """Of the hash that tells recognisers apart; a journal holds it for every face."""
@@ -210,15 +208,13 @@ class Identity:
         rivals = alike_to_others(kin, whose)
         for place, index in enumerate(one.chosen.tolist()):
             weights, margin = self._judged_by(index)
-            odds = _odds(weights, one.row(place), rivals[place], one.cohort) - margin
-            scores.trained[index] = _chance(odds)
+            scores.trained[index] = _chance(weights, one.row(place), rivals[place], margin)
         chances = [scores.trained[one.chosen]]
         if two is not None:
             margin = margin_of(self.spec.margin, len(scores.enrolled), 0.5)
             for place, index in enumerate(two.chosen.tolist()):
                 rival = rivals[len(one.chosen) + place]
-                odds = _odds(self.spec.enrolled, two.row(place), rival, one.cohort) - margin
-                scores.enrolled[index] = _chance(odds)
+                scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival, margin)
             chances.append(scores.enrolled[two.chosen])
         total = _whole(np.concatenate(chances), whose)
         scores.trained[:] /= total
@@ -236,8 +232,7 @@ class Identity:
 class ComparedCharacters:
     """The short list of some characters for one face, best first, and how alike it is to each of them.
 
-    ``chosen``: their indices ``(K,)``; ``alike``: what their order, and rivalry, is decided by ``(K,)``;
-    ``cohort``: the average of that in the places ``COHORT``, or 0 where the list is too short.
+    ``chosen``: their indices ``(K,)``; ``alike``: what their order, and rivalry, is decided by ``(K,)``.
     """
 
     def __init__(self, people: KnownCharacters, embedding: Floats) -> None:
@@ -253,7 +248,6 @@ class ComparedCharacters:
         order = np.argsort(-alike, kind="stable")
         self.chosen: Numbers = chosen[order]
         self.alike: Floats = alike[order]
-        self.cohort = float(self.alike[COHORT].mean()) if count > COHORT.start else 0.0
         self._rows = np.stack([learned, mean, nearest, np.log(people.counts[chosen])], axis=1)[order]
 
     def row(self, place: int) -> list[float]:
@@ -286,11 +280,10 @@ def _whole(chances: Floats, whose: Numbers) -> float:
     return max(1.0, sum(best.values()))
 
 
-def _odds(weights: Weights, row: Sequence[float], rival: float, cohort: float) -> float:
+def _chance(weights: Weights, row: Sequence[float], rival: float, margin: float) -> float:
     learned, mean, nearest, faces = row
-    odds = weights.level + weights.learned * learned + weights.mean * mean + weights.nearest * nearest
-    return odds + weights.rival * float(rival) + weights.faces * faces + weights.cohort * cohort
-
-
-def _chance(odds: float) -> float:
+    odds = (
+        weights.level - margin + weights.learned * learned + weights.mean * mean + weights.nearest * nearest
+    )
+    odds += weights.rival * float(rival) + weights.faces * faces
     return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))

@@ -78,8 +78,7 @@ class Weights:
     """A logistic function of similarities (cosines): what each counts in favour of a character.
 
     ``learned``: with its learned direction; ``mean``: with the mean of its faces; ``nearest``: with the most
-    alike of them; ``rival``: with the most alike other character; ``faces``: logarithm of their number;
-    ``cohort``: with some of the model's characters that it is not (0 where a manifest does not tell it).
+    alike of them; ``rival``: with the most alike other character; ``faces``: logarithm of their number.
     """
 
     level: float
@@ -88,7 +87,6 @@ class Weights:
     nearest: float
     rival: float
     faces: float
-    cohort: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +263,7 @@ def _identity(table: Table, files: Mapping[str, FileRecord]) -> IdentitySpec:
 def _weights(table: Table) -> Weights:
     names = [item.name for item in fields(Weights)]
     table.only(*names)
-    given = [name for name in names if name != "cohort" or table.has(name)]
-    return Weights(**{name: table.number(name, low=-_MAX_WEIGHT, high=_MAX_WEIGHT) for name in given})
+    return Weights(**{name: table.number(name, low=-_MAX_WEIGHT, high=_MAX_WEIGHT) for name in names})
 
 
 def _view(table: Table) -> View:

@@ -137,22 +137,6 @@ def test_the_best_candidate_comes_first() -> None:
     assert (np.diff(compared.alike) <= 0).all()
 
 
-def test_a_face_that_is_alike_to_many_is_less_likely_anybody_where_the_cohort_counts() -> None:
-    people = some_people(30, 10)
-    compared = ComparedCharacters(people, people.of(5)[0])
-    assert compared.cohort == pytest.approx(compared.alike[3:13].mean())
-    assert ComparedCharacters(some_people(3), people.of(5)[0]).cohort == 0
-
-    weighed = dataclasses.replace(SPEC, trained=dataclasses.replace(WEIGHTS, cohort=-5.0))
-    plain, strict = (
-        Identity(spec, lambda: pack(people), "characters.npz", len(people)) for spec in (SPEC, weighed)
-    )
-    ordinary, like_many = people.of(5)[0], unit(people.means[3:14].sum(axis=0) + 2 * people.of(5)[0])
-    for face, less in ((ordinary, False), (like_many, True)):
-        before, after = plain.score(face).trained[5], strict.score(face).trained[5]
-        assert (after < 0.8 * before) == less
-
-
 def test_a_face_of_another_length_is_refused() -> None:
     with pytest.raises(ModelError, match="64 numbers, and a face has 8"):
         identity(some_people()).score(vectors(1, 1, 8)[0])

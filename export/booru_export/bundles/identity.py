@@ -60,18 +60,16 @@ UNFITTED = Weights(level=-6.0, learned=4.0, mean=4.0, nearest=4.0, rival=-3.0, f
 
 @dataclass(slots=True)
 class _Examples:
-    """Rows ``(learned, mean, nearest, faces, rival, cohort)``, whether each is right, how much it counts."""
+    """Rows ``(learned, mean, nearest, faces, rival)``, whether each is right, and how much it counts."""
 
     rows: list[list[float]]
     right: list[bool]
     counts: list[float]
 
-    def add(
-        self, compared: ComparedCharacters, rivals: Floats, who: int, count: float, cohort: float = 0.0
-    ) -> None:
+    def add(self, compared: ComparedCharacters, rivals: Floats, who: int, count: float) -> None:
         """The likeliest candidates of a face of character ``who`` (-1: none of them)."""
         for place, index in enumerate(compared.chosen[:CANDIDATES].tolist()):
-            self.rows.append([*compared.row(place), float(rivals[place]), cohort])
+            self.rows.append([*compared.row(place), float(rivals[place])])
             self.right.append(index == who)
             self.counts.append(count)
 
@@ -82,8 +80,8 @@ class _Examples:
         model.fit((rows - middle) / spread, self.right, sample_weight=self.counts)
         slopes = model.coef_[0] / spread
         level = float(model.intercept_[0] - (slopes * middle).sum())
-        learned, mean, nearest, faces, rival, cohort = (round(float(slope), 4) for slope in slopes)
-        return Weights(round(level, 4), learned, mean, nearest, rival, faces, cohort)
+        learned, mean, nearest, faces, rival = (round(float(slope), 4) for slope in slopes)
+        return Weights(round(level, 4), learned, mean, nearest, rival, faces)
 
 
 def unfitted(prototypes: Floats) -> tuple[bytes, dict[str, Any]]:
@@ -213,8 +211,7 @@ def fit_trained(
     for faces, counts in groups:
         for one, who, count in zip(faces, numbered(faces, labels).tolist(), counts, strict=True):
             compared = ComparedCharacters(people, one.embedding)
-            rivals = alike_to_others(compared.alike, compared.chosen)
-            examples.add(compared, rivals, who, count, compared.cohort)
+            examples.add(compared, alike_to_others(compared.alike, compared.chosen), who, count)
     return examples.fit() if any(examples.right) and not all(examples.right) else UNFITTED
 
 
@@ -230,8 +227,7 @@ def fit_enrolled(
 ) -> Weights | None:
     """The weights of enrolled characters: some strangers are enrolled, the others and known faces are not.
 
-    The cohort tells nothing here that the rival does not, so it has no weight. ``None`` where there are too
-    few strangers.
+    ``None`` where there are too few strangers for that.
     """
     examples = _Examples([], [], [])
     for gallery, asked in _draws(known, strangers):
