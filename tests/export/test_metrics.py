@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from booru_export.data.tables import FaceItem
-from booru_export.evaluation.faces import NamingRule, SeenFace, face_figures
+from booru_export.evaluation.faces import SeenFace, face_figures
 from booru_export.evaluation.metrics import (
     Detections,
     auroc,
@@ -21,7 +21,7 @@ from booru_export.evaluation.metrics import (
 from booru_export.evaluation.mistakes import by_character, by_series, confused_pairs, table_bytes
 from booru_export.evaluation.redrawn import as_line_art, in_grey
 
-from booru_tagger.types import Box, Face, FaceResult, ScoredTag
+from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, ScoredTag
 
 HEAD, FAR = Box(0, 0, 10, 10), Box(50, 50, 60, 60)
 
@@ -106,7 +106,8 @@ def test_the_bounds_of_auroc_hold_it() -> None:
 
 def seen(label: str, tag: str, score: float, kind: str = "", pictures: int = 0) -> SeenFace:
     item = FaceItem(Path("a.png"), label, "source", "group", kind=kind)
-    return SeenFace(label, item, FaceResult(HEAD, 1.0, candidates=(ScoredTag(tag, score),)), pictures)
+    name = CharacterMatch(tag, score, "model") if score >= 0.5 else None
+    return SeenFace(label, item, FaceResult(HEAD, 1.0, name, (ScoredTag(tag, score),)), pictures)
 
 
 def test_figures_are_given_for_each_kind_of_pictures() -> None:
@@ -116,14 +117,14 @@ def test_figures_are_given_for_each_kind_of_pictures() -> None:
         seen("rin", "rin", 0.3, "official"),
         seen("rin", "rin", 0.4),
     ]
-    figures = face_figures(faces, NamingRule(0.5))
+    figures = face_figures(faces)
     assert figures["kind official, faces"] == 3
     assert figures["kind official, top1"] == pytest.approx(2 / 3)
     assert figures["kind official, named"] == pytest.approx(2 / 3)
     assert figures["kind official, named right"] == 0.5
     assert figures["kind not given, top1"] == 1.0
     assert "kind not given, named right" not in figures, "none is named"
-    assert not any(name.startswith("kind") for name in face_figures(faces[3:], NamingRule(0.5)))
+    assert not any(name.startswith("kind") for name in face_figures(faces[3:]))
 
 
 def test_figures_are_given_by_the_number_of_pictures_that_a_character_is_known_by() -> None:
@@ -132,7 +133,7 @@ def test_figures_are_given_by_the_number_of_pictures_that_a_character_is_known_b
         seen("b", "a", 0.1, pictures=4),
         seen("c", "c", 0.9, pictures=90),
     ]
-    figures = face_figures(faces, NamingRule(0.5))
+    figures = face_figures(faces)
     assert [figures[f"pictures {name}, top1"] for name in ("1-3", "4-7", "20+")] == [1, 0, 1]
     assert "pictures 8-19, faces" not in figures
     assert (figures["pictures 20+, macro_low"], figures["pictures 20+, macro_high"]) == (1, 1)
@@ -155,7 +156,7 @@ def test_pairs_are_counted_both_ways_and_told_with_the_faces_of_each() -> None:
 def test_characters_and_series_are_told_with_their_mistakes() -> None:
     faces = [seen("rin", "len", 0.9, pictures=7), seen("rin", "rin", 0.2), seen("fate", "rin", 0.6)]
     series = {"rin": "vocaloid", "len": "vocaloid", "fate": "nanoha"}
-    rows = by_character(faces, series, NamingRule(0.5))
+    rows = by_character(faces, series)
     assert table_bytes(rows).decode().splitlines() == [
         "tag,series,pictures,faces,right,named,named_wrongly,taken_for",
         "fate,nanoha,0,1,0,1,1,rin",

@@ -16,7 +16,7 @@ from booru_export.data.splits import Part as Side
 from booru_export.data.splits import split_faces, split_scenes
 from booru_export.data.tables import FaceItem, Scene, read_data_faces, read_scenes
 from booru_export.evaluation.evaluate import look_at_scenes, matches, scene_figures
-from booru_export.evaluation.faces import NamingRule, face_figures, look_at_faces
+from booru_export.evaluation.faces import face_figures, look_at_faces
 from booru_export.progress import progress
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.imaging import read_picture
@@ -136,7 +136,7 @@ class _Data:
         if part == "recogniser":
             with progress("faces", len(self.faces[1])) as step:
                 seen = look_at_faces(folder, self.faces[1], step=step)
-            chosen["top1"] = face_figures(seen, NamingRule.of(bundle))["top1"]
+            chosen["top1"] = face_figures(seen)["top1"]
         if bundle.detector is None or not self.scenes[1]:
             return chosen
         with progress("illustrations", len(self.scenes[1])) as step:

@@ -12,13 +12,13 @@ import numpy as np
 
 from booru_export.data.splits import SCENE_KINDS, kind_of
 from booru_export.data.tables import Scene
-from booru_export.evaluation.faces import NamingRule, SeenFace
+from booru_export.evaluation.faces import SeenFace
 from booru_export.evaluation.metrics import Detections, Matches, f1_interval, match
 from booru_tagger.colors import Part, tag_for
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.types import Box, Face, FaceResult, ScoredTag
+from booru_tagger.types import Box, Face, FaceResult
 
 MIN_FACE_SCORE = 0.05
 """Heads are looked at down to this score, so that a threshold can be chosen afterwards."""
@@ -91,15 +91,15 @@ def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bun
             figures |= {f"{name}_precision": precision, f"{name}_recall": recall}
             figures[f"{name}_ap"] = found.average_precision()
     if bundle.recogniser is not None:
-        figures |= _naming_figures(seen, labels, NamingRule.of(bundle), threshold)
+        figures |= _naming_figures(seen, labels, threshold)
         figures |= color_figures(seen, threshold)
     return figures
 
 
-def stranger_scores(seen: Sequence[SeenScene], labels: frozenset[str], threshold: float) -> list[ScoredTag]:
-    """Best candidates of the heads in pictures of nobody known."""
+def stranger_heads(seen: Sequence[SeenScene], labels: frozenset[str], threshold: float) -> list[FaceResult]:
+    """The heads in pictures of nobody known."""
     return [
-        face.candidates[0]
+        face
         for item in seen
         if item.scene.label not in labels
         for face in item.faces
@@ -107,19 +107,17 @@ def stranger_scores(seen: Sequence[SeenScene], labels: frozenset[str], threshold
     ]
 
 
-def _naming_figures(
-    seen: Sequence[SeenScene], labels: frozenset[str], naming: NamingRule, threshold: float
-) -> dict[str, float]:
-    strangers = stranger_scores(seen, labels, threshold)
+def _naming_figures(seen: Sequence[SeenScene], labels: frozenset[str], threshold: float) -> dict[str, float]:
+    strangers = stranger_heads(seen, labels, threshold)
     found = []
     for item in seen:
         if item.scene.label in labels:
-            best = [face.candidates[0] for face in item.faces if face.score >= threshold and face.candidates]
-            found.append(any(one.tag == item.scene.label and naming.names(one) for one in best))
+            named = [face.character for face in item.faces if face.score >= threshold and face.character]
+            found.append(any(one.tag == item.scene.label for one in named))
     figures: dict[str, float] = {}
     if strangers:
         figures["stranger_heads"] = len(strangers)
-        figures["stranger_heads_named"] = float(np.mean([naming.names(one) for one in strangers]))
+        figures["stranger_heads_named"] = float(np.mean([one.character is not None for one in strangers]))
     if found:
         figures |= {"known_pictures": len(found), "known_found": float(np.mean(found))}
     return figures
@@ -178,7 +176,8 @@ def tuned_thresholds(
     labels = frozenset(label.tag for label in bundle.labels)
     strangers = [item.best.score for item in seen_faces if not item.label]
     if not strangers:  # a bundle that knows many finds them in posters, too, whatever a poster was kept for
-        strangers = [one.score for one in stranger_scores(seen_scenes, labels, tuned.get("face", 0.4))]
+        heads = stranger_heads(seen_scenes, labels, tuned.get("face", 0.4))
+        strangers = [head.candidates[0].score for head in heads]
     known = [item.best.score for item in seen_faces if item.label]
     bounds = [float(np.quantile(strangers, 1 - tuning.strangers_named)) + 0.005] if strangers else []
     bounds += [float(np.quantile(known, 1 - tuning.known_named))] if known else []

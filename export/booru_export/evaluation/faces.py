@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -38,25 +38,13 @@ class SeenFace:
         return self.face.candidates[0]
 
     @property
+    def is_named(self) -> bool:
+        """Whether the runtime's rules give it a name, right or wrong."""
+        return self.face.character is not None
+
+    @property
     def is_right(self) -> bool:
         return self.best.tag == self.label
-
-
-@dataclass(frozen=True, slots=True)
-class NamingRule:
-    """Which score names a character: its own threshold, or the one for all."""
-
-    default: float
-    own: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, bundle: Bundle) -> NamingRule:
-        assert bundle.recogniser is not None
-        own = {label.tag: label.threshold for label in bundle.labels if label.threshold is not None}
-        return cls(bundle.recogniser.character_threshold, own)
-
-    def names(self, best: ScoredTag) -> bool:
-        return best.score >= self.own.get(best.tag, self.default)
 
 
 def look_at_faces(
@@ -89,24 +77,24 @@ def pictures_known(bundle: Bundle) -> dict[str, int]:
     return {label.tag: count for label, count in zip(bundle.labels, counts, strict=True)}
 
 
-def face_figures(seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
+def face_figures(seen: Sequence[SeenFace]) -> dict[str, float]:
     """Accuracy, calibration, rejection, with bounds (``…_low``, ``…_high``); the same for groups of faces."""
     known = [item for item in seen if item.label]
     figures: dict[str, float] = {}
     if known:
-        figures |= _known_figures(known, naming)
+        figures |= _known_figures(known)
         for source in sorted({item.source for item in known}):
             figures[f"top1 {source}"] = float(
                 np.mean([one.is_right for one in known if one.source == source])
             )
         for name, group in _groups(known):
-            figures |= group_figures(name, group, naming)
-    return figures | _stranger_figures(known, [item for item in seen if not item.label], naming)
+            figures |= group_figures(name, group)
+    return figures | _stranger_figures(known, [item for item in seen if not item.label])
 
 
-def _known_figures(known: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
+def _known_figures(known: Sequence[SeenFace]) -> dict[str, float]:
     labels, right = [item.label for item in known], np.asarray([item.is_right for item in known])
-    named = np.asarray([naming.names(item.best) for item in known])
+    named = np.asarray([item.is_named for item in known])
     return {
         "faces": len(known),
         "characters": len(set(labels)),
@@ -134,10 +122,10 @@ def _groups(known: Sequence[SeenFace]) -> Iterator[tuple[str, list[SeenFace]]]:
             yield f"pictures {count_name(low, high)}", group
 
 
-def group_figures(name: str, seen: Sequence[SeenFace], naming: NamingRule) -> dict[str, float]:
+def group_figures(name: str, seen: Sequence[SeenFace]) -> dict[str, float]:
     """How many faces of known characters a group has, and how many are right, named, and named rightly."""
     labels, right = [item.label for item in seen], np.asarray([item.is_right for item in seen])
-    named = np.asarray([naming.names(item.best) for item in seen])
+    named = np.asarray([item.is_named for item in seen])
     figures = {
         f"{name}, faces": float(len(seen)),
         f"{name}, characters": float(len(set(labels))),
@@ -150,12 +138,10 @@ def group_figures(name: str, seen: Sequence[SeenFace], naming: NamingRule) -> di
     return figures
 
 
-def _stranger_figures(
-    known: Sequence[SeenFace], strangers: Sequence[SeenFace], naming: NamingRule
-) -> dict[str, float]:
+def _stranger_figures(known: Sequence[SeenFace], strangers: Sequence[SeenFace]) -> dict[str, float]:
     if not strangers:
         return {}
-    labels, named = [item.item.label for item in strangers], [naming.names(item.best) for item in strangers]
+    labels, named = [item.item.label for item in strangers], [item.is_named for item in strangers]
     interval = share_interval(labels, np.asarray(named))
     figures = {
         "strangers": len(strangers),

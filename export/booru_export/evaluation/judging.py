@@ -20,7 +20,7 @@ from booru_export.evaluation.evaluate import (
     scene_figures,
     tuned_thresholds,
 )
-from booru_export.evaluation.faces import NamingRule, SeenFace, face_figures, group_figures, told
+from booru_export.evaluation.faces import SeenFace, face_figures, group_figures, told
 from booru_export.evaluation.mistakes import ConfusedPair, by_character, confused_pairs, table_bytes
 from booru_export.evaluation.redrawn import STYLES, some
 from booru_export.progress import progress
@@ -78,8 +78,10 @@ def judge(
     if tune:
         _tune(folder, tuned_thresholds(seen_faces, seen_scenes, bundle, tune))
         bundle = Bundle.load(folder)
+        seen_faces = told(folder, looked) if looked else []
+        seen_scenes = look_at_scenes(folder, scenes) if scenes else []
     figures = _figures(bundle, seen_faces, seen_scenes)
-    figures |= _redrawn_figures(folder, bundle, faces)
+    figures |= _redrawn_figures(folder, faces)
     if enrol and looked:
         figures |= enrolment_figures(folder, looked, enrol)
     if tune:
@@ -88,24 +90,24 @@ def judge(
         manifest["figures"] = {**manifest.get("figures", {}), part: kept}
         write_manifest(folder, manifest)
     series = {label.tag: label.series for label in bundle.labels}
-    rows = by_character(seen_faces, series, NamingRule.of(bundle)) if seen_faces else []
+    rows = by_character(seen_faces, series)
     judged = Judged(part, figures, seen_faces, rows)
     card = model_card(bundle, read_manifest(folder), judged)
     return Judgement(figures, confused_pairs(seen_faces), card, table_bytes(rows))
 
 
-def _redrawn_figures(folder: Path, bundle: Bundle, faces: Sequence[FaceItem]) -> dict[str, float]:
+def _redrawn_figures(folder: Path, faces: Sequence[FaceItem]) -> dict[str, float]:
     """What the bundle says of the same faces in grey and as line art."""
     figures: dict[str, float] = {}
     for style, redraw in STYLES.items() if faces else ():
         again = some(faces)
         with progress(style, len(again)) as step:
             looked = look(folder, again, step, redraw=redraw)
-        seen, naming = told(folder, looked), NamingRule.of(bundle)
+        seen = told(folder, looked)
         known = [one for one in seen if one.label]
         if known:
-            figures |= group_figures(style, known, naming)
-        strangers = [naming.names(one.best) for one in seen if not one.label]
+            figures |= group_figures(style, known)
+        strangers = [one.is_named for one in seen if not one.label]
         if strangers:
             figures[f"{style}, strangers named"] = sum(strangers) / len(strangers)
     return figures
@@ -140,7 +142,7 @@ def pictures_of(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], 
 def _figures(bundle: Bundle, faces: Sequence[SeenFace], scenes: Sequence[SeenScene]) -> dict[str, float]:
     figures: dict[str, float] = {}
     if faces:
-        figures |= face_figures(faces, NamingRule.of(bundle))
+        figures |= face_figures(faces)
     if scenes:
         labels = frozenset(label.tag for label in bundle.labels)
         figures |= scene_figures(scenes, labels, bundle)

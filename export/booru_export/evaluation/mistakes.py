@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 
-from booru_export.evaluation.faces import NamingRule, SeenFace
+from booru_export.evaluation.faces import SeenFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,7 @@ class ConfusedPair:
         return f"{text}; the other way round: {other} of {more}" if more else text
 
 
-def by_character(
-    seen: Sequence[SeenFace], series: Mapping[str, str], naming: NamingRule
-) -> list[CharacterRow]:
+def by_character(seen: Sequence[SeenFace], series: Mapping[str, str]) -> list[CharacterRow]:
     """One row for each known character with faces, by name; ``series`` of each tag, where it is known."""
     of_label: dict[str, list[SeenFace]] = defaultdict(list)
     for item in seen:
@@ -61,7 +59,7 @@ def by_character(
             of_label[item.label].append(item)
     rows = []
     for label, faces in sorted(of_label.items()):
-        named = [item for item in faces if naming.names(item.best)]
+        named = [item for item in faces if item.is_named]
         wrong = Counter(item.best.tag for item in faces if not item.is_right)
         right = sum(item.is_right for item in faces)
         named_wrongly = sum(not item.is_right for item in named)
