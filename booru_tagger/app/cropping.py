@@ -18,7 +18,7 @@ from booru_tagger.config import Settings
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits
 from booru_tagger.library.crop_folder import CropFolder
-from booru_tagger.library.cropping import Candidate, CutOut, Shape, cut_out
+from booru_tagger.library.cropping import CropCandidate, CutOut, Shape, cut_out
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.types import PictureError, TagResult
 
@@ -47,7 +47,7 @@ class CropRequest:
     duplicates: bool = False
     null: bool = False
 
-    def unwanted(self, candidate: Candidate) -> str | None:
+    def unwanted(self, candidate: CropCandidate) -> str | None:
         """Why a face is left out whatever its picture shows; ``None`` where it is wanted."""
         if self.named_only and candidate.label is None:
             return UNNAMED
@@ -109,9 +109,9 @@ def make_crops(
 
 def _gathered(
     request: CropRequest, settings: Settings, report: CropReport, tell: Tell
-) -> tuple[list[Candidate], list[dict[str, Any]]]:
+) -> tuple[list[CropCandidate], list[dict[str, Any]]]:
     """The faces to look at, and what is left out for what the journal says of it."""
-    wanted: list[Candidate] = []
+    wanted: list[CropCandidate] = []
     unwanted: list[dict[str, Any]] = []
     into = request.into.resolve()
     with need_journal(settings.recording, tell) as journal:
@@ -122,7 +122,7 @@ def _gathered(
                     report.failures.append(known)
                 continue
             for face in known.faces:
-                candidate = Candidate(item, face, known.width, known.height)
+                candidate = CropCandidate(item, face, known.width, known.height)
                 reason = request.unwanted(candidate)
                 if reason is None:
                     wanted.append(candidate)
@@ -137,20 +137,24 @@ class _Task:
     """Which faces are cut out next, and what becomes of them."""
 
     def __init__(
-        self, request: CropRequest, folder: CropFolder, report: CropReport, candidates: Sequence[Candidate]
+        self,
+        request: CropRequest,
+        folder: CropFolder,
+        report: CropReport,
+        candidates: Sequence[CropCandidate],
     ) -> None:
         self._request, self._folder, self._report = request, folder, report
         self._candidates = candidates
         self.enough: list[dict[str, Any]] = []
 
-    def jobs(self) -> Iterator[list[Candidate]]:
+    def jobs(self) -> Iterator[list[CropCandidate]]:
         """Faces of one picture each. Of a character of whom there is enough, no more come."""
         for _, group in itertools.groupby(self._candidates, key=lambda candidate: candidate.picture):
             job = [one for one in group if not self._folder.knows(one) and not self._is_enough(one)]
             if job:
                 yield job
 
-    def decide(self, candidates: Sequence[Candidate], made: list[CutOut] | ImageError) -> None:
+    def decide(self, candidates: Sequence[CropCandidate], made: list[CutOut] | ImageError) -> None:
         """Take cut-outs, or leave them out. Raises :class:`OutputError`."""
         if isinstance(made, ImageError):
             self._report.failures.append(PictureError(made.kind, str(made)))
@@ -166,7 +170,7 @@ class _Task:
                 self._folder.take(candidate, cut)
                 self._report.made += 1
 
-    def _is_enough(self, candidate: Candidate) -> bool:
+    def _is_enough(self, candidate: CropCandidate) -> bool:
         most, label = self._request.max_per_character, candidate.label
         if most is None or label is None or self._folder.kept[label] < most:
             return False
@@ -175,6 +179,6 @@ class _Task:
 
 
 def _cut(
-    candidates: list[Candidate], shape: Shape, limits: Limits
-) -> tuple[list[Candidate], list[CutOut] | ImageError]:
+    candidates: list[CropCandidate], shape: Shape, limits: Limits
+) -> tuple[list[CropCandidate], list[CutOut] | ImageError]:
     return candidates, cut_out(candidates, shape, limits)

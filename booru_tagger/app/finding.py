@@ -46,7 +46,7 @@ class FindRequest:
     gone: bool = False
 
 
-class Match(NamedTuple):
+class PictureMatch(NamedTuple):
     """A picture that was found; where a face was looked for, which of its faces is alike, and how much."""
 
     number: int
@@ -59,12 +59,12 @@ class Search:
     """An answer. ``passed_over`` counts pictures that are gone, as far as the matches were gone through."""
 
     def __init__(
-        self, journal: Journal, request: FindRequest, found: Iterable[Match], limits: Limits
+        self, journal: Journal, request: FindRequest, found: Iterable[PictureMatch], limits: Limits
     ) -> None:
         self._journal, self._request, self._found, self._limits = journal, request, found, limits
         self.passed_over = 0
 
-    def matches(self) -> Iterator[Match]:
+    def matches(self) -> Iterator[PictureMatch]:
         """The pictures: those with the most alike faces first, or by their paths. To be called once."""
         left = self._request.limit
         for match in self._found:
@@ -76,7 +76,7 @@ class Search:
             else:
                 self.passed_over += 1
 
-    def results(self) -> Iterator[tuple[Match, TagResult]]:
+    def results(self) -> Iterator[tuple[PictureMatch, TagResult]]:
         """The same, each with what was written for it."""
         for part in _parts(self.matches()):
             results = dict(self._journal.finder.results(match.number for match in part))
@@ -96,7 +96,7 @@ class Search:
         replace_file(target, sheet.png())
         return len(sheet)
 
-    def _shown(self, match: Match, result: TagResult) -> tuple[FaceResult, ...]:
+    def _shown(self, match: PictureMatch, result: TagResult) -> tuple[FaceResult, ...]:
         if match.face is not None:
             return result.faces[match.face : match.face + 1]
         names = [normalise(name) for name in self._request.query.names]
@@ -123,7 +123,7 @@ def open_search(
         finder.index(step)
         if request.like is None:
             found = finder.find(request.query)
-            matches: Iterable[Match] = starmap(Match, found)
+            matches: Iterable[PictureMatch] = starmap(PictureMatch, found)
         else:
             matches = alike = _like(request, journal, make_tagger(settings), tell)
             found = [match[:2] for match in alike]
@@ -133,7 +133,7 @@ def open_search(
         yield Search(journal, request, matches, make_limits(settings.reading))
 
 
-def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) -> list[Match]:
+def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) -> list[PictureMatch]:
     """The pictures that the query finds with a face like the one asked for, the most alike first."""
     assert request.like is not None
     finder, space = journal.finder, space_of(tagger.bundle) or ""
@@ -155,11 +155,11 @@ def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) ->
         )
     owners = finder.faces([number for number, _ in ranked])
     paths = dict(finder.find(request.query, {owner.picture for owner in owners.values()}))
-    best: dict[int, Match] = {}
+    best: dict[int, PictureMatch] = {}
     for number, likeness in ranked:
         owner = owners.get(number)
         if owner is not None and owner.picture in paths and owner.picture not in best:
-            best[owner.picture] = Match(owner.picture, paths[owner.picture], owner.place, likeness)
+            best[owner.picture] = PictureMatch(owner.picture, paths[owner.picture], owner.place, likeness)
     return list(best.values())
 
 
@@ -188,8 +188,8 @@ def _is_any(face: FaceResult, names: Iterable[str]) -> bool:
     return who is not None and any(who == name or fnmatchcase(who, name) for name in names)
 
 
-def _parts(matches: Iterable[Match], size: int = 256) -> Iterator[list[Match]]:
-    part: list[Match] = []
+def _parts(matches: Iterable[PictureMatch], size: int = 256) -> Iterator[list[PictureMatch]]:
+    part: list[PictureMatch] = []
     for match in matches:
         part.append(match)
         if len(part) == size:

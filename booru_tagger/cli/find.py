@@ -21,7 +21,7 @@ from booru_tagger.colors import Part, tag_for
 from booru_tagger.errors import EXIT_NOTHING_DONE
 
 if TYPE_CHECKING:
-    from booru_tagger.app.finding import Match, Search
+    from booru_tagger.app.finding import PictureMatch, Search
     from booru_tagger.journal.finding import Query
     from booru_tagger.types import TagResult
 
@@ -197,7 +197,7 @@ def _print(search: Search, *, null: bool, as_json: bool) -> int:
     return count
 
 
-def _json_line(match: Match, result: TagResult) -> bytes:
+def _json_line(match: PictureMatch, result: TagResult) -> bytes:
     data = result.to_json()
     if match.likeness is not None:
         data |= {"face": match.face, "likeness": round(match.likeness, 4)}

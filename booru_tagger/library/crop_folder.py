@@ -14,7 +14,7 @@ from typing import Any
 
 from booru_tagger.errors import OutputError
 from booru_tagger.files.replace import output_error, replace_file
-from booru_tagger.library.cropping import Candidate, CutOut, Shape
+from booru_tagger.library.cropping import CropCandidate, CutOut, Shape
 from booru_tagger.library.near_duplicates import SeenPictures, packed, unpacked
 
 _LOG = ".booru-tagger-crops.jsonl"
@@ -48,16 +48,16 @@ class CropFolder:
     def close(self) -> None:
         self._log.close()
 
-    def knows(self, candidate: Candidate) -> bool:
+    def knows(self, candidate: CropCandidate) -> bool:
         """Whether it was decided before what becomes of a face."""
         return candidate.key in self._known
 
-    def has_like(self, candidate: Candidate, cut: CutOut) -> bool:
+    def has_like(self, candidate: CropCandidate, cut: CutOut) -> bool:
         """Whether a near-duplicate of it, of the same character, was taken."""
         seen = self._seen.get(candidate.label)
         return seen is not None and seen.has_like(cut.print)
 
-    def take(self, candidate: Candidate, cut: CutOut) -> None:
+    def take(self, candidate: CropCandidate, cut: CutOut) -> None:
         """Write a cut-out. Raises :class:`OutputError`."""
         name = candidate.file_name(self._shape, flat=self._flat)
         path = self.root / name
@@ -70,7 +70,7 @@ class CropFolder:
         row |= {"width": cut.width, "height": cut.height}
         self._note({"key": candidate.key, "kept": row, "print": packed(cut.print)})
 
-    def leave_out(self, candidate: Candidate, reason: str) -> None:
+    def leave_out(self, candidate: CropCandidate, reason: str) -> None:
         """Note why a face was not taken."""
         self._note({"key": candidate.key, "left_out": {"reason": reason, **candidate.metadata()}})
 

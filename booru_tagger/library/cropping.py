@@ -42,7 +42,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CropCandidate:
     """A face that may be cut out: the face of a tagged picture of ``width`` by ``height`` pixels."""
 
     picture: Path
@@ -102,7 +102,7 @@ class CutOut(NamedTuple):
     print: Print
 
 
-def region_of(candidate: Candidate, shape: Shape) -> Box:
+def region_of(candidate: CropCandidate, shape: Shape) -> Box:
     """What is cut out, in pixels of the upright picture: it never reaches out of it."""
     box, expand = candidate.face.box, shape.expand
     if shape.cut == "square":
@@ -129,7 +129,7 @@ def _inwards(low: float, high: float, upper: int) -> float:
     return max(0.0, -low) - max(0.0, high - upper)
 
 
-def cut_out(candidates: Sequence[Candidate], shape: Shape, limits: Limits) -> list[CutOut] | ImageError:
+def cut_out(candidates: Sequence[CropCandidate], shape: Shape, limits: Limits) -> list[CutOut] | ImageError:
     """Cut faces out of the one picture that they are in, or say why that cannot be done."""
     regions = [region_of(candidate, shape) for candidate in candidates]
     first = candidates[0]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from importlib.metadata import requires
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -25,17 +26,19 @@ README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = SHELL.findall(README)
+ENDS = {"|", "&&", "||", ";", "&"}
+"""What a shell command ends with."""
 SET_UP = "python3 -m venv .venv && "
 
 
 def program_lines(text: str) -> list[list[str]]:
-    """The words after ``booru-tagger`` in every shell line that runs it."""
+    """The words after ``booru-tagger`` in every shell command that runs it, up to a pipe or the next one."""
     lines = []
     for line in text.splitlines():
         words = shlex.split(line, comments=True)
         for index, word in enumerate(words):
             if Path(word).name == "booru-tagger":
-                lines.append(words[index + 1 :])
+                lines.append(list(takewhile(lambda word: word not in ENDS, words[index + 1 :])))
     return lines
 
 

@@ -47,7 +47,7 @@ SMALLEST_LINE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class Pose:
     """Where a head (or body) sits: pixels per unit, centre in pixels, roll in radians, yaw from -1 to 1."""
 
     unit: float
@@ -79,19 +79,19 @@ class Pen:
 
     image: Image.Image
     look: ShapeStyle
-    place: Placement
+    pose: Pose
     oversample: int
     round_head: bool = False
 
-    def at(self, place: Placement) -> Pen:
-        return replace(self, place=place)
+    def at(self, pose: Pose) -> Pen:
+        return replace(self, pose=pose)
 
     def on_head(self) -> Pen:
         """The same pen for what lies on the front of the head and turns with it."""
         return replace(self, round_head=True)
 
     def pixels(self, shape: Points) -> Points:
-        return self.place.to_pixels(shape, round_head=self.round_head)
+        return self.pose.to_pixels(shape, round_head=self.round_head)
 
     def fill(self, shape: Points, color: RGB, *, outline: float = 1.0) -> None:
         """A closed shape in one colour, with the style's outline ``outline`` times as wide as usual."""
@@ -130,7 +130,7 @@ class Pen:
     def wash(self, shape: Points, color: RGB, strength: float, *, blur: float = 0.0) -> None:
         """A translucent closed shape, ``strength`` from 0 to 1, its edge blurred over ``blur`` units."""
         spots = self.pixels(shape)
-        radius = blur * self.place.unit
+        radius = blur * self.pose.unit
         region = self._region(spots, margin=round(2.5 * radius))
         if region is None:
             return
@@ -141,7 +141,7 @@ class Pen:
 
     def stroke(self, middle: Points, widths: tuple[float, ...], color: RGB) -> None:
         """A line with changing width (in units), for lashes, mouths and strands."""
-        min_width = SMALLEST_LINE * self.oversample / self.place.unit
+        min_width = SMALLEST_LINE * self.oversample / self.pose.unit
         if max(widths) < min_width:
             widths = tuple(width * min_width / max(widths) for width in widths)
         spots = corners(self.pixels(ribbon(middle, widths)))
@@ -156,8 +156,8 @@ class Pen:
             yield replace(self, image=Image.new("RGB", (1, 1)))
             return
         part = self.image.crop(region)
-        moved = replace(self.place, x=self.place.x - region[0], y=self.place.y - region[1])
-        yield replace(self, image=part, place=moved)
+        moved = replace(self.pose, x=self.pose.x - region[0], y=self.pose.y - region[1])
+        yield replace(self, image=part, pose=moved)
         self.image.paste(part, region[:2], _mask(spots, region))
 
     def ink(self, color: RGB) -> RGB:
@@ -167,7 +167,7 @@ class Pen:
     def _outline(self, spots: list[tuple[float, float]], color: RGB, times: float) -> None:
         if self.look.line == 0 or times == 0:
             return
-        width = max(self.look.line * times * self.place.unit, SMALLEST_LINE * self.oversample)
+        width = max(self.look.line * times * self.pose.unit, SMALLEST_LINE * self.oversample)
         ImageDraw.Draw(self.image).line(
             [*spots, spots[0], spots[1]], fill=self.ink(color), width=max(1, round(width)), joint="curve"
         )

@@ -14,7 +14,7 @@ from booru_export.drawn.eyes import draw_brows, draw_eyes
 from booru_export.drawn.face import draw_face, draw_mouth, draw_nose, outline_of_face
 from booru_export.drawn.hair import Hair, draw_back_hair, draw_front_hair, grow_hair
 from booru_export.drawn.outfit import draw_body
-from booru_export.drawn.pen import LOOKS, Pen, Placement, ShapeStyle
+from booru_export.drawn.pen import LOOKS, Pen, Pose, ShapeStyle
 from booru_export.drawn.traits import Traits, choose_traits
 from booru_export.drawn.trims import draw_choker, draw_glasses, draw_trims
 from booru_tagger.types import Box
@@ -66,22 +66,22 @@ def draw_scene(
     oversample = 3 if max(size) <= 900 else 2
     canvas = draw_backdrop((size[0] * oversample, size[1] * oversample), rng)
     heads = []
-    for place in _arrange(canvas.size, count, look, rng):
+    for pose in _arrange(canvas.size, count, look, rng):
         traits = choose_traits(rng, look)
         hair = grow_hair(traits, rng)
-        _draw_character(Pen(canvas, look, place, oversample), traits, hair)
+        _draw_character(Pen(canvas, look, pose, oversample), traits, hair)
         heads.append(
-            DrawnHead(_head_box(place, traits, hair, canvas.size, oversample), traits.hair, traits.eyes)
+            DrawnHead(_head_box(pose, traits, hair, canvas.size, oversample), traits.hair, traits.eyes)
         )
     picture = canvas.reduce(oversample)
     return Drawing(draw_foreground(picture, look, rng), tuple(heads))
 
 
-def _arrange(size: tuple[int, int], count: int, look: ShapeStyle, rng: random.Random) -> list[Placement]:
+def _arrange(size: tuple[int, int], count: int, look: ShapeStyle, rng: random.Random) -> list[Pose]:
     """Places for the heads, the ones further back (smaller and higher) first, none over another."""
     width, height = size
     column = width / count
-    places = []
+    poses = []
     for index in range(count):
         largest = min(column * (0.8 if count > 1 else 0.7), height * 0.62)
         head = largest * (rng.uniform(0.5, 1.0) if rng.random() < 0.75 else rng.uniform(0.25, 0.5))
@@ -91,16 +91,16 @@ def _arrange(size: tuple[int, int], count: int, look: ShapeStyle, rng: random.Ra
         top = 1.75 * unit
         y = rng.uniform(top, max(top, height * (0.55 if look.chibi else 0.6) - 0.8 * unit))
         roll = math.radians(max(-MAX_ROLL, min(MAX_ROLL, rng.gauss(0, 8))))
-        places.append(Placement(unit, x, y, roll, rng.uniform(-0.9, 0.9)))
-    return sorted(places, key=lambda place: place.y)
+        poses.append(Pose(unit, x, y, roll, rng.uniform(-0.9, 0.9)))
+    return sorted(poses, key=lambda pose: pose.y)
 
 
 def _draw_character(pen: Pen, traits: Traits, hair: Hair) -> None:
     draw_back_hair(pen, traits, hair)
     chin = traits.build.chin
-    x, y = pen.place.to_pixels(points([(0.0, chin + NECK)]))[0]
+    x, y = pen.pose.to_pixels(points([(0.0, chin + NECK)]))[0]
     shrink = 0.62 if pen.look.chibi else 1.0
-    body = pen.at(Placement(pen.place.unit * shrink, float(x), float(y), pen.place.roll * 0.3))
+    body = pen.at(Pose(pen.pose.unit * shrink, float(x), float(y), pen.pose.roll * 0.3))
     draw_body(body, traits, neck=0.3)
     draw_choker(body, traits)
     draw_face(pen, traits, hair.bangs)
@@ -113,11 +113,11 @@ def _draw_character(pen: Pen, traits: Traits, hair: Hair) -> None:
     draw_trims(pen, traits, hair)
 
 
-def _head_box(place: Placement, traits: Traits, hair: Hair, size: tuple[int, int], oversample: int) -> Box:
+def _head_box(pose: Pose, traits: Traits, hair: Hair, size: tuple[int, int], oversample: int) -> Box:
     """The head box in pixels of the finished picture, cut at its edges."""
-    face = place.to_pixels(outline_of_face(traits.build), round_head=True)
-    cap = place.to_pixels(hair.cap)
-    spread = place.to_pixels(_beside_the_face(join(hair.cap, *hair.back, *hair.sides), traits.build.chin))
+    face = pose.to_pixels(outline_of_face(traits.build), round_head=True)
+    cap = pose.to_pixels(hair.cap)
+    spread = pose.to_pixels(_beside_the_face(join(hair.cap, *hair.back, *hair.sides), traits.build.chin))
     left, right = min(spread[:, 0].min(), face[:, 0].min()), max(spread[:, 0].max(), face[:, 0].max())
     top, bottom = min(cap[:, 1].min(), face[:, 1].min()), face[:, 1].max()
     width, height = size
