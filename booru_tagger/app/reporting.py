@@ -58,6 +58,7 @@ def write_report(
                 follow_links=settings.reading.follow_links,
                 ignored=Ignored(settings.reading.ignore),
             ),
+            series_of={label.tag: label.series for label in tagger.known}.get,
             step=step,
         )
     if report.pictures:

@@ -93,12 +93,14 @@ def gather(
     waits: Callable[[TaggedPicture], int],
     limits: Limits,
     walk: Walk,
+    series_of: Callable[[str], str | None],
     step: Callable[[], None] = lambda: None,
 ) -> CollectionReport:
     """Look through what is known of the pictures in ``folder``; ``step`` is called now and then.
 
-    ``finish`` gives what would be written for a picture, ``waits`` counts its faces that wait for a person.
-    Raises :class:`OutputError` where the journal cannot be used.
+    ``finish`` gives what would be written for a picture, ``waits`` counts its faces that wait for a person,
+    ``series_of`` tells the series of a character that is known. Raises :class:`OutputError` where the
+    journal cannot be used.
     """
     tagged, wrong, untagged = _sorted_out(folder, journal, limits, walk)
     results = [(one.picture, finish(one)) for one in tagged]
@@ -108,7 +110,9 @@ def gather(
         by_name[face.name].append(face)
     unknown = by_name.pop("", [])
     cutting = _Cutting(face_cache, step)
-    characters = [_found(tag, faces, cutting) for tag, faces in by_name.items()]
+    characters = [
+        _found(tag, series_of(tag) or _series(faces), faces, cutting) for tag, faces in by_name.items()
+    ]
     strangers = _strangers(unknown, cutting)
     failures = sorted({**wrong, **cutting.failures}.items())
     return CollectionReport(
@@ -167,14 +171,11 @@ def _told(error: BooruTaggerError) -> PictureError:
     return PictureError(error.kind, str(error))
 
 
-def _found(tag: str, faces: Sequence[_Seen], cutting: _Cutting) -> FoundCharacter:
-    series = Counter(
-        one.tag for face in faces for one in face.result.tags if one.category == COPYRIGHT and _alone(face)
-    )
+def _found(tag: str, series: str, faces: Sequence[_Seen], cutting: _Cutting) -> FoundCharacter:
     scores = [face.score for face in faces if not face.by_person]
     return FoundCharacter(
         tag=tag,
-        series=next((name for name, _ in series.most_common(1)), ""),
+        series=series,
         faces=len(faces),
         pictures=len({face.picture for face in faces}),
         by_person=len(faces) - len(scores),
@@ -184,6 +185,14 @@ def _found(tag: str, faces: Sequence[_Seen], cutting: _Cutting) -> FoundCharacte
         eyes=_eyes(faces),
         sheet=_sheet(sorted(faces, key=lambda face: (not face.by_person, -face.score)), cutting),
     )
+
+
+def _series(faces: Sequence[_Seen]) -> str:
+    """What the pictures say of a character whom nobody here knows."""
+    found = Counter(
+        one.tag for face in faces for one in face.result.tags if one.category == COPYRIGHT and _alone(face)
+    )
+    return next((name for name, _ in found.most_common(1)), "")
 
 
 def _alone(seen: _Seen) -> bool:

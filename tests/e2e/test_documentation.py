@@ -20,12 +20,21 @@ DOCS = ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / ".github").rglob("*.md"))]
 MEASURED = [DOCS / "results.md", DOCS / "history.md", DOCS / "performance.md"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+URLS = PROJECT["project"]["urls"]
+OURS = re.compile(
+    rf"(?:{URLS['Source']}/blob|{URLS['Source'].replace('github.com', 'raw.githubusercontent.com')})/main/"
+)
+"""What is in front of a file's path in a link that also leads there from PyPI's page."""
+LINK = re.compile(r"\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def name_of(page: object) -> str:
     return str(page.relative_to(ROOT)) if isinstance(page, Path) else ""
+
+
+def links_of(page: Path) -> list[str]:
+    return [inline or defined for inline, defined in LINK.findall(page.read_text("utf-8"))]
 
 
 def anchors(page: Path) -> set[str]:
@@ -36,18 +45,30 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(page.read_text("utf-8")):
-        if "://" in target:
+    for target in links_of(page):
+        ours = OURS.match(target)
+        if "://" in target and ours is None:
             continue
-        path, _, anchor = target.partition("#")
-        file = (page.parent / path) if path else page
+        path, _, anchor = target[ours.end() if ours else 0 :].partition("#")
+        file = ((ROOT if ours else page.parent) / path) if path else page
         assert file.exists(), target
         assert not anchor or anchor in anchors(file), target
 
 
+def test_links_of_the_readme_and_the_package_work_on_pypi() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert [target for target in links_of(ROOT / "README.md") if "://" not in target] == []
+    defined = re.findall(r"^\[([^\]]+)\]: ", readme, re.MULTILINE)
+    used = re.findall(r"\]\[([^\]]+)\]", readme)
+    assert sorted(set(used)) == sorted(defined)
+    for url in URLS.values():
+        ours = OURS.match(url)
+        assert ours is None or (ROOT / url[ours.end() :]).is_file(), url
+
+
 def test_every_page_is_reached_from_the_documentation_s_index() -> None:
     index = DOCS / "index.md"
-    listed = {(DOCS / target).resolve() for target in LINK.findall(index.read_text("utf-8"))}
+    listed = {(DOCS / target).resolve() for target in links_of(index)}
     assert {*DOCS.rglob("*.md"), *ROOT.glob("*.md")} - {index} <= listed
 
 

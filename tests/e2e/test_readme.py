@@ -20,6 +20,7 @@ from PIL import Image
 from booru_tagger.cli import cli
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.store.local import SHIPPED
+from booru_tagger.sources.listed import suffixes
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -83,6 +84,11 @@ def test_every_option_and_command_named_in_running_text_exists() -> None:
     assert named <= options_of(command_of(["tag"])[0]) | {"--help"}
     for words in re.findall(r"`booru-tagger ([a-z ]+)", README):
         command_of(words.split())
+
+
+def test_the_formats_listed_are_those_looked_for_in_folders() -> None:
+    section = README.partition("## What it reads\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"`(\.\w+)`", section)) == sorted(suffixes(videos=True))
 
 
 def test_the_base_installation_asks_for_no_training_package() -> None:

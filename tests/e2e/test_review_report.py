@@ -206,6 +206,13 @@ class TestReport:
         home.run("tag", "--batch", "--format", "none")
         assert "1 named by a person, sure of all others, 1.00 at least" in self.report(home)
 
+    def test_knows_the_series_of_characters_who_are_never_alone(self, home: Here) -> None:
+        both = [Painted(20, 20, 100), Painted(180, 60, 80, "cirno", "blue", "blue")]
+        paint(both).save(home.work / "a.png")
+        home.run("tag", "--batch", "--format", "none")
+        page = self.report(home)
+        assert '<p class="count">vocaloid</p>' in page and '<p class="count">touhou</p>' in page
+
     def test_needs_nothing_but_itself(self, home: Here) -> None:
         home.run("tag", "--batch", "--format", "none")
         links = Links()

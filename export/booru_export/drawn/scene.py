@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
@@ -49,13 +50,20 @@ class Drawing:
 
 
 def draw_scene(
-    seed: int, *, size: tuple[int, int] = (512, 512), characters: int | None = None, style: str | None = None
+    seed: int,
+    *,
+    size: tuple[int, int] = (512, 512),
+    characters: int | None = None,
+    style: str | None = None,
+    cast: Sequence[Traits] = (),
 ) -> Drawing:
     """Draw the illustration that belongs to the seed: the same seed and arguments give the same pixels.
 
     ``size`` is width and height in pixels. ``characters`` (1 to 4) and ``style`` (one of ``STYLES``) are
-    chosen by the seed where not given. Raises ValueError for a style or number that does not exist.
+    chosen by the seed where not given. ``cast`` says who is drawn, 1 to 4 characters, rather than the seed:
+    so one character can be in many pictures. Raises ValueError for a style or number that does not exist.
     """
+    characters = len(cast) or characters
     if style is not None and style not in LOOKS:
         raise ValueError(f"no drawing style {style!r}: choose one of {', '.join(STYLES)}")
     if characters is not None and not 1 <= characters <= 4:
@@ -66,8 +74,8 @@ def draw_scene(
     oversample = 3 if max(size) <= 900 else 2
     canvas = draw_backdrop((size[0] * oversample, size[1] * oversample), rng)
     heads = []
-    for pose in _arrange(canvas.size, count, look, rng):
-        traits = choose_traits(rng, look)
+    for index, pose in enumerate(_arrange(canvas.size, count, look, rng)):
+        traits = cast[index] if cast else choose_traits(rng, look)
         hair = grow_hair(traits, rng)
         _draw_character(Pen(canvas, look, pose, oversample), traits, hair)
         heads.append(
