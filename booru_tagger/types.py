@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 SCHEMA = 1
 """Version of the JSON form of a :class:`TagResult`; raised only when a reader would break."""
+PERSON = "person"
+"""Source of a name that a person gave with another program: in the picture, or in the XMP beside it."""
 
 
 class Box(NamedTuple):

@@ -52,6 +52,8 @@ _SEPARATORS = re.compile(r"[\s_]+")
 _ESCAPED = re.compile(r"\\([\\()])")
 _SPECIAL = re.compile(r"[\\()]")
 _BAD_STARTS = "-~_`%){}]/"
+_PLAIN = re.compile(r"[a-z0-9](?:_?[!-)+\--@\[-^`a-~])*")
+"""Nearly all tags: visible ASCII without capitals, in which no rule but that of length can be broken."""
 
 
 def normalise(text: str) -> str:
@@ -73,7 +75,7 @@ def problem(tag: str) -> str | None:
 
     These are Danbooru's rules for names, but for letters: users may name characters in their own script.
     """
-    if tag in KAOMOJI:
+    if tag in KAOMOJI or (len(tag) <= MAX_LENGTH and _PLAIN.fullmatch(tag)):
         return None
     checks = (
         (not tag.strip("_"), "it is empty"),

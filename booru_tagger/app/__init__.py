@@ -4,24 +4,32 @@
 ready to go, with its parts, for those who want to look into it or to do more around it. What is not needed
 for that is in modules of its own: ``pushing``, ``watching``, ``untagging``, ``showing``, ``reviewing``,
 ``reporting``, ``serving``, ``characters``, ``models``. Nothing here prints.
+
+The names below are looked up on first use: a search in the journal needs neither networks nor pictures.
 """
 
-from booru_tagger.app.parts import (
-    make_limits,
-    make_policy,
-    make_reviewer,
-    make_tagger,
-    make_walk,
-    make_workers,
-    make_writers,
-    open_journal,
-    open_output,
-    running_on,
-    tagger_options,
-    writer_options,
-)
-from booru_tagger.app.run import Run
-from booru_tagger.app.tagging import STDIN, TagRequest, open_run, tag_folder
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from booru_tagger.app.parts import (
+        make_limits,
+        make_policy,
+        make_reviewer,
+        make_tagger,
+        make_walk,
+        make_workers,
+        make_writers,
+        open_output,
+        running_on,
+        tagger_options,
+        writer_options,
+    )
+    from booru_tagger.app.recording import open_journal
+    from booru_tagger.app.run import Run
+    from booru_tagger.app.tagging import STDIN, TagRequest, open_run, tag_folder
 
 __all__ = [
     "STDIN",
@@ -42,3 +50,23 @@ __all__ = [
     "tagger_options",
     "writer_options",
 ]
+
+_HOMES = {
+    "STDIN": "tagging",
+    "Run": "run",
+    "TagRequest": "tagging",
+    "open_journal": "recording",
+    "open_run": "tagging",
+    "tag_folder": "tagging",
+}
+"""Where a name is; all others are in ``parts``."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'parts')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from booru_tagger.app.library import standing, written_for
-from booru_tagger.app.parts import DEFAULT_PROVIDER, Tell, make_limits, make_workers, need_journal
+from booru_tagger.app.parts import DEFAULT_PROVIDER, make_limits, make_workers
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from booru_tagger.app.characters import gallery_file
-from booru_tagger.app.parts import journal_path
+from booru_tagger.app.recording import journal_path
 from booru_tagger.app.self_test import self_test
 from booru_tagger.config import Loaded, Settings, load, user_file
 from booru_tagger.enrol import read

@@ -12,19 +12,12 @@ from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
-from booru_tagger.app.parts import Tell, make_limits, make_tagger, need_journal
-from booru_tagger.config import Settings
-from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
-from booru_tagger.errors import ModelError
+from booru_tagger.app.recording import Tell, need_journal
+from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.files.replace import replace_file
-from booru_tagger.imaging import Floats, Limits, read_file
 from booru_tagger.journal import Journal
-from booru_tagger.journal.finding import EmbeddedFaces, Query
-from booru_tagger.library.nearest import alike_faces
-from booru_tagger.models.identity import space_of
-from booru_tagger.review.similarity import bound_of
-from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.types import Box, FaceResult, TagResult
+from booru_tagger.journal.finding import Query
+from booru_tagger.types import FaceResult, TagResult
 from booru_tagger.vocab import normalise
 
 _log = logging.getLogger(__name__)
@@ -59,9 +52,9 @@ class Search:
     """An answer. ``passed_over`` counts pictures that are gone, as far as the matches were gone through."""
 
     def __init__(
-        self, journal: Journal, request: FindRequest, found: Iterable[PictureMatch], limits: Limits
+        self, journal: Journal, request: FindRequest, found: Iterable[PictureMatch], reading: ReadingSettings
     ) -> None:
-        self._journal, self._request, self._found, self._limits = journal, request, found, limits
+        self._journal, self._request, self._found, self._reading = journal, request, found, reading
         self.passed_over = 0
 
     def matches(self) -> Iterator[PictureMatch]:
@@ -89,10 +82,13 @@ class Search:
 
         Raises :class:`OutputError`, also where something else has that name.
         """
+        from booru_tagger.app.parts import make_limits  # Pillow and numpy, which only drawing needs
+        from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
+
         refuse_other_file(target)
-        sheet = ContactSheet()
+        sheet, limits = ContactSheet(), make_limits(self._reading)
         for match, result in self.results():
-            sheet.add(replace(result, faces=self._shown(match, result)), self._limits)
+            sheet.add(replace(result, faces=self._shown(match, result)), limits)
         replace_file(target, sheet.png())
         return len(sheet)
 
@@ -125,34 +121,21 @@ def open_search(
             found = finder.find(request.query)
             matches: Iterable[PictureMatch] = starmap(PictureMatch, found)
         else:
-            matches = alike = _like(request, journal, make_tagger(settings), tell)
+            matches = alike = _like(request, journal, settings, tell)
             found = [match[:2] for match in alike]
         if not found:
             for word, near in finder.misspelled(request.query):
                 tell(f"nothing has the tag {word!r}{f'; did you mean {near!r}?' if near else ''}")
-        yield Search(journal, request, matches, make_limits(settings.reading))
+        yield Search(journal, request, matches, settings.reading)
 
 
-def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) -> list[PictureMatch]:
+def _like(request: FindRequest, journal: Journal, settings: Settings, tell: Tell) -> list[PictureMatch]:
     """The pictures that the query finds with a face like the one asked for, the most alike first."""
+    from booru_tagger.app.likeness import faces_like  # the networks
+
     assert request.like is not None
-    finder, space = journal.finder, space_of(tagger.bundle) or ""
-    face = embedding_in(request.like, tagger, tell)
-    bound = bound_of(tagger.bundle) if request.min_likeness is None else request.min_likeness
-    compared = 0
-
-    def parts() -> Iterator[EmbeddedFaces]:
-        nonlocal compared
-        for part in finder.embedded(space):
-            compared += len(part.faces)
-            yield part
-
-    ranked = alike_faces(face, parts(), bound)
-    if missing := finder.count_faces() - compared:
-        tell(
-            f"{missing:,} known faces cannot be compared: another model or an earlier version found them; "
-            "to add them, tag their pictures again: booru-tagger tag --batch --force FOLDER"
-        )
+    finder = journal.finder
+    ranked = faces_like(request.like, request.min_likeness, journal, settings, tell)
     owners = finder.faces([number for number, _ in ranked])
     paths = dict(finder.find(request.query, {owner.picture for owner in owners.values()}))
     best: dict[int, PictureMatch] = {}
@@ -161,26 +144,6 @@ def _like(request: FindRequest, journal: Journal, tagger: Tagger, tell: Tell) ->
         if owner is not None and owner.picture in paths and owner.picture not in best:
             best[owner.picture] = PictureMatch(owner.picture, paths[owner.picture], owner.place, likeness)
     return list(best.values())
-
-
-def embedding_in(picture: Path, tagger: Tagger, tell: Tell) -> Floats:
-    """The embedding of the face in a picture: of the surest head, or of the whole where none is found.
-
-    Raises :class:`ImageError`, and :class:`ModelError` where the model has no embeddings.
-    """
-    data = read_file(picture, tagger.options.limits)
-    look = tagger.networks.look_at_faces(data, str(picture))
-    answers = list(look.answers)
-    if len(answers) > 1:
-        tell(f"{picture}: shows {len(answers)} heads; the surest one is compared")
-    if not look.faces:
-        tell(f"{picture}: no head is found in it, so it is taken for a face as a whole")
-        decoded = tagger.networks.decode(data, str(picture))
-        answers = tagger.networks.recognise(decoded, [Box(0, 0, decoded.width, decoded.height)])
-    embedding = answers[0].embedding if answers else None
-    if embedding is None:
-        raise ModelError(f"{tagger.bundle.folder}: this model cannot compare faces; use another one")
-    return embedding
 
 
 def _is_any(face: FaceResult, names: Iterable[str]) -> bool:

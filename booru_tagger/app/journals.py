@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from booru_tagger.app.parts import Tell, need_journal
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import RecordingSettings
 from booru_tagger.errors import ConfigError
-from booru_tagger.journal import MergeReport, PathMap
+from booru_tagger.journal.merging import MergeReport, PathMap
 from booru_tagger.runner.records import read_records
 from booru_tagger.sources.storage import is_url
 

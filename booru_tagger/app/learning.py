@@ -17,8 +17,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from booru_tagger.app.characters import empty_gallery, enrolling_tagger, gallery_file
-from booru_tagger.app.parts import Tell, make_walk, open_journal
+from booru_tagger.app.parts import make_walk
 from booru_tagger.app.pushing import connect_hydrus, connect_szurubooru
+from booru_tagger.app.recording import Tell, open_journal
 from booru_tagger.boorus.danbooru import Danbooru
 from booru_tagger.boorus.http import Server
 from booru_tagger.config import Settings

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from booru_tagger.app.recording import Tell, journal_path, open_journal
 from booru_tagger.config import (
     PolicySettings,
     ReadingSettings,
@@ -19,17 +20,16 @@ from booru_tagger.config import (
     TaggingSettings,
     WritingSettings,
 )
-from booru_tagger.errors import ConfigError
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.imaging import Limits
-from booru_tagger.journal import Journal, default_path
+from booru_tagger.journal import Journal
 from booru_tagger.models.store.local import DEFAULT
 from booru_tagger.moving import reads_videos
 from booru_tagger.parallel import Executor, available_cores, make_executor
 from booru_tagger.providers import PROVIDERS
 from booru_tagger.review.verdicts import Band, JournalReviewer, UnheardReviewer
 from booru_tagger.runner import Output, Reviewer
-from booru_tagger.sources.listed import Walk, suffixes
+from booru_tagger.sources.listed import PictureSuffixes, Walk
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Order, Policy
 from booru_tagger.tagging.tagger import Tagger
@@ -39,9 +39,6 @@ from booru_tagger.writers.registry import check_writers, make_writer
 
 DEFAULT_PROVIDER = "cpu"
 _log = logging.getLogger(__name__)
-
-Tell = Callable[[str], None]
-"""Receives, as a sentence, what a person should know although it does not stop the run."""
 
 
 def make_limits(reading: ReadingSettings) -> Limits:
@@ -139,34 +136,12 @@ def writer_options(writing: WritingSettings, roots: Sequence[Path] = ()) -> Writ
     """``roots`` are the folders whose trees are mirrored where an output folder is set."""
     return WriterOptions(
         naming=Naming(
-            cast(Scheme, writing.sidecar_name), writing.output, tuple(roots), suffixes(videos=reads_videos())
+            cast(Scheme, writing.sidecar_name), writing.output, tuple(roots), PictureSuffixes(reads_videos())
         ),
         spaces=writing.spaces,
         escape_brackets=writing.escape_brackets,
         keep_mtime=writing.keep_mtime,
     )
-
-
-@contextmanager
-def open_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Iterator[Journal | None]:
-    """The journal, closed at the end; ``None`` where the settings say to do without.
-
-    Raises what :meth:`Journal.open` does.
-    """
-    if recording.journal is False:
-        yield None
-        return
-    path = journal_path(recording)
-    _log.info("journal: %s", path)
-    with Journal.open(path) as journal:
-        told = len(journal.warnings)
-        for warning in journal.warnings:
-            tell(warning)
-        try:
-            yield journal
-        finally:
-            for warning in journal.warnings[told:]:
-                tell(warning)
 
 
 @contextmanager
@@ -183,20 +158,6 @@ def open_reviewer(recording: RecordingSettings, tagger: Tagger, tell: Tell) -> I
             yield UnheardReviewer(_make_band(recording, tagger))
         else:
             yield make_reviewer(recording, tagger, journal, read_only=True)
-
-
-def journal_path(recording: RecordingSettings) -> Path:
-    """Where the journal is, or will be."""
-    return recording.journal if isinstance(recording.journal, Path) else default_path()
-
-
-@contextmanager
-def need_journal(recording: RecordingSettings, tell: Tell = _log.warning) -> Iterator[Journal]:
-    """The same for what is nothing without it. Raises ConfigError where the settings say to do without."""
-    with open_journal(recording, tell) as journal:
-        if journal is None:
-            raise ConfigError("only the journal knows what was written, and the settings say to do without")
-        yield journal
 
 
 def make_reviewer(

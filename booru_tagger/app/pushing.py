@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.app.parts import (
-    Tell,
     digest,
     make_limits,
     make_policy,
@@ -17,10 +16,10 @@ from booru_tagger.app.parts import (
     make_tagger,
     make_walk,
     make_workers,
-    open_journal,
     tagging_parts,
     takes_videos,
 )
+from booru_tagger.app.recording import Tell, open_journal
 from booru_tagger.app.run import Run
 from booru_tagger.boorus import to_hydrus, to_szurubooru
 from booru_tagger.boorus.http import Server

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from booru_tagger.app.parts import Tell, make_policy, make_reviewer, make_tagger, need_journal
+from booru_tagger.app.parts import make_policy, make_reviewer, make_tagger
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
 from booru_tagger.files.ignored import Ignored

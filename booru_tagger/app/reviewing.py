@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from booru_tagger.app.parts import (
-    Tell,
-    make_policy,
-    make_reviewer,
-    make_tagger,
-    make_writers,
-    need_journal,
-    writer_options,
-)
+from booru_tagger.app.parts import make_policy, make_reviewer, make_tagger, make_writers, writer_options
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import MissingExtraError
 from booru_tagger.files.ignored import Ignored

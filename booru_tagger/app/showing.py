@@ -6,7 +6,8 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from booru_tagger.app.parts import Tell, make_limits, need_journal, writer_options
+from booru_tagger.app.parts import make_limits, writer_options
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.drawing.boxes import LONGEST, draw_faces, is_drawing, png
 from booru_tagger.errors import OutputError

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from booru_tagger.app.library import standing, written_for
-from booru_tagger.app.parts import Tell, make_tagger, need_journal
+from booru_tagger.app.parts import make_tagger
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
 from booru_tagger.journal import Journal

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from booru_tagger.app.overviews import CastFile, Overview, SheetFile, show
 from booru_tagger.app.parts import (
-    Tell,
     digest,
     make_limits,
     make_policy,
@@ -27,6 +26,7 @@ from booru_tagger.app.parts import (
     takes_videos,
     writer_options,
 )
+from booru_tagger.app.recording import Tell
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, RunningSettings, Settings
 from booru_tagger.files.ignored import Ignored
@@ -39,6 +39,9 @@ from booru_tagger.sources.storage import pictures as remote_pictures
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import TagResult
+
+if TYPE_CHECKING:
+    from booru_tagger.app.overviews import Overview
 
 STDIN = "-"
 """A path that stands for the list of paths on standard input."""
@@ -99,7 +102,7 @@ def open_run(request: TagRequest, settings: Settings, tell: Tell = _log.warning)
             sink,
             reviewer,
             count=(lambda: sum(1 for _ in pictures())) if _is_countable(request) else None,
-            also=partial(show, overviews, sink),
+            also=_shown(overviews, sink),
         )
     for overview in overviews:
         overview.save()
@@ -207,8 +210,22 @@ def _is_countable(request: TagRequest) -> bool:
     return STDIN not in request.paths and not any(map(is_url, request.paths))
 
 
+def _shown(overviews: Sequence[Overview], sink: Sink | None) -> RunListener:
+    """What gives the overviews each picture."""
+    if not overviews:
+        return lambda outcome: None
+    from booru_tagger.app.overviews import show
+
+    return partial(show, overviews, sink)
+
+
 def _overviews(request: TagRequest, reading: ReadingSettings) -> list[Overview]:
-    limits, overviews = make_limits(reading), list[Overview]()
+    if request.contact_sheet is None and request.cast is None:
+        return []
+    from booru_tagger.app.overviews import CastFile, SheetFile  # drawing and pages
+
+    limits = make_limits(reading)
+    overviews: list[Overview] = []
     if request.contact_sheet is not None:
         overviews.append(SheetFile(request.contact_sheet, limits))
     if request.cast is not None:

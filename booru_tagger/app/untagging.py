@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from booru_tagger.app.parts import Tell, need_journal, writer_options
+from booru_tagger.app.parts import writer_options
+from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.runner.interrupts import Interrupted, Interrupts

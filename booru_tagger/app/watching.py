@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from booru_tagger.app.parts import (
-    Tell,
     make_policy,
     make_tagger,
     make_walk,
@@ -20,6 +19,7 @@ from booru_tagger.app.parts import (
     open_output,
     takes_videos,
 )
+from booru_tagger.app.recording import Tell
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.errors import OutputError

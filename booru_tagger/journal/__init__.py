@@ -1,6 +1,5 @@
 """What was tagged, by what, and what we wrote where: the program's memory, in one SQLite file."""
 
-from booru_tagger.journal.merging import MergeReport, PathMap
 from booru_tagger.journal.paths import default_path
 from booru_tagger.journal.pushes import Pushed, Pushes
 from booru_tagger.journal.store import Journal
@@ -10,10 +9,8 @@ __all__ = [
     "Journal",
     "JournalEntry",
     "Mark",
-    "MergeReport",
     "Original",
     "Ownership",
-    "PathMap",
     "Pushed",
     "Pushes",
     "RawResult",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from booru_tagger.errors import OutputError
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
@@ -19,7 +19,6 @@ from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.finding import Finder
-from booru_tagger.journal.merging import MergeReport, PathMap, merge
 from booru_tagger.journal.moves import carry_over, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.placements import Placements
@@ -27,6 +26,9 @@ from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
 from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
 from booru_tagger.types import TagResult
+
+if TYPE_CHECKING:
+    from booru_tagger.journal.merging import MergeReport, PathMap
 
 _REMEMBERED_STAMPS = 16_384
 
@@ -102,6 +104,8 @@ class Journal:
 
     def merge(self, other: Path, moved: PathMap | None = None) -> MergeReport:
         """Take over what the journal in the file ``other`` knows; see :func:`~.merging.merge`."""
+        from booru_tagger.journal.merging import PathMap, merge  # which tagging and searching never need
+
         return merge(self._database, other, moved or PathMap())
 
     def is_done(self, picture: Path, fingerprint: str) -> bool:

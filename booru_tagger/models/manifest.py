@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from booru_tagger.imaging import Normalisation
@@ -289,12 +289,14 @@ def _label(table: Table) -> Label:
     if category not in CATEGORIES:
         table.fail("category", f"unknown category {category!r}; known: {', '.join(CATEGORIES)}")
     threshold = table.share("threshold") if table.has("threshold") else None
-    return replace(read_label(table), category=category, threshold=threshold)
+    return read_label(table, category, threshold)
 
 
-def read_label(table: Table) -> Label:
+def read_label(table: Table, category: str = CHARACTER, threshold: float | None = None) -> Label:
     """A character with what it implies: the keys ``tag``, ``series`` and ``implied``."""
-    label = Label(table.text("tag"), series=table.text("series", ""), implied=table.texts("implied", ()))
+    label = Label(
+        table.text("tag"), category, table.text("series", ""), table.texts("implied", ()), threshold
+    )
     named = [("tag", label.tag), *(("implied", tag) for tag in label.implied)]
     for key, value in (*named, *([("series", label.series)] if label.series else [])):
         if reason := problem(value):

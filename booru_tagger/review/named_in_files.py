@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.errors import OutputError
 from booru_tagger.tagging.rules import picture_result
-from booru_tagger.types import Box, CharacterMatch, Reading, TagResult
-from booru_tagger.vocab import tag_named
+from booru_tagger.types import PERSON, Box, CharacterMatch, Reading, TagResult
 from booru_tagger.writers.atomic import read_target
-from booru_tagger.writers.embedded.blocks import EmbedError
-from booru_tagger.writers.embedded.formats import take_apart
-from booru_tagger.writers.embedded.metadata import read_metadata
-from booru_tagger.writers.regions import PERSON, PERSONS_FACE, named_regions, orientation, upright
-from booru_tagger.writers.xml_text import XmlError
-from booru_tagger.writers.xmp_packet import to_utf8
 
+PERSONS_FACE = 0.3
+"""Overlap (IoU) from which a face is the one that a person drew or let another program find: often the face
+alone, without the hair."""
 _SIGNS = (b"regions/", b"photo/1.2/t/Region")
 """Namespaces of both kinds of regions; a file without either need not be taken apart."""
 
@@ -35,9 +31,17 @@ def with_names_in_files(
     """
     if not raw.faces or raw.moving is not None:
         return raw
-    names = list(_names(picture, raw, ours))
-    if not names:
+    beside = picture.with_name(picture.name + ".xmp"), picture.with_suffix(".xmp")
+    files = {file: data for file in (picture, *beside) if (data := _with_regions(file))}
+    if not files:
         return raw
+    from booru_tagger.review.named_regions import names_in  # readers of formats, for the few that need them
+
+    names = names_in(picture, files, raw, ours)
+    return _named(raw, names, retell) if names else raw
+
+
+def _named(raw: TagResult, names: Sequence[tuple[Box, str]], retell: Retell) -> TagResult:
     readings = list(raw.readings or (retell(Reading.of(face), face.character) for face in raw.faces))
     pairs = sorted(
         (
@@ -57,26 +61,10 @@ def with_names_in_files(
     return picture_result(raw, readings, raw.whole_picture) if told else raw
 
 
-def _names(
-    picture: Path, raw: TagResult, ours: Callable[[Path], Collection[str]]
-) -> Iterator[tuple[Box, str]]:
-    turned = None
-    for file in (picture, picture.with_name(picture.name + ".xmp"), picture.with_suffix(".xmp")):
-        packet = _packet(file, embedded=file == picture)
-        for region in named_regions(packet, ours(file)) if packet else ():
-            try:
-                tag = tag_named(region.name)
-            except ValueError:  # a name that no tag can have
-                continue
-            turned = orientation(picture) if turned is None else turned
-            yield upright(region, raw.width, raw.height, turned), tag
-
-
-def _packet(file: Path, *, embedded: bool) -> bytes:
+def _with_regions(file: Path) -> bytes:
+    """The bytes of a file that may have regions; of any other, none."""
     try:
         data = read_target(file)
-        if data is None or not any(sign in data for sign in _SIGNS):
-            return b""
-        return read_metadata(take_apart(data).blocks).packet if embedded else to_utf8(data)[0]
-    except (OutputError, EmbedError, XmlError):
+    except OutputError:
         return b""
+    return data if data is not None and any(sign in data for sign in _SIGNS) else b""

@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePath
@@ -50,6 +50,22 @@ def suffixes(*, videos: bool = False) -> frozenset[str]:
 
     pictures = _SUFFIXES & Image.registered_extensions().keys()
     return pictures | VIDEO_SUFFIXES if videos else pictures
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSuffixes(Collection[str]):
+    """What :func:`suffixes` gives, asked for when it is first needed: Pillow loads all its formats for it."""
+
+    videos: bool = False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(suffixes(videos=self.videos))
+
+    def __len__(self) -> int:
+        return len(suffixes(videos=self.videos))
+
+    def __contains__(self, suffix: object) -> bool:
+        return suffix in suffixes(videos=self.videos)
 
 
 def is_picture_name(name: str, *, videos: bool = False) -> bool:

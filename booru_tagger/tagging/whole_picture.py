@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from booru_tagger.config.shares import check_key, checked_shares
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Floats
-from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Columns, ThresholdChoice
 from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Rules
 from booru_tagger.types import Conflict, Reading, ScoredTag, Tag
 from booru_tagger.vocab import CHARACTER, GENERAL, TAG_CATEGORIES
+
+if TYPE_CHECKING:
+    from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 
 REVISION = 1
 """Raised when the same scores lead to other tags than before, so that pictures are done again."""

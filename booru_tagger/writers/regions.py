@@ -10,21 +10,15 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
 
-from booru_tagger.types import Box, TagResult
+from booru_tagger.types import PERSON, Box, TagResult
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.merge import Merged, merge, take_out
-from booru_tagger.writers.xml_text import Element, XmlError
+from booru_tagger.writers.xml_text import Element, XmlError, escaped
 from booru_tagger.writers.xmp_packet import NAMESPACES, Property, content, edit, items, qualified
 
 SAME_FACE = 0.5
 """IoU from which on two regions are the same face: a person's, or one they deleted, keeps ours away."""
-
-PERSONS_FACE = 0.3
-"""The same for what a person drew or let another program find: often the face alone, without the hair."""
-PERSON = "person"
-"""Source of a name that stands in a picture's own metadata, or in the XMP beside it."""
 
 _NOTE = MARK + "face="
 _NUMBERS = re.compile(re.escape(_NOTE) + r"([-\d.]+),([-\d.]+),([-\d.]+),([-\d.]+) (.*)", re.DOTALL)
@@ -232,7 +226,7 @@ def write_regions(packet: bytes, wanted: Property, merged: Merged, ours: Iterabl
 
 
 def _item(region: Region) -> str:
-    name = f"<mwg-rs:Name>{escape(region.name)}</mwg-rs:Name>" if region.name else ""
+    name = f"<mwg-rs:Name>{escaped(region.name)}</mwg-rs:Name>" if region.name else ""
     return (
         f'<rdf:li xmlns:mwg-rs="{NAMESPACES["mwg-rs"]}" rdf:parseType="Resource">'
         f'<mwg-rs:Area xmlns:stArea="{NAMESPACES["stArea"]}" stArea:x="{region.x:.6f}"'

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.writers.base import Writer
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.sidecar import Sidecar
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "booru_tagger.writers"
 """The entry point group by which packages add writers."""
@@ -32,7 +34,7 @@ _BUILT_IN = {
 
 def writer_names() -> tuple[str, ...]:
     """All names that :func:`make_writer` knows: the built-in ones first, then the added ones."""
-    added = {entry.name for entry in entry_points(group=GROUP)} - set(_BUILT_IN)
+    added = {entry.name for entry in _entries()} - set(_BUILT_IN)
     return (*_BUILT_IN, *sorted(added))
 
 
@@ -49,13 +51,19 @@ def _factory(name: str) -> Callable[[WriterOptions], Writer]:
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
         return cast(Callable[[WriterOptions], Writer], getattr(import_module(module), attribute))
-    entries = tuple(entry_points(group=GROUP, name=name))
+    entries = [entry for entry in _entries() if entry.name == name]
     if not entries:
         raise ConfigError(f"there is no writer {name!r}; there are: {', '.join(writer_names())}")
     if len({entry.value for entry in entries}) > 1:
         packages = " and ".join(_package(entry) for entry in entries)
         raise ConfigError(f"the writer {name!r} is provided by {packages}; uninstall all but one")
     return _loaded(entries[0])
+
+
+def _entries() -> Sequence[EntryPoint]:
+    from importlib.metadata import entry_points  # with all of `email`, which the built-in writers do without
+
+    return tuple(entry_points(group=GROUP))
 
 
 def _loaded(entry: EntryPoint) -> Callable[[WriterOptions], Writer]:

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from booru_tagger.writers.base import FormatError, Job, Revision
 from booru_tagger.writers.keywords import (
@@ -37,7 +36,7 @@ from booru_tagger.writers.regions import (
     write_regions,
 )
 from booru_tagger.writers.sidecar import Sidecar
-from booru_tagger.writers.xml_text import XmlError
+from booru_tagger.writers.xml_text import XmlError, escaped
 from booru_tagger.writers.xmp_packet import (
     EMPTY,
     NAMESPACES,
@@ -75,7 +74,7 @@ def write_fields(packet: bytes, fields: dict[str, Merged]) -> bytes:
     for field, where in PROPERTIES.items():
         standing = [item.text for item in items(packet, where)]
         texts = [
-            None if place is not None and standing[place] == text else f"<rdf:li>{escape(text)}</rdf:li>"
+            None if place is not None and standing[place] == text else f"<rdf:li>{escaped(text)}</rdf:li>"
             for place, text in fields[field].entries
         ]
         packet = edit(packet, where, fields[field].entries, texts)
@@ -173,7 +172,7 @@ def _with_keywords_of_picture(job: Job) -> bytes:
         for text in read_exif_notes(job.picture).keywords
         if meaning(text) not in ours and text.isprintable()
     ]
-    items = [f"<rdf:li>{escape(text)}</rdf:li>" for text in theirs]
+    items = [f"<rdf:li>{escaped(text)}</rdf:li>" for text in theirs]
     return edit(EMPTY, PROPERTIES[SUBJECT], [MergedTag(None, text) for text in theirs], items)
 
 

@@ -11,12 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from xml.sax.saxutils import quoteattr
 
 from booru_tagger.files.text import encoding_of
 from booru_tagger.writers.layout import ListLayout
 from booru_tagger.writers.merge import MergedTag
-from booru_tagger.writers.xml_text import Element, XmlError, parse
+from booru_tagger.writers.xml_text import Element, XmlError, parse, quoted_attribute
 
 NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -228,7 +227,7 @@ def _at_home(item: str, opening: str) -> str:
 def _add(packet: bytes, rdf: Element, wanted: Property, texts: Sequence[str]) -> bytes:
     about = next((node.attributes[_ABOUT] for node in rdf.children if _ABOUT in node.attributes), "")
     lines = [
-        f'<rdf:Description xmlns:rdf="{NAMESPACES["rdf"]}" rdf:about={quoteattr(about)}>',
+        f'<rdf:Description xmlns:rdf="{NAMESPACES["rdf"]}" rdf:about={quoted_attribute(about)}>',
         " " + wanted.opening,
         *("   " + text for text in texts),
         " " + wanted.closing,

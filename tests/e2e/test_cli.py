@@ -27,15 +27,47 @@ def home(tmp_path: Path) -> Home:
 
 
 def loaded_by(home: Home, *args: str) -> set[str]:
-    """Top-level packages that a command leaves imported."""
+    """Modules and packages that a command leaves imported."""
     code = (
-        "import sys; from booru_tagger.cli import main; main(sys.argv[1:]);"
-        "print('\\n', sorted({name.partition('.')[0] for name in sys.modules}))"
+        "import sys; from booru_tagger.cli import main; main(sys.argv[1:]); print('\\n', sorted(sys.modules))"
     )
     ended = home.run(*args, main=[MAIN[0], "-c", code])
     assert ended.code == 0, ended.err
     found = ast.literal_eval(ended.out.splitlines()[-1])
     return set(found)
+
+
+WEB = "urllib.request http email ssl html.parser"
+OTHERS = (
+    "torch rich watchdog exifread yaml booru_export booru_tagger.server booru_tagger.boorus ray fsspec av"
+)
+
+
+@pytest.mark.parametrize("like", [False, True], ids=["journal", "face"])
+def test_a_search_loads_networks_only_for_a_face(home: Home, tiny_bundle: Path, like: bool) -> None:
+    paint([Painted(20, 30, 90)]).save(home.work / "a.png")
+    model = ("--model", str(tiny_bundle))
+    assert home.run("tag", "a.png", *model).code == 0
+    pictures = "numpy PIL onnxruntime booru_tagger.imaging booru_tagger.models booru_tagger.tagging.tagger"
+    rest = "booru_tagger.writers booru_tagger.runner booru_tagger.journal.merging"
+    asked = ("--like", "a.png") if like else ("hatsune_miku",)
+    loaded = loaded_by(home, "find", *asked, *(model if like else ()))
+    assert loaded & set(f"{WEB} {OTHERS}".split()) == set()
+    assert bool(loaded & set(pictures.split())) is like
+    assert like or loaded & set(rest.split()) == set()
+
+
+def test_one_picture_loads_what_it_takes_and_no_more(home: Home, tiny_bundle: Path) -> None:
+    paint([Painted(20, 30, 90)]).save(home.work / "a.jpg")
+    loaded = loaded_by(home, "tag", "a.jpg", "--format", "none", "--model", str(tiny_bundle))
+    assert {"onnxruntime", "booru_tagger.writers.json_sidecar"} <= loaded
+    unused = (
+        "PIL.PdfImagePlugin booru_tagger.drawing booru_tagger.reporting booru_tagger.enrol"
+        " booru_tagger.library booru_tagger.models.formats.foreign_tagger booru_tagger.models.store.archives"
+        " booru_tagger.writers.xmp booru_tagger.writers.regions booru_tagger.writers.embedded"
+        " booru_tagger.journal.merging booru_tagger.review.named_regions booru_tagger.parallel.cluster"
+    )
+    assert loaded & set(f"{WEB} {OTHERS} {unused}".split()) == set()
 
 
 def test_help_loads_click_and_nothing_else_of_weight(home: Home) -> None:

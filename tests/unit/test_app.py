@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from booru_tagger import Settings, app, tag_folder
-from booru_tagger.app.parts import need_journal
+from booru_tagger.app.recording import need_journal
 from booru_tagger.errors import ConfigError, RemoteError
 from booru_tagger.journal import Journal
 from booru_tagger.types import Box, FaceResult, Verdict
@@ -58,7 +58,7 @@ def test_the_example_runs(
     fanart: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("booru_tagger.models.store.local.SHIPPED", tiny_bundle)
-    monkeypatch.setattr("booru_tagger.app.parts.default_path", lambda: fanart.parent / "journal.sqlite3")
+    monkeypatch.setattr("booru_tagger.app.recording.default_path", lambda: fanart.parent / "journal.sqlite3")
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE), str(fanart)])
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 tagged, 0 unchanged, 1 failed")

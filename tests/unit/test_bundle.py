@@ -16,6 +16,7 @@ from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
 from booru_tagger.models.bundle import Bundle, View
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import local
+from booru_tagger.models.store.archives import unpack
 from tests.support.bundles import Graph, make_bundle, read_manifest, write_manifest
 
 MANIFEST = "manifest.json"
@@ -225,25 +226,25 @@ def zipped(
 
 def test_unpacking_is_done_once_and_repairs_itself(bundle: Path, tmp_path: Path) -> None:
     archive, cache = zipped(bundle, tmp_path / "tiny.zip"), tmp_path / "cache"
-    folder = local.unpack(archive, cache)
+    folder = unpack(archive, cache)
     before = (folder / "detector.onnx").stat().st_mtime_ns
-    assert local.unpack(archive, cache) == folder
+    assert unpack(archive, cache) == folder
     assert (folder / "detector.onnx").stat().st_mtime_ns == before
     (folder / "detector.onnx").write_bytes(b"rubbish")
-    Bundle.load(local.unpack(archive, cache)).verify()
+    Bundle.load(unpack(archive, cache)).verify()
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
 def test_unpacking_in_several_threads_at_once(bundle: Path, tmp_path: Path) -> None:
     archive, cache = zipped(bundle, tmp_path / "tiny.zip"), tmp_path / "cache"
     with ThreadPoolExecutor(4) as pool:
-        folders = set(pool.map(lambda _: local.unpack(archive, cache), range(8)))
+        folders = set(pool.map(lambda _: unpack(archive, cache), range(8)))
     assert len(folders) == 1 and list(cache.iterdir()) == list(folders)
 
 
 def test_a_zip_with_a_top_folder(bundle: Path, tmp_path: Path) -> None:
     archive = zipped(bundle, tmp_path / "tiny.zip", lambda name: f"tiny/{name}")
-    Bundle.load(local.unpack(archive, tmp_path / "cache")).verify()
+    Bundle.load(unpack(archive, tmp_path / "cache")).verify()
 
 
 def test_path_tricks_write_nothing(bundle: Path, tmp_path: Path) -> None:
@@ -253,7 +254,7 @@ def test_path_tricks_write_nothing(bundle: Path, tmp_path: Path) -> None:
     archive = zipped(bundle, tmp_path / "tiny.zip", extra=extra)
     with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr(link, "/etc/passwd")
-    folder = local.unpack(archive, tmp_path / "cache" / "deep")
+    folder = unpack(archive, tmp_path / "cache" / "deep")
     assert sorted(path.name for path in folder.iterdir()) == [
         "detector.onnx",
         MANIFEST,
@@ -287,7 +288,7 @@ def test_a_bad_zip_leaves_nothing_behind(bundle: Path, tmp_path: Path, damage: s
     if damage == "cut":
         archive.write_bytes(archive.read_bytes()[:-40])
     with pytest.raises(ModelError, match=message):
-        local.unpack(archive, tmp_path / "cache")
+        unpack(archive, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*")) and not list((tmp_path / "cache").glob(".*"))
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.journal import Journal, Original, PathMap, Pushed
-from booru_tagger.journal.merging import combined
+from booru_tagger.journal import Journal, Original, Pushed
+from booru_tagger.journal.merging import PathMap, combined
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.types import Box, Embedding, FaceResult, TagResult, Verdict
 from tests.support.journaling import result_for, tag, write

@@ -43,6 +43,12 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
 
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=8))
+def test_visible_ascii_is_held_to_every_rule(text: str) -> None:
+    wrong = text != normalise(text) or "," in text or "*" in text or text[0] in "-~_`%){}]/"
+    assert (problem(text) is not None) is (wrong and text not in KAOMOJI)
+
+
 @given(st.text(max_size=30))
 def test_what_is_no_problem_is_in_normal_form(text: str) -> None:
     if problem(text) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.runner import Output
 from booru_tagger.types import TagResult
-from booru_tagger.writers import registry
 from booru_tagger.writers.base import Job, TagReader, Writer, Written
 from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import GROUP, check_writers, make_writer, writer_names
@@ -43,7 +43,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
         def entry_points(*, group: str, name: str | None = None) -> list[EntryPoint]:
             return [entry for entry in made if group == GROUP and name in (None, entry.name)]
 
-        monkeypatch.setattr(registry, "entry_points", entry_points)
+        monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
 
     return installed
 

@@ -10,16 +10,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from booru_tagger.errors import ModelError, nearest
 from booru_tagger.files.user_folders import with_home
 from booru_tagger.models.bundle import MANIFEST, Bundle
-from booru_tagger.models.formats.foreign_tagger import ForeignTagger
-from booru_tagger.models.formats.recognising import found_in
 from booru_tagger.models.model_record import read_record
-from booru_tagger.models.store.archives import unpack
 from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.model_folders import HUB, HubId, cache_folder, pulled_folder
+
+if TYPE_CHECKING:
+    from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 
 DEFAULT = "default"
 SHIPPED = Path(__file__).parents[1] / "default"
@@ -35,15 +36,19 @@ def open_model(model: str | Path, *, threads: int = 1, provider: str = "cpu") ->
 
 
 def _opened(folder: Path, *, threads: int = 1, provider: str = "cpu") -> Bundle | ForeignTagger:
-    if not (folder / MANIFEST).is_file() and found_in(folder) is not None:
-        return ForeignTagger(folder, threads=threads, provider=provider)
+    if not (folder / MANIFEST).is_file():
+        from booru_tagger.models.formats.foreign_tagger import ForeignTagger  # which few runs need
+        from booru_tagger.models.formats.recognising import found_in
+
+        if found_in(folder) is not None:
+            return ForeignTagger(folder, threads=threads, provider=provider)
     return Bundle.load(folder)
 
 
 def open_bundle(model: str | Path) -> Bundle:
     """The bundle called ``model``. Raises :class:`ModelError`, also for a third-party tagger."""
     opened = open_model(model)
-    if isinstance(opened, ForeignTagger):
+    if not isinstance(opened, Bundle):
         raise ModelError(
             f"{opened.folder}: a {opened.format.title}, which tags whole pictures; "
             "here a model that finds or names faces is needed"
@@ -73,7 +78,7 @@ def locate(model: str | Path) -> Path:
         return path
     if path.is_file():
         by_part = path.name == MANIFEST or path.suffix == ".onnx"
-        return path.parent if by_part else unpack(path, cache_folder())
+        return path.parent if by_part else _unpacked(path)
     entry = CATALOGUE.get(str(model))
     if entry is not None:
         return _pulled(entry.name, entry.hub)
@@ -83,6 +88,12 @@ def locate(model: str | Path) -> Path:
         f"there is no model {str(model)!r}: {hint}give 'default', a folder that holds {MANIFEST} or a "
         "tagger's files, a name that `booru-tagger models list` shows, or a zip file of a model"
     )
+
+
+def _unpacked(path: Path) -> Path:
+    from booru_tagger.models.store.archives import unpack  # zip files and third-party formats
+
+    return unpack(path, cache_folder())
 
 
 def _pulled(name: str, hub: HubId) -> Path:
@@ -190,6 +201,5 @@ __all__ = [
     "open_model",
     "remove",
     "stored",
-    "unpack",
     "verify",
 ]
