@@ -137,7 +137,7 @@ def find(
 
     request = FindRequest(_query(names, conditions), like, min_likeness, limit, gone)
     with (
-        looking(None, "making an older journal known to the search") as step,
+        looking(None, "looking through the journal") as step,
         open_search(request, loaded.settings, step=step, tell=tell) as search,
     ):
         found = _draw(search, contact_sheet) if contact_sheet else _print(search, null=null, as_json=as_json)

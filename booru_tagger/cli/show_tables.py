@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +14,9 @@ from booru_tagger.cli.printing import console, printable
 from booru_tagger.imaging.exif_notes import ExifNotes
 from booru_tagger.runner.provenance import DELETED, PERSON, Provenance, TaggedFile, TagOrigin
 from booru_tagger.types import FaceResult, ScoredTag, TagResult
+
+_WORTH_NAMING = 0.01
+"""Score from which another candidate is shown."""
 
 
 def print_tables(known: Provenance) -> None:
@@ -22,7 +27,7 @@ def print_tables(known: Provenance) -> None:
         _tags(known.tags),
         _conflicts(known.result),
         _faces(known.result),
-        _files(known.files),
+        _files(known.files, Path(os.path.abspath(known.picture)).parent),  # noqa: PTH100 - a link stays
         _exif(known.exif),
     )
     for table in tables:
@@ -77,20 +82,23 @@ def _face(face: FaceResult) -> tuple[str, ...]:
         f"{x0},{y0} {x1 - x0}x{y1 - y0}",
         f"{face.score:.2f}",
         f"{who.tag} {who.score:.2f}" if who else "unknown",
-        ", ".join(map(_scored, others[:2])),
-        _scored(face.hair_color),
-        _scored(face.eye_color),
+        "\n".join(f"{other.tag} {other.score:.2f}" for other in others[:2] if other.score >= _WORTH_NAMING),
+        _color(face.hair_color),
+        _color(face.eye_color),
     )
 
 
-def _scored(found: ScoredTag | None) -> str:
-    return f"{found.tag} {found.score:.2f}" if found else "-"
+def _color(found: ScoredTag | None) -> str:
+    """The color, as its column says of what."""
+    return f"{found.tag.rpartition('_')[0] or found.tag} {found.score:.2f}" if found else "-"
 
 
-def _files(files: Sequence[TaggedFile]) -> Table:
+def _files(files: Sequence[TaggedFile], folder: Path) -> Table:
+    """Files in the picture's ``folder`` by their names alone."""
     table = _table("file", "writer", "written", "state")
     for file in files:
-        cells = (str(file.path), file.writer, _moment(file.written_at), file.error or file.state)
+        path = file.path.name if file.path.parent == folder else str(file.path)
+        cells = (path, file.writer, _moment(file.written_at), file.error or file.state)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 

@@ -177,12 +177,7 @@ def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers:
     """Whose faces they are. Raises :class:`DataError` where that is in doubt, and nobody insists."""
     sightings = seen.sightings
     if not sightings:
-        looked = len(seen.faceless) + len(seen.failures)
-        raise DataError(
-            f"no face was found in any of the {looked} pictures; give face crops (--crops), or other pictures"
-            if looked
-            else "there are no pictures to enrol the character from"
-        )
+        raise DataError(_why_no_face(seen))
     names = list(dict.fromkeys(sighting.picture for sighting in sightings))
     owners = np.array([names.index(sighting.picture) for sighting in sightings])
     choice = choose(np.stack([sighting.embedding for sighting in sightings]), owners, same_person)
@@ -192,6 +187,15 @@ def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers:
     if choice.is_unclear and not (alone and (crops or keep_outliers)):
         _refuse_doubt(choice, names)
     return choice
+
+
+def _why_no_face(seen: _Seen) -> str:
+    unread = f"{len(seen.failures)} could not be read: {seen.failures[0]}" if seen.failures else ""
+    if seen.faceless:
+        looked = f"in any of the {len(seen.faceless)} pictures" if seen.faceless[1:] else "in the picture"
+        found = f"no face was found {looked}; give face crops (--crops), or other pictures"
+        return f"{found} ({unread})" if unread else found
+    return f"there are no pictures to enrol the character from{f' ({unread})' if unread else ''}"
 
 
 def _refuse_mixture(choice: ChosenFaces, pictures: Sequence[str]) -> NoReturn:

@@ -188,7 +188,8 @@ class TestShow:
         lines = [" ".join(line.split()) for line in ended.out.splitlines()]
         assert "hatsune_miku character 1.00 recogniser json, txt" in lines
         assert any(line.startswith("180,60 80x80") and "unknown" in line for line in lines)
-        assert any("b.png.txt txt" in line and "as written" in line for line in lines)
+        assert any(line.startswith("b.png.txt txt") and "as written" in line for line in lines)
+        assert any("hatsune_miku 1.00 aqua 1.00" in line for line in lines), "no candidate beside one so sure"
 
     def test_of_a_picture_that_was_never_tagged_all_tags_are_a_persons(self, home: Here) -> None:
         (home.work / "a.png.txt").write_text("mine, hatsune_miku")

@@ -310,8 +310,16 @@ def test_pictures_of_one_face_each_can_be_insisted_on(tagger: Tagger, tmp_path: 
 
 
 def test_no_faces_and_no_names_are_refused(tagger: Tagger, tmp_path: Path) -> None:
+    faceless = [saved(tmp_path / name) for name in ("a.png", "b.png")]
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes() + b"other")
     with pytest.raises(DataError, match="no face was found in any of the 2 pictures; give face crops"):
-        enrol(tagger, "oc", [saved(tmp_path / "a.png"), tmp_path / "missing.png"])
+        enrol(tagger, "oc", faceless)
+    with pytest.raises(
+        DataError, match=r"found in the picture; .*1 could not be read: .*missing.png: No such"
+    ):
+        enrol(tagger, "oc", [*faceless[:1], tmp_path / "missing.png"])
+    with pytest.raises(DataError, match=r"there are no pictures .*missing.png: No such file"):
+        enrol(tagger, "oc", [tmp_path / "missing.png"])
     with pytest.raises(DataError, match="there are no pictures"):
         enrol(tagger, "oc", [])
     with pytest.raises(ConfigError, match="'a,b' is not a tag: it contains a comma"):
