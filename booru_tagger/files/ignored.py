@@ -35,7 +35,7 @@ class Ignored:
 
     def hides_entry(self, path: str) -> bool:
         """:meth:`hides` for a path with slashes in a folder that is not ignored."""
-        return _is_never_meant(path.rpartition("/")[2]) or self._matches(path)
+        return _is_never_meant(path.rpartition("/")[2]) or (bool(self.patterns) and self._matches(path))
 
     def _matches(self, path: str) -> bool:
         name = path.rpartition("/")[2]

@@ -25,6 +25,17 @@ def prefix_of(folder: Path) -> bytes:
     return os.fsencode(os.path.realpath(folder)).rstrip(SEPARATOR) + SEPARATOR
 
 
+def _split(path: Path) -> tuple[str, str]:
+    """The folder, by its absolute path, and the file's name in it; links are not followed."""
+    text = os.fspath(path)
+    if os.sep == "/" and ".." not in text:
+        # As good as normal already, and asked for every picture of a run: abspath takes as long as a query.
+        folder, _, name = os.path.join(os.getcwd(), text).rpartition("/")  # noqa: PTH109, PTH118
+        if folder and name not in ("", "."):
+            return folder, name
+    return os.path.split(os.path.abspath(path))  # noqa: PTH100
+
+
 class PathKeys:
     """Turns paths into the names under which the journal knows files.
 
@@ -37,8 +48,9 @@ class PathKeys:
         self._folders: dict[str, tuple[int, int, str]] = {}
 
     def __call__(self, path: Path) -> bytes:
-        folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the file
-        return os.fsencode(os.path.join(self._real(folder), name))  # noqa: PTH118
+        folder, name = _split(path)
+        real = self._real(folder)
+        return os.fsencode(real + name if real.endswith(os.sep) else real + os.sep + name)
 
     def _real(self, folder: str) -> str:
         try:

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from booru_tagger.journal import Journal, Original, Ownership, default_path
+from booru_tagger.journal.paths import PathKeys
 from booru_tagger.writers.base import Written
 from tests.support.journaling import account, result_for, tag, write
 
@@ -31,6 +34,21 @@ def picture(tmp_path: Path) -> Path:
     path.parent.mkdir()
     path.write_bytes(b"picture")
     return path
+
+
+@given(st.lists(st.sampled_from(["a", "b.png", "..", ".", "", "c..d", ".e"]), max_size=5), st.booleans())
+def test_a_key_is_the_absolute_path_however_it_is_spelled(parts: list[str], absolute: bool) -> None:
+    path = Path("/" * absolute + "/".join(parts))
+    folder, name = os.path.split(os.path.abspath(path))
+    assert PathKeys()(path) == os.fsencode(os.path.join(os.path.realpath(folder), name))
+
+
+def test_a_key_at_the_root_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.sep == "/":
+        monkeypatch.chdir("/")
+        assert [PathKeys()(Path(path)) for path in ("a.png", "/a.png", "/no such/a.png")] == [
+            *(b"/a.png", b"/a.png", b"/no such/a.png")
+        ]
 
 
 class TestDone:
