@@ -7,6 +7,8 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -21,7 +23,8 @@ from booru_tagger.colors import Part, tag_for
 from booru_tagger.errors import EXIT_NOTHING_DONE
 
 if TYPE_CHECKING:
-    from booru_tagger.app.finding import PictureMatch, Search
+    from booru_tagger.app.finding import FindRequest, PictureMatch, Search
+    from booru_tagger.config import Settings
     from booru_tagger.journal.finding import Query
     from booru_tagger.types import TagResult
 
@@ -133,13 +136,10 @@ def find(
     """
     _check(like, min_likeness, contact_sheet, null or as_json)
     refuse_without_journal(loaded.settings.recording)
-    from booru_tagger.app.finding import FindRequest, open_search
+    from booru_tagger.app.finding import FindRequest
 
     request = FindRequest(_query(names, conditions), like, min_likeness, limit, gone)
-    with (
-        looking(None, "looking through the journal") as step,
-        open_search(request, loaded.settings, step=step, tell=tell) as search,
-    ):
+    with _searching(request, loaded.settings) as search:
         found = _draw(search, contact_sheet) if contact_sheet else _print(search, null=null, as_json=as_json)
     if search.passed_over:
         tell(f"{counted(search.passed_over, 'picture')} more would be found, but are gone (--gone)")
@@ -147,6 +147,22 @@ def find(
         tell("nothing was found")
         return EXIT_NOTHING_DONE
     return 0
+
+
+@contextmanager
+def _searching(request: FindRequest, settings: Settings) -> Iterator[Search]:
+    """What was found; the bar is off the terminal before anything else is written there."""
+    from booru_tagger.app.finding import open_search
+
+    said: list[str] = []
+    with ExitStack() as stack:
+        try:
+            with looking(None, "looking through the journal") as step:
+                search = stack.enter_context(open_search(request, settings, step=step, tell=said.append))
+        finally:
+            for line in said:
+                tell(line)
+        yield search
 
 
 def _check(like: Path | None, min_likeness: float | None, sheet: Path | None, printed: bool) -> None:

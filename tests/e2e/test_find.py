@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,22 @@ def test_by_what_is_known_of_them(home: Here) -> None:
     assert found(home, "--since", "1d", "--text", "cirno") == ["sub/cirno.png"]
     assert found(home, "--until", "2001-01-01") == []
     assert len(found(home)) == 4 and len(found(home, "--limit", "3")) == 3
+
+
+def test_nothing_is_printed_beside_a_bar(
+    home: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = []
+
+    @contextmanager
+    def bar(total: int | None, what: str) -> Iterator[Callable[[], None]]:
+        yield lambda: None
+        beside.append("".join(capsys.readouterr()))
+
+    monkeypatch.setattr("booru_tagger.cli.find.looking", bar)
+    assert len(home.run("find", "hatsune_miku").out.splitlines()) == 2
+    assert "nothing has the tag 'hatsune_mikan'" in home.run("find", "hatsune_mikan").err
+    assert beside == ["", ""]
 
 
 def test_by_a_face(home: Here, tmp_path: Path) -> None:
