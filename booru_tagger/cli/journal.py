@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from booru_tagger.cli.help import FullGroup, more_at
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import counted, tell
 
@@ -37,9 +38,9 @@ def _mapped(function: F) -> F:
     )(function)
 
 
-@click.group()
+@click.group(cls=FullGroup, epilog=more_at("scale", "journal"))
 def journal() -> None:
-    """Bring together what several machines found. See docs/scale.md and docs/journal.md."""
+    """Bring together what several machines found."""
 
 
 @journal.command()
