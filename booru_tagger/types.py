@@ -95,8 +95,8 @@ class ScoredTag:
 
 @dataclass(frozen=True, slots=True)
 class CharacterMatch:
-    """Who a face is. ``source`` is ``model`` (a trained character), ``gallery`` (an enrolled one) or
-    ``review`` (a person said so)."""
+    """Who a face is. ``source`` is ``model`` (a trained character), ``gallery`` (an enrolled one), ``review``
+    (a person said so) or ``person`` (one did with another program)."""
 
     tag: str
     score: float

@@ -17,7 +17,7 @@ from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.reporting import CollectionReport, gather, page
 from booru_tagger.reporting.page import is_report
 from booru_tagger.review.face_cache import FaceCache, default_path
-from booru_tagger.review.verdicts import finished
+from booru_tagger.review.verdicts import finished, with_written_names
 from booru_tagger.sources.listed import Walk
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ def write_report(
         reviewer = make_reviewer(settings.recording, tagger, journal)
 
         def waits(tagged: TaggedPicture) -> int:
-            return sum(reviewer.is_open(face, tagged.verdicts) for face in tagged.found.faces)
+            found = with_written_names(tagged, tagger.retell)
+            return sum(reviewer.is_open(face, tagged.verdicts) for face in found.faces)
 
         report = gather(
             folder,

@@ -18,7 +18,7 @@ from booru_tagger.imaging import Limits
 from booru_tagger.moving import read_frames
 from booru_tagger.review.face_cache import jpeg_of
 from booru_tagger.review.verdicts import SOURCE
-from booru_tagger.types import FaceResult, TagResult, TimeRange
+from booru_tagger.types import PERSON, FaceResult, TagResult, TimeRange
 from booru_tagger.vocab import to_spaces
 
 MARK = "booru-tagger cast list"
@@ -109,7 +109,7 @@ def _film(film: TagResult, limits: Limits) -> Markup:
 def _person(face: FaceResult, number: int, length: float, portrait: str | None) -> Markup:
     who = face.character
     name = to_spaces(who.tag) if who is not None else f"Stranger {number}"
-    score = f" · {who.score:.2f}" if who is not None and who.source != SOURCE else ""
+    score = f" · {who.score:.2f}" if who is not None and who.source not in (SOURCE, PERSON) else ""
     return _fill(
         "person",
         portrait=_fill("portrait", data=portrait, name=name) if portrait else _fill("no_portrait"),

@@ -27,7 +27,7 @@ from booru_tagger.review.face_cache import Cutout, FaceCache
 from booru_tagger.review.similarity import is_clear, strangers
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.sources.listed import Walk
-from booru_tagger.types import FaceResult, PictureError, TagResult
+from booru_tagger.types import PERSON, FaceResult, PictureError, TagResult
 from booru_tagger.vocab import COPYRIGHT
 
 SHEET = 12
@@ -50,7 +50,7 @@ class _Seen:
 
     @property
     def by_person(self) -> bool:
-        return self.face.character is not None and self.face.character.source == SOURCE
+        return self.face.character is not None and self.face.character.source in (SOURCE, PERSON)
 
     @property
     def score(self) -> float:

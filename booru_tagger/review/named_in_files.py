@@ -38,10 +38,13 @@ def with_names_in_files(
     from booru_tagger.review.named_regions import names_in  # readers of formats, for the few that need them
 
     names = names_in(picture, files, raw, ours)
-    return _named(raw, names, retell) if names else raw
+    return with_names(raw, names, retell)
 
 
-def _named(raw: TagResult, names: Sequence[tuple[Box, str]], retell: Retell) -> TagResult:
+def with_names(raw: TagResult, names: Sequence[tuple[Box, str]], retell: Retell) -> TagResult:
+    """``raw`` with these names, in boxes of the upright picture, at the faces that they fit best."""
+    if not names:
+        return raw
     readings = list(raw.readings or (retell(Reading.of(face), face.character) for face in raw.faces))
     pairs = sorted(
         (

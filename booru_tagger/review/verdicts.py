@@ -12,10 +12,10 @@ from pathlib import Path
 
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.review.named_in_files import Retell, with_names_in_files
+from booru_tagger.review.named_in_files import Retell, with_names, with_names_in_files
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import picture_result
-from booru_tagger.types import Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
+from booru_tagger.types import PERSON, Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
 
 SOURCE = "review"
 """Source of a name that a person gave."""
@@ -81,7 +81,20 @@ def finished(tagged: TaggedPicture, retell: Retell, policy: Policy) -> TagResult
     """
     if tagged.raw is None:
         return tagged.result
-    return policy.applied(overlay(tagged.raw, tagged.verdicts, retell).result)
+    return policy.applied(overlay(with_written_names(tagged, retell), tagged.verdicts, retell).result)
+
+
+def with_written_names(tagged: TaggedPicture, retell: Retell) -> TagResult:
+    """What the program found, with the names that people gave in the picture's own files, as of the last run.
+
+    The journal knows them, so that no file need be read for a page about ten thousand pictures.
+    """
+    names = [
+        (face.box, face.character.tag)
+        for face in tagged.result.faces
+        if face.character is not None and face.character.source == PERSON
+    ]
+    return with_names(tagged.found, names, retell)
 
 
 def all_faces(found: TagResult, verdicts: Sequence[Verdict]) -> tuple[FaceResult, ...]:
@@ -184,11 +197,18 @@ class JournalReviewer:
     def note(self, picture: Path, found: TagResult) -> tuple[Box, ...]:
         """Put the picture into the queue, or take it out; the boxes of its faces that wait."""
         verdicts = self._reviews.verdicts(picture)
-        waiting = tuple(face.box for face in found.faces if self.is_open(face, verdicts))
+        waiting = self._open(found, verdicts)
+        if waiting:  # unless somebody named them in the picture's own files, which are read for few pictures
+            waiting = self._open(self.named(picture, found), verdicts)
         if not self._read_only:
             self._reviews.wait(picture, len(waiting))
         return waiting
 
     def is_open(self, face: FaceResult, verdicts: Sequence[Verdict]) -> bool:
-        """Whether the face waits for a person."""
-        return self.band is not None and self.band.holds(face) and matching(face, verdicts) is None
+        """Whether the face waits for a person; not so where one named it with another program."""
+        if self.band is None or (face.character is not None and face.character.source == PERSON):
+            return False
+        return self.band.holds(face) and matching(face, verdicts) is None
+
+    def _open(self, found: TagResult, verdicts: Sequence[Verdict]) -> tuple[Box, ...]:
+        return tuple(face.box for face in found.faces if self.is_open(face, verdicts))

@@ -17,11 +17,12 @@ import pytest
 from booru_tagger import errors
 from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
 from booru_tagger.journal import Journal
-from booru_tagger.types import Verdict
+from booru_tagger.types import Box, Verdict
 from tests.support.bundles import RGB, Painted, paint
 from tests.support.command import make_home
 from tests.support.here import Here
 from tests.support.old_journal import age
+from tests.support.person_regions import packet
 
 UNSURE: RGB = (30, 140, 230)
 
@@ -205,6 +206,15 @@ class TestReport:
         paint([Painted(20, 20, 100, "cirno", "blue", "blue")]).save(home.work / "sure.png")
         home.run("tag", "--batch", "--format", "none")
         assert "1 named by a person, sure of all others, 1.00 at least" in self.report(home)
+
+    def test_takes_the_word_of_other_programs(self, home: Here) -> None:
+        region = packet(Box(100, 60, 190, 150), "Sakura Miku", 320, 240)
+        (home.work / "below" / "unsure.png.xmp").write_text(region, "utf-8")
+        ended = home.run("tag", "--batch", "below", "--format", "none", "--review-band", "0.4-0.95")
+        assert "waiting" not in ended.err
+        page = self.report(home, "--review-band", "0.4-0.95")
+        assert "sakura miku" in page and "all named by a person" in page
+        assert "<b>0</b><span>waiting for you</span>" in page
 
     def test_knows_the_series_of_characters_who_are_never_alone(self, home: Here) -> None:
         both = [Painted(20, 20, 100), Painted(180, 60, 80, "cirno", "blue", "blue")]

@@ -10,8 +10,9 @@ import pytest
 from PIL.PngImagePlugin import PngInfo
 
 from booru_tagger.journal import Journal, RawResult
-from booru_tagger.review.verdicts import Band, JournalReviewer, all_faces, matching, overlay
+from booru_tagger.review.verdicts import Band, JournalReviewer, all_faces, finished, matching, overlay
 from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.rules import picture_result
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import (
@@ -30,6 +31,7 @@ from booru_tagger.writers.regions import named_regions, stored, upright
 from booru_tagger.writers.xmp import XmpWriter
 from tests.support.bundles import Painted, paint
 from tests.support.journaling import write
+from tests.support.person_regions import packet
 
 LEFT, RIGHT = Box(20, 40, 100, 120), Box(180, 40, 260, 120)
 MIKU, STRANGER = Painted(20, 40, 80), Painted(180, 40, 80, "stranger", "red", "blue")
@@ -307,19 +309,6 @@ def test_a_face_gives_the_same_tags_when_it_is_told_again(tagger: Tagger, result
 
 # Names that stand in pictures.
 
-NAMED = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
- <rdf:Description rdf:about="" xmlns:MP="http://ns.microsoft.com/photo/1.2/"
-   xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
-   xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#">
-  <MP:RegionInfo rdf:parseType="Resource"><MPRI:Regions><rdf:Bag>
-    <rdf:li MPReg:Rectangle="{}, {}, {}, {}" MPReg:PersonDisplayName="{}"/>
-  </rdf:Bag></MPRI:Regions></MP:RegionInfo>
- </rdf:Description></rdf:RDF></x:xmpmeta>"""
-
-
-def packet(box: Box, name: str, width: int, height: int) -> str:
-    return NAMED.format(box.x0 / width, box.y0 / height, box.width / width, box.height / height, name)
-
 
 @pytest.mark.parametrize("beside", ["a.png.xmp", "a.xmp", ""])
 def test_a_name_in_the_picture_or_beside_it_is_taken_over(
@@ -344,6 +333,23 @@ def test_a_name_in_the_picture_or_beside_it_is_taken_over(
     target = tmp_path / "out.xmp"
     xmp.write(Job(tmp_path / "a.png", target, told, told.tags))
     assert [region.name for region in named_regions(target.read_bytes(), ())] == ["hatsune_miku"]
+
+
+def test_who_was_named_in_a_file_waits_for_nobody(result: TagResult, tagger: Tagger, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        reviewer = JournalReviewer(journal, tagger.retell, Band(0.0, 0.9))
+        assert len(reviewer.note(picture, result)) == 1
+        text = packet(Box(190, 55, 250, 115), "Sakura Miku", result.width, result.height)
+        (tmp_path / "a.png.xmp").write_text(text)
+        told = reviewer.overlay(picture, result)
+        assert reviewer.note(picture, result) == () and journal.reviews.waiting() == []
+        journal.record(picture, "f", told, [], RawResult(result, "r"))
+        (tagged,) = journal.reviews.tagged()
+    (tmp_path / "a.png.xmp").unlink()
+    assert tags(finished(tagged, tagger.retell, Policy()))["sakura_miku"] == "person", "as of the last run"
+    judged = tagged._replace(verdicts=(say(result, RIGHT, "named", "cirno"),))
+    assert "sakura_miku" not in tags(finished(judged, tagger.retell, Policy()))
 
 
 def test_our_own_regions_are_nobodys_word(result: TagResult, tagger: Tagger, tmp_path: Path) -> None:

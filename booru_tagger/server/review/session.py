@@ -14,7 +14,14 @@ from booru_tagger.imaging import Floats, read_picture
 from booru_tagger.journal import Journal, JournalEntry, RawResult
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.review.similarity import EmbeddingIndex
-from booru_tagger.review.verdicts import SAME_FACE, JournalReviewer, all_faces, matching, overlay
+from booru_tagger.review.verdicts import (
+    SAME_FACE,
+    JournalReviewer,
+    all_faces,
+    matching,
+    overlay,
+    with_written_names,
+)
 from booru_tagger.runner import rewrite
 from booru_tagger.server.review.values import ReviewChanges, ReviewFace, ReviewPicture, Wrote
 from booru_tagger.tagging.policy import Policy
@@ -68,7 +75,8 @@ class ReviewSession:
         for one in tagged:
             with self.lock:
                 if one.picture not in self._by_path and (one.found.faces or one.verdicts):
-                    picture = ReviewPicture(self._id(), one.picture, one.found, one.verdicts, listed)
+                    found = with_written_names(one, self.tools.tagger.retell)
+                    picture = ReviewPicture(self._id(), one.picture, found, one.verdicts, listed)
                     self.pictures[picture.id] = self._by_path[one.picture] = picture
                     self._seat(picture)
 
@@ -221,7 +229,7 @@ class ReviewSession:
             journal.reviews.decide(picture.path, old)
             raise kept.failures[0]
         self.tools.reviewer.note(picture.path, raw.result)
-        picture.found, picture.verdicts = raw.result, overlaid.verdicts
+        picture.found, picture.verdicts = found, overlaid.verdicts
         was, now = ([tag.tag for tag in one.tags] for one in (entry.result, result))
         return Wrote(
             tuple(kept.changed),
