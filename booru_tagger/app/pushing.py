@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,12 @@ from booru_tagger.app.parts import (
     tagging_parts,
     takes_videos,
 )
-from booru_tagger.app.recording import Tell, open_journal
+from booru_tagger.app.recording import Tell, journal_path, open_journal
 from booru_tagger.app.run import Run
 from booru_tagger.boorus import to_hydrus, to_szurubooru
 from booru_tagger.boorus.http import Server
 from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus
-from booru_tagger.boorus.szurubooru import Szurubooru, api_address, login
+from booru_tagger.boorus.szurubooru import TAG_POSTS, UPLOAD, Szurubooru, api_address, login
 from booru_tagger.config import PushingSettings, ReadingSettings, Settings
 from booru_tagger.errors import ConfigError
 from booru_tagger.journal import Journal, Pushes
@@ -77,7 +77,9 @@ def open_hydrus_run(
         if others:
             tell(f"left out {others:,} {'file' if others == 1 else 'files'} that are not pictures")
 
-    def sink(pushes: Pushes | None) -> Sink:
+    def sink(pushes: Pushes | None) -> Sink | None:
+        if dry_run:  # hydrus was asked about key and service, and takes any tag
+            return None
         return to_hydrus.HydrusSink(
             hydrus,
             service,
@@ -106,7 +108,8 @@ def open_szurubooru_run(
     """A run over the posts that match the query, and over the pictures to upload; see
     :func:`open_hydrus_run`."""
     pushing = settings.pushing
-    site = connect_szurubooru(pushing)
+    needed = (TAG_POSTS if posts is not None else {}) | (UPLOAD if uploads.paths else {})
+    site = connect_szurubooru(pushing, needed)
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     limits, categories = make_limits(settings.reading), pushing.szurubooru_category
 
@@ -123,7 +126,8 @@ def open_szurubooru_run(
 
     def sink(pushes: Pushes | None) -> Sink:
         decisive = (*tagging_parts(tagger, policy), pushing.marker, sorted(categories.items()))
-        return to_szurubooru.SzurubooruSink(
+        kind = to_szurubooru.SzurubooruRehearsal if dry_run else to_szurubooru.SzurubooruSink
+        return kind(
             site,
             pushes=pushes,
             fingerprint=digest(decisive),
@@ -145,12 +149,17 @@ def open_szurubooru_run(
 
 @contextmanager
 def _open_sink(
-    make_sink: Callable[[Pushes | None], Sink], place: str, settings: Settings, dry_run: bool, tell: Tell
+    make_sink: Callable[[Pushes | None], Sink | None],
+    place: str,
+    settings: Settings,
+    dry_run: bool,
+    tell: Tell,
 ) -> Iterator[tuple[Sink | None, Journal | None]]:
-    """The sink with what the journal knows of ``place``, ``None`` where nothing is to be sent; and the
-    journal."""
-    with nullcontext() if dry_run else open_journal(settings.recording, tell) as journal:
-        yield None if dry_run else make_sink(journal.pushes(place) if journal is not None else None), journal
+    """The sink with what the journal knows of ``place``, and the journal; a dry run makes none."""
+    recording = settings.recording
+    none_yet = dry_run and recording.journal is not False and not journal_path(recording).exists()
+    with nullcontext() if none_yet else open_journal(recording, tell) as journal:
+        yield make_sink(None if journal is None or dry_run else journal.pushes(place)), journal
 
 
 def connect_hydrus(pushing: PushingSettings) -> Hydrus:
@@ -165,13 +174,14 @@ def connect_hydrus(pushing: PushingSettings) -> Hydrus:
     return hydrus
 
 
-def connect_szurubooru(pushing: PushingSettings) -> Szurubooru:
-    """Raises ConfigError for a missing address or a wrong login, and RemoteError."""
+def connect_szurubooru(pushing: PushingSettings, needed: Mapping[str, str] | None = None) -> Szurubooru:
+    """Raises ConfigError for a missing address, a wrong login or one that lacks a privilege that is
+    ``needed``, and RemoteError."""
     if pushing.szurubooru_url is None:
         raise ConfigError("szurubooru_url: must be set to the address of the site")
     headers = login(pushing.szurubooru_user, pushing.szurubooru_token, pushing.szurubooru_password)
     site = Szurubooru(_server(api_address(pushing.szurubooru_url), headers, pushing))
-    site.connect(pushing.szurubooru_user)
+    site.connect(pushing.szurubooru_user, needed)
     return site
 
 

@@ -21,6 +21,17 @@ _PICTURES = frozenset({"image", "animation"})
 _REFUSED = frozenset({401, 403, 404})
 _COLORS = {"character": "#00aa00", "copyright": "#aa00aa", "artist": "#aa0000", "meta": "#aa7700"}
 _COLOR = "#777777"
+_RANKS = ("anonymous", "restricted", "regular", "power", "moderator", "administrator", "nobody")
+"""From those who may least."""
+
+MAKE_CATEGORIES, MAKE_TAGS = "tagCategories:create", "tags:create"
+TAG_POSTS = {"posts:list": "list posts", "posts:view": "see posts", "posts:edit:tags": "change tags of posts"}
+UPLOAD = {
+    "uploads:create": "upload files",
+    "posts:reverseSearch": "look for similar posts",
+    "posts:create:identified": "make posts",
+}
+"""Privileges, by the site's names for them, and what they are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +96,46 @@ class Szurubooru:
         self._hosts: dict[str, Server] = {}
         self._tags: set[str] = set()
         self._categories: dict[str, str] | None = None
+        self._privileges: Mapping[str, str] = {}
+        self._rank = _RANKS[0]
 
-    def connect(self, user: str | None) -> None:
-        """Raises :class:`ConfigError` where the login is wrong."""
+    def connect(self, user: str | None, needed: Mapping[str, str] | None = None) -> None:
+        """Raises :class:`ConfigError` where the login is wrong, or lacks a privilege that is ``needed``."""
         try:
             if user is None:
                 self.categories()
             else:
-                self.server.get_json(f"/user/{quote(user, safe='')}", {"bump-login": "true"})
+                answer = self.server.get_json(f"/user/{quote(user, safe='')}", {"bump-login": "true"})
+                self._rank = str(answer.get("rank")) if isinstance(answer, dict) else ""
+            self._privileges = self._asked_privileges()
         except StatusError as error:
             if error.status not in _REFUSED:
                 raise
             keys = "szurubooru_user and szurubooru_token (or szurubooru_password)"
             raise ConfigError(f"{keys}: szurubooru does not accept this login ({error})") from error
+        missing = [what for privilege, what in (needed or {}).items() if not self.may(privilege)]
+        if missing:
+            who = f"the user {user!r}" if user is not None else "a visitor without a login"
+            raise ConfigError(
+                f"szurubooru_user: {who} may not {' and '.join(missing)} there; have an administrator raise "
+                "the rank, or use another login"
+            )
+
+    def may(self, privilege: str) -> bool:
+        """Whether the user has a privilege, as far as the site tells."""
+        wanted = self._privileges.get(privilege)
+        if wanted not in _RANKS or self._rank not in _RANKS:
+            return True
+        return _RANKS.index(self._rank) >= _RANKS.index(wanted)
+
+    def _asked_privileges(self) -> Mapping[str, str]:
+        """The least rank for each privilege; nothing where the site keeps that to itself."""
+        try:
+            answer = self.server.get_json("/info")
+        except StatusError:
+            return {}
+        privileges = answer.get("config", {}).get("privileges") if isinstance(answer, dict) else None
+        return privileges if isinstance(privileges, dict) else {}
 
     def posts(self, query: str, *, videos: bool = False) -> Iterator[int]:
         """Numbers of the pictures, and ``videos``, among the posts that match, newest first.
@@ -194,26 +232,43 @@ class Szurubooru:
                 self.server.send_json("POST", "/tag-categories", data)
             except StatusError as error:
                 if error.status == 403:
-                    raise ConfigError(
-                        f"szurubooru_category: the site has no tag category {name!r}, and this user may not "
-                        f"make one; have a moderator make it, or name another ({', '.join(known.values())})"
-                    ) from error
+                    raise self._no_category(name) from error
                 if error.json().get("name") != "TagCategoryAlreadyExistsError":
                     raise
             known[name.lower()] = name
         return known[name.lower()]
 
+    def _no_category(self, name: str) -> ConfigError:
+        return ConfigError(
+            f"szurubooru_category: the site has no tag category {name!r}, and this user may not "
+            f"make one; have a moderator make it, or name another ({', '.join(self.categories().values())})"
+        )
+
+    def check_tag(self, name: str, category: str) -> None:
+        """Raises what :meth:`need_tag` would, as far as that can be told without making anything."""
+        if self._has_tag(name):
+            return
+        if category.lower() not in self.categories() and not self.may(MAKE_CATEGORIES):
+            raise self._no_category(category)
+        if not self.may(MAKE_TAGS):
+            raise RemoteError(f"{self.server.url}: has no tag {name!r}, and this user may not make one")
+
+    def _has_tag(self, name: str) -> bool:
+        if name.lower() not in self._tags:
+            try:
+                self.server.get_json(f"/tag/{quote(name, safe='')}", {"fields": "names"})
+            except StatusError as error:
+                if error.status != 404:
+                    raise
+                return False
+            self._tags.add(name.lower())
+        return True
+
     def need_tag(self, name: str, category: str) -> None:
         """Make the tag in that category where it is missing. One that exists stays in its own."""
-        if name.lower() in self._tags:
-            return
-        try:
-            self.server.get_json(f"/tag/{quote(name, safe='')}", {"fields": "names"})
-        except StatusError as error:
-            if error.status != 404:
-                raise
+        if not self._has_tag(name):
             self._make_tag(name, self.need_category(category))
-        self._tags.add(name.lower())
+            self._tags.add(name.lower())
 
     def _make_tag(self, name: str, category: str) -> None:
         try:

@@ -173,7 +173,10 @@ class SzurubooruSink(BooruSink):
         for name in names:
             category = categories[name]
             if category != GENERAL or GENERAL in self._categories:
-                self._site.need_tag(name, self._categories.get(category, category))
+                self._make(name, self._categories.get(category, category))
+
+    def _make(self, name: str, category: str) -> None:
+        self._site.need_tag(name, category)
 
     def _known(self, item: str) -> Pushed:
         return Pushed() if self._pushes is None else self._pushes.known(item)
@@ -185,6 +188,21 @@ class SzurubooruSink(BooruSink):
     def _record(self, item: str, pushed: Pushed) -> None:
         if self._pushes is not None:
             self._pushes.record(item, pushed)
+
+
+class SzurubooruRehearsal(SzurubooruSink):
+    """Takes the sink's place in a dry run: what the site would refuse is refused, and nothing is sent."""
+
+    def push(self, picture: Path, result: TagResult) -> bool:
+        number, wanted = post_of(picture), self._spelled(result.tags)
+        if number is None:
+            self._need(wanted, wanted)
+        else:
+            self._need(plan(self._site.post(number), list(wanted), Pushed(), "").added, wanted)
+        return False
+
+    def _make(self, name: str, category: str) -> None:
+        self._site.check_tag(name, category)
 
 
 def _item_of(content: bytes) -> str:

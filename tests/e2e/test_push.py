@@ -45,7 +45,7 @@ def hydrus(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHydrus]:
     fake = FakeHydrus()
     for who in WHO:
         fake.put(drawn(who))
-    fake.put(b"a film", "video/mp4")
+    fake.put(b"a document", "application/pdf")
     with fake.running():
         for name, value in variables(fake).items():
             monkeypatch.setenv(name, value)
@@ -131,6 +131,90 @@ def test_a_dry_run_sends_nothing_and_remembers_nothing(
     assert (sent(fake), here.journal.exists()) == ([], False)
 
 
+def out_of_reach(fake: Fake) -> None:
+    fake.faults.extend([drop] * 1000)
+
+
+def another_key(fake: FakeHydrus) -> None:
+    fake.permissions = [3]
+
+
+def no_rank(fake: FakeSzurubooru) -> None:
+    assert fake.privileges is not None
+    fake.is_moderator = False
+    fake.privileges |= {"posts:edit:tags": "power", "uploads:create": "power"}
+
+
+def no_category(fake: FakeSzurubooru) -> None:
+    fake.is_moderator = False
+
+
+QUERY = ("hydrus", "system:inbox")
+UPLOADS = ("szurubooru", "--batch", "new")
+ONLY_POSTS = ("szurubooru", "--posts", "type:image")
+
+
+@pytest.mark.parametrize(
+    ("command", "spoil", "code", "message"),
+    [
+        (QUERY, out_of_reach, 10, "cannot be reached"),
+        (QUERY, another_key, 5, "does not permit to edit file tags"),
+        ((*QUERY, "--hydrus-key", "ef" * 32), None, 5, "does not accept this access key"),
+        ((*QUERY, "--hydrus-service", "our tags"), None, 5, "there is no tag service 'our tags'"),
+        (("hydrus", "nobody has this tag"), None, 4, ""),
+        ((*QUERY, "--journal", "."), None, 5, "the journal is a file, and this is a folder"),
+        (UPLOADS, out_of_reach, 10, "cannot be reached"),
+        ((*UPLOADS, "--szurubooru-token", "no"), None, 5, "does not accept this login"),
+        ((*UPLOADS, "--szurubooru-url", "ftp://here"), None, 5, "is not an address"),
+        (UPLOADS, no_rank, 5, "the user 'bot' may not upload files there"),
+        (ONLY_POSTS, no_rank, 5, "the user 'bot' may not change tags of posts there"),
+        (UPLOADS, no_category, 5, "no tag category 'character', and this user may not make one"),
+        (ONLY_POSTS, no_category, 5, "no tag category 'character', and this user may not make one"),
+        (("szurubooru", "nothing.png"), None, 4, "nothing.png: "),
+        ((*UPLOADS, "--journal", "."), None, 5, "the journal is a file, and this is a folder"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_run_refuses(
+    here: Here,
+    command: tuple[str, ...],
+    spoil: Any,
+    code: int,
+    message: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    fake = request.getfixturevalue("hydrus" if command[0] == "hydrus" else "site")
+    if isinstance(fake, FakeSzurubooru):
+        fill(fake)
+        make_pictures(here.work / "new")
+        (here.work / "new" / "other.png").write_bytes(drawn("stranger"))
+    if spoil is not None:
+        spoil(fake)
+    dry = here.run("push", *command, "--dry-run")
+    nothing = sent(fake)
+    real = here.run("push", *command)
+    assert (dry.code, real.code, nothing) == (code, code, [])
+    assert message in dry.err and message in real.err
+
+
+def test_a_site_that_does_not_tell_its_privileges_is_tried(here: Here, site: FakeSzurubooru) -> None:
+    site.privileges = None
+    fill(site)
+    assert here.run(*POSTS, "--dry-run").code == 0
+    assert here.run(*POSTS).code == 0
+
+
+def test_a_dry_run_shows_what_people_said_of_the_picture(here: Here, site: FakeSzurubooru) -> None:
+    (here.work / "a.png").write_bytes(drawn("hatsune_miku"))
+    assert here.run("tag", "a.png").code == 0
+    with Journal.open(here.journal) as journal:
+        (tagged,) = journal.reviews.tagged()
+        verdict = Verdict("named", "my_oc", tagged.found.faces[0], 96, 80)
+        journal.reviews.decide(tagged.picture, [verdict])
+    ended = here.run("push", "szurubooru", "a.png", "--dry-run", "--format", "jsonl")
+    assert json.loads(ended.out)["faces"][0]["character"]["tag"] == "my_oc"
+    assert (ended.code, sent(site)) == (0, [])
+
+
 def test_an_upload_heeds_what_people_said_of_the_picture(here: Here, site: FakeSzurubooru) -> None:
     (here.work / "a.png").write_bytes(drawn("hatsune_miku"))
     assert here.run("tag", "a.png").code == 0
@@ -208,7 +292,7 @@ def test_a_push_that_is_really_killed_resumes(tmp_path: Path, tiny_bundle: Path,
         done = home.run(*command)
 
     assert done.code == 0, done.err
-    assert "1 unchanged since an earlier run" in done.err
+    assert "1 unchanged" in done.err
     if isinstance(fake, FakeHydrus):
         assert sorted(name for name, _ in fake.current) == sorted(names)
     else:

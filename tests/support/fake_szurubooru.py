@@ -33,6 +33,16 @@ class FakeSzurubooru(Fake):
         self.similar: dict[str, list[tuple[int, float]]] = {}
         self.uploads: dict[str, bytes] = {}
         self.is_moderator = True
+        self.privileges: dict[str, str] | None = {
+            "posts:list": "anonymous",
+            "posts:view": "anonymous",
+            "posts:edit:tags": "regular",
+            "posts:create:identified": "regular",
+            "posts:reverseSearch": "regular",
+            "uploads:create": "regular",
+            "tags:create": "regular",
+            "tagCategories:create": "moderator",
+        }
         self.logins = {"Token " + _b64("bot:t0ken"), "Basic " + _b64("bot:passw0rd")}
 
     def post(self, content: bytes, tags: list[str], safety: str = "safe", **more: Any) -> int:
@@ -71,12 +81,13 @@ class FakeSzurubooru(Fake):
         ):
             raise _refusal(400, "ValidationError")
         single: dict[tuple[str, str], Callable[[Asked, str], object]] = {
-            ("GET", "user"): lambda asked, name: {"name": name, "rank": "regular"},
+            ("GET", "user"): lambda asked, name: {"name": name, "rank": self.rank},
             ("GET", "post"): lambda asked, number: self._shown(int(number)),
             ("PUT", "post"): self._update,
             ("GET", "tag"): self._tag,
         }
         several: dict[tuple[str, str], Callable[[Asked], object]] = {
+            ("GET", "/info"): self._info,
             ("GET", "/tag-categories"): lambda asked: {"results": [{"name": n} for n in self.categories]},
             ("POST", "/tag-categories"): self._new_category,
             ("POST", "/tags"): self._new_tag,
@@ -90,6 +101,14 @@ class FakeSzurubooru(Fake):
         if rest and (asked.method, head) in single:
             return single[asked.method, head](asked, rest)
         raise _refusal(404, "ValidationError")
+
+    @property
+    def rank(self) -> str:
+        return "moderator" if self.is_moderator else "regular"
+
+    def _info(self, asked: Asked) -> object:
+        config = {} if self.privileges is None else {"privileges": self.privileges}
+        return {"postCount": len(self.posts), "config": config}
 
     def _first(self, name: str) -> str:
         """The first name of a tag, which is made in the default category where there is none."""
