@@ -43,12 +43,14 @@ class DamagedError(Exception):
 class Database:
     """An open journal file. May be used from any thread, one transaction at a time.
 
-    ``warnings`` grows where something happened that a person should hear of.
+    ``warnings`` grows where something happened that a person should hear of, ``writes`` with each transaction
+    that may have changed something.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()  # the working folder may change
         self.warnings: list[str] = []
+        self.writes = 0
         self._lock = threading.RLock()
         self._looked = time.monotonic()
         self._connection, self._identity = self._open()
@@ -65,6 +67,7 @@ class Database:
         """The value of ``work``, all of whose changes are kept, or none. Raises :class:`OutputError`."""
 
         def transaction(connection: sqlite3.Connection) -> _T:
+            self.writes += 1
             connection.execute("BEGIN IMMEDIATE")
             try:
                 value = work(connection)

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from sqlite3 import Connection
-from typing import Any, NamedTuple
+from typing import Any
 
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of_bytes
 from booru_tagger.journal import index
@@ -28,38 +28,6 @@ KEPT_BYTES = 1 << 20
 
 UNTAGGED = ""
 """Fingerprint of a picture that is known for its marks alone."""
-
-
-class KnownPicture(NamedTuple):
-    """The part of what is known of a picture that tells whether it is done."""
-
-    id: int
-    stamp: Stamp
-    sha256: str | None
-    fingerprint: str
-    unsettled: bool
-    """Whether a write to one of its targets was announced and never recorded."""
-    targets: tuple[bytes, ...]
-    """Keys of the files that the last tagging of the picture left behind."""
-
-
-_KNOWN = """
-    SELECT pictures.id, size, mtime_ns, sha256, fingerprint,
-        EXISTS (SELECT 1 FROM intents WHERE intents.picture = pictures.path), targets.path
-    FROM pictures
-    LEFT JOIN marks ON marks.picture = pictures.id AND latest
-    LEFT JOIN targets ON targets.id = marks.target AND left_sha256 != ''
-    WHERE pictures.path = ?
-"""
-
-
-def known(connection: Connection, picture: bytes) -> KnownPicture | None:
-    rows = connection.execute(_KNOWN, (picture,)).fetchall()
-    if not rows:
-        return None
-    number, size, mtime_ns, sha256, fingerprint, unsettled, _ = rows[0]
-    targets = tuple(row[6] for row in rows if row[6] is not None)
-    return KnownPicture(number, Stamp(size, mtime_ns), sha256, fingerprint, bool(unsettled), targets)
 
 
 def touch(connection: Connection, picture: int, stamp: Stamp) -> None:

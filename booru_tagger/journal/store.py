@@ -19,6 +19,7 @@ from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.finding import Finder
+from booru_tagger.journal.known import KnownPicture, KnownPictures, known
 from booru_tagger.journal.moves import carry_over, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.placements import Placements
@@ -55,6 +56,7 @@ class Journal:
         self._seen: OrderedDict[bytes, Stamp] = OrderedDict()
         self.reviews = Reviews(database, self._keys)
         self.finder = Finder(database)
+        self._known = KnownPictures(database)
 
     @classmethod
     def open(cls, path: Path) -> Journal:
@@ -135,16 +137,14 @@ class Journal:
             return None
         return self._database.read(lambda connection: ledger.raw(connection, known.id, raw_fingerprint))
 
-    def _as_tagged(
-        self, picture: Path, fits: Callable[[ledger.KnownPicture], bool]
-    ) -> ledger.KnownPicture | None:
+    def _as_tagged(self, picture: Path, fits: Callable[[KnownPicture], bool]) -> KnownPicture | None:
         """What is known of a picture, if that ``fits`` and is about the content that stands there now."""
         stamp = stamp_of(picture)
         if stamp is None:
             return None
         key = self._keys(picture)
         self._remember(key, stamp)
-        known = self._known(key, stamp)
+        known = self._find(key, stamp)
         if known is None or not fits(known):
             return None
         return known if known.stamp == stamp or self._same_content(picture, known, stamp) else None
@@ -155,13 +155,13 @@ class Journal:
         if len(self._seen) > _REMEMBERED_STAMPS:
             self._seen.popitem(last=False)
 
-    def _known(self, key: bytes, stamp: Stamp | None) -> ledger.KnownPicture | None:
-        known = self._database.read(lambda connection: ledger.known(connection, key))
-        if known is None and stamp is not None and inherit(self._database, key, stamp):
-            known = self._database.read(lambda connection: ledger.known(connection, key))
-        return known
+    def _find(self, key: bytes, stamp: Stamp | None) -> KnownPicture | None:
+        found = self._known(key)
+        if found is None and stamp is not None and inherit(self._database, key, stamp):
+            found = self._known(key)
+        return found
 
-    def _same_content(self, picture: Path, known: ledger.KnownPicture, stamp: Stamp) -> bool:
+    def _same_content(self, picture: Path, known: KnownPicture, stamp: Stamp) -> bool:
         if known.sha256 is None or known.stamp.size != stamp.size or sha256_of(picture) != known.sha256:
             return False
         self._database.write(lambda connection: ledger.touch(connection, known.id, stamp))
@@ -266,8 +266,8 @@ class Journal:
         key = self._keys(picture)
 
         def work(connection: Connection) -> bool:
-            known = ledger.known(connection, key)
-            if known is not None and known.stamp != NO_STAMP and stamp in (None, known.stamp):
+            found = known(connection, key)
+            if found is not None and found.stamp != NO_STAMP and stamp in (None, found.stamp):
                 return False
             ledger.put_picture(
                 connection, key, stamp or NO_STAMP, None, ledger.UNTAGGED, time.time(), result, raw
@@ -292,12 +292,12 @@ class Journal:
     def entry(self, picture: Path) -> JournalEntry | None:
         """All that is known of a picture; ``None`` where nothing is."""
         key = self._keys(picture)
-        self._known(key, stamp_of(picture))
+        self._find(key, stamp_of(picture))
         return self._database.read(lambda connection: ledger.entry(connection, key))
 
     def knows(self, picture: Path) -> bool:
         """Whether anything is known of the picture, or of the one that it was before it was moved here."""
-        return self._known(self._keys(picture), stamp_of(picture)) is not None
+        return self._find(self._keys(picture), stamp_of(picture)) is not None
 
     def written_below(self, folder: Path, *, recursive: bool = True) -> list[Path]:
         """The pictures in ``folder``, gone ones too, for which tags of ours (may) stand in some file."""

@@ -14,6 +14,8 @@ from booru_tagger.writers.atomic import read_target
 PERSONS_FACE = 0.3
 """Overlap (IoU) from which a face is the one that a person drew or let another program find: often the face
 alone, without the hair."""
+_VERY_SAME = 0.95
+"""Overlap (IoU) that rounding leaves of a box; no person draws so closely."""
 _SIGNS = (b"regions/", b"photo/1.2/t/Region")
 """Namespaces of both kinds of regions; a file without either need not be taken apart."""
 
@@ -37,8 +39,17 @@ def with_names_in_files(
         return raw
     from booru_tagger.review.named_regions import names_in  # readers of formats, for the few that need them
 
-    names = names_in(picture, files, raw, ours)
+    names = [(box, tag) for box, tag in names_in(picture, files, raw, ours) if not _is_ours(raw, box, tag)]
     return with_names(raw, names, retell)
+
+
+def _is_ours(raw: TagResult, box: Box, tag: str) -> bool:
+    """Whether the program itself says the same of this very box: then it wrote the region, before the journal
+    that would know it was lost."""
+    return any(
+        face.character is not None and face.character.tag == tag and box.iou(face.box) >= _VERY_SAME
+        for face in raw.faces
+    )
 
 
 def with_names(raw: TagResult, names: Sequence[tuple[Box, str]], retell: Retell) -> TagResult:
