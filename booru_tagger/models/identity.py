@@ -211,10 +211,9 @@ class Identity:
             scores.trained[index] = _chance(weights, one.row(place), rivals[place], margin)
         chances = [scores.trained[one.chosen]]
         if two is not None:
-            margin = margin_of(self.spec.margin, len(scores.enrolled), 0.5)
             for place, index in enumerate(two.chosen.tolist()):
                 rival = rivals[len(one.chosen) + place]
-                scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival, margin)
+                scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival, self.spec.margin)
             chances.append(scores.enrolled[two.chosen])
         total = _whole(np.concatenate(chances), whose)
         scores.trained[:] /= total
@@ -226,7 +225,7 @@ class Identity:
         learned = len(self.people.learned)
         if index < learned:
             return self.spec.trained, 0.0
-        return self.spec.enrolled, margin_of(self.spec.margin, len(self.people) - learned, 1.0)
+        return self.spec.enrolled, margin_of(self.spec.margin, len(self.people) - learned)
 
 
 class ComparedCharacters:
@@ -256,13 +255,13 @@ class ComparedCharacters:
         return row
 
 
-def margin_of(margin: float, characters: int, growth: float) -> float:
-    """Log odds taken off the chance of each of so many characters that are known by faces alone.
+def margin_of(margin: float, characters: int) -> float:
+    """Log odds taken off the chance of each of so many characters that a bundle knows by faces alone.
 
-    That a stranger looks like one of them grows with their number: ``growth`` 1 keeps the share of strangers
-    that get a name, 0 that of the names that are wrong where people enrol whom they have pictures of.
+    That a stranger looks like one of them grows with their number, and hardly anybody has pictures of all of
+    them. Those whom people enrol need ``margin`` itself: whom they have pictures of.
     """
-    return margin + growth * math.log(max(characters, CROWD) / CROWD)
+    return margin + math.log(max(characters, CROWD) / CROWD)
 
 
 def alike_to_others(alike: Floats, whose: Numbers) -> Floats:

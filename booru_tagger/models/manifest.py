@@ -16,8 +16,8 @@ MANIFEST = "manifest.json"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _MAX_WEIGHT = 1e4
-MARGIN = 1.25
-"""Of a bundle that does not say: one poster head in 400 is taken for one of five enrolled characters."""
+MARGIN = 0.5
+"""Where a bundle does not say: one in 200 heads of strangers is taken for one of five enrolled people."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,16 +60,17 @@ class View:
     """One look at a face: a square of ``expand`` times its box's longer side, mirrored or not.
 
     With ``below`` it is a second look, taken only at a face whose likeliest character has a score below that
-    number in the views without it.
+    number in the views without it, but ``above`` or more: whom nobody known is like, no look will name.
     """
 
     expand: float
     flip: bool = False
     below: float | None = None
+    above: float = 0.0
 
     def keys(self) -> dict[str, object]:
         """As in a manifest."""
-        more = {} if self.below is None else {"below": self.below}
+        more = {"below": self.below, "above": self.above} if self.below is not None else {}
         return {"expand": self.expand, "flip": self.flip, **more}
 
 
@@ -96,8 +97,8 @@ class IdentitySpec:
     one person's: where that is likely anyway (``same_person``), and where nothing is known (``alike``).
 
     ``margin``: log odds that a character without a learned direction needs beyond what ``enrolled`` gives it,
-    for most people in a folder are none of those enrolled; the more such characters, the more
-    (:func:`booru_tagger.models.identity.margin_of`).
+    for most people in a folder are none of those enrolled; of those in the bundle itself the more, the more
+    there are (:func:`booru_tagger.models.identity.margin_of`).
     """
 
     file: str
@@ -267,9 +268,10 @@ def _weights(table: Table) -> Weights:
 
 
 def _view(table: Table) -> View:
-    table.only("expand", "flip", "below")
+    table.only("expand", "flip", "below", "above")
     below = table.share("below") if table.has("below") else None
-    return View(table.number("expand", low=0.1, high=10), table.flag("flip", False), below)
+    expand = table.number("expand", low=0.1, high=10)
+    return View(expand, table.flag("flip", False), below, table.share("above", 0.0))
 
 
 def read_labels(table: Table) -> tuple[Label, ...]:

@@ -131,7 +131,7 @@ class Recogniser:
         sums, counts = self._sums(crops, len(first)), np.full(faces, len(first))
         best = self._means(sums, counts)["character"].max(axis=1) if again else np.zeros(faces)
         for view in again:
-            doubtful = np.flatnonzero(best < (view.below or 0))
+            doubtful = np.flatnonzero((best < (view.below or 0)) & (best >= view.above))
             if len(doubtful):
                 for name, values in self._sums(self._crops(doubtful.tolist(), [view], cut), 1).items():
                     sums[name][doubtful] += values

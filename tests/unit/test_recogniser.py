@@ -119,6 +119,15 @@ def test_only_a_doubtful_face_is_looked_at_again() -> None:
     assert doubtful.embedding == pytest.approx(expected.embedding)
 
 
+def test_a_face_that_is_like_nobody_is_not_looked_at_again() -> None:
+    picture = Picture(np.full((60, 200, 3), 20, dtype=np.uint8), 200, 60)
+    picture.pixels[:, 100:] = 120
+    views = (View(1.0), View(1.0, flip=True, below=0.9, above=0.3))
+    session = Recording({"character": 3, "embedding": 3})
+    Recogniser(session, spec(views=views), 3).recognise(picture, [Box(20, 10, 60, 50), Box(130, 10, 170, 50)])
+    assert [len(fed) for fed in session.fed] == [2, 1]
+
+
 def test_a_crowd_is_run_in_parts() -> None:
     session, picture = Recording(), noise()
     boxes = [Box(x, 0, x + 20, 20) for x in range(BATCH // 2 + 5)]

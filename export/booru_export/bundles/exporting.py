@@ -27,8 +27,8 @@ from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle, View
 
-VIEWS = (View(0.95),)
-"""Looks at each face."""
+VIEWS = (View(0.95), View(0.95, flip=True, below=0.95, above=0.1))
+"""Looks at each face: the second one only where the first leaves a doubt that it may settle."""
 DEFAULT_FACE_THRESHOLD = 0.4
 SIDES = (256, 512)
 """Longest sides in pixels that the runtime looks at."""
