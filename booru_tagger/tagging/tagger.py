@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from booru_tagger.imaging import Picture, read_file
 from booru_tagger.models.bundle import Bundle, Label
@@ -22,9 +22,12 @@ from booru_tagger.tagging.films import look_at_film, with_times
 from booru_tagger.tagging.implications import Implication, extended, read_implications
 from booru_tagger.tagging.looking import SECOND_HEAD, Look, Networks
 from booru_tagger.tagging.options import MAX_FRAMES, TaggerOptions
-from booru_tagger.tagging.whole_picture import WholePictureTagger, merged
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
+
+if TYPE_CHECKING:
+    from booru_tagger.models.formats.foreign_tagger import ForeignTagger
+    from booru_tagger.tagging.whole_picture import WholePictureTagger
 
 
 class Tagger:
@@ -49,9 +52,7 @@ class Tagger:
         self.gallery = open_gallery(options.gallery if options.faces else None, self.bundle)
         self.options = replace(options, gallery=self.gallery, implications=self._implications)
         foreign = self.networks.foreign
-        self._whole_picture = (
-            WholePictureTagger(foreign, options.tag_thresholds, options.mcut) if foreign is not None else None
-        )
+        self._whole_picture = None if foreign is None else _whole_picture_tagger(foreign, options)
         self._rules = self._make_rules()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -181,6 +182,8 @@ class Tagger:
         readings: Sequence[Reading] = self._readings(look)
         tags: tuple[Tag, ...] = ()
         if self._whole_picture is not None and look.scores is not None:
+            from booru_tagger.tagging.whole_picture import merged  # loaded with the tagger
+
             picture_scores = self._whole_picture.judge(look.scores)
             readings, tags = merged(look, readings, picture_scores, self._rules), picture_scores.tags
         if look.alone and not self._is_tagger_s(rules.SOLO):
@@ -191,6 +194,12 @@ class Tagger:
     def _is_tagger_s(self, tag: str) -> bool:
         """Whether a tagger of whole pictures has the say about this tag."""
         return self._whole_picture is not None and tag in self._whole_picture.tagger.columns
+
+
+def _whole_picture_tagger(foreign: ForeignTagger, options: TaggerOptions) -> WholePictureTagger:
+    from booru_tagger.tagging.whole_picture import WholePictureTagger  # with all formats of foreign taggers
+
+    return WholePictureTagger(foreign, options.tag_thresholds, options.mcut)
 
 
 def _table(options: TaggerOptions) -> dict[str, Implication]:

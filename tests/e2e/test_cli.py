@@ -63,7 +63,8 @@ def test_one_picture_loads_what_it_takes_and_no_more(home: Home, tiny_bundle: Pa
     assert {"onnxruntime", "booru_tagger.writers.json_sidecar"} <= loaded
     unused = (
         "PIL.PdfImagePlugin booru_tagger.drawing booru_tagger.reporting booru_tagger.enrol"
-        " booru_tagger.library booru_tagger.models.formats.foreign_tagger booru_tagger.models.store.archives"
+        " booru_tagger.library booru_tagger.models.formats booru_tagger.models.model_record"
+        " booru_tagger.models.store.archives"
         " booru_tagger.writers.xmp booru_tagger.writers.regions booru_tagger.writers.embedded"
         " booru_tagger.journal.merging booru_tagger.review.named_regions booru_tagger.parallel.cluster"
     )

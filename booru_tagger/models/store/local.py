@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from booru_tagger.errors import ModelError, nearest
 from booru_tagger.files.user_folders import with_home
 from booru_tagger.models.bundle import MANIFEST, Bundle
-from booru_tagger.models.model_record import read_record
 from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.model_folders import HUB, HubId, cache_folder, pulled_folder
 
@@ -120,6 +119,8 @@ class Stored:
 
 def describe(name: str, folder: Path) -> Stored:
     """What there is to know of a model's folder, without reading its networks."""
+    from booru_tagger.models.model_record import read_record
+
     try:
         opened, record = _opened(folder), read_record(folder)
     except ModelError as error:
