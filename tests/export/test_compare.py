@@ -164,5 +164,5 @@ def test_an_rbf_svm_refuses_more_characters_than_it_can_learn(
 
 
 def test_every_method_has_a_name_and_a_place() -> None:
-    assert len(set(map(title, ALL))) == len(ALL) == 12
+    assert len(set(map(title, ALL))) == len(ALL) == 13
     assert set(USUAL) < set(ALL)

@@ -37,7 +37,9 @@ class Home:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {
-            key: value for key, value in os.environ.items() if not key.startswith(("BOORU_TAGGER", "XDG_"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("BOORU_TAGGER", "XDG_", "COLUMNS"))
         }
         home = {
             "HOME": str(self.folder),

@@ -138,10 +138,12 @@ def _exchanged(chunks: Sequence[_Chunk], name: bytes, content: bytes) -> list[_C
 
 
 def _flagged(vp8x: _Chunk, now: Iterable[_Chunk], before: Iterable[_Chunk]) -> _Chunk:
-    """VP8X with the flags of metadata that came or went."""
+    """VP8X with the flags of metadata that came or went. One that stands for nothing could not come back."""
     flags = vp8x.content[0]
     for name, flag in _FLAGS.items():
         if _first(now, name):
+            if flags & flag and not _first(before, name):
+                raise EmbedError(f"it announces a chunk {name.decode().strip()} that is not there")
             flags |= flag
         elif _first(before, name):
             flags &= ~flag
