@@ -11,7 +11,7 @@ from booru_tagger.config import Settings
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, read_file
 from booru_tagger.journal import Journal
-from booru_tagger.journal.finding import EmbeddedFaces
+from booru_tagger.journal.finder import EmbeddedFaces
 from booru_tagger.library.nearest import alike_faces
 from booru_tagger.models.identity import space_of
 from booru_tagger.review.similarity import bound_of

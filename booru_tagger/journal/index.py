@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
+from booru_tagger.files.stamps import NO_STAMP, Stamp
 from booru_tagger.types import Embedding, FaceResult, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
 
@@ -17,13 +18,19 @@ SPACE = "space"
 Corners = tuple[int, int, int, int]
 
 
-def put(connection: Connection, picture: int, result: TagResult, modified: float, tagged_at: float) -> None:
+def put(
+    connection: Connection, picture: int, result: TagResult | None, stamp: Stamp, tagged_at: float
+) -> None:
     """Make the tables say what ``result`` says of a picture, and nothing else.
 
-    A face without an embedding keeps the one that a face in the same place had.
+    A face without an embedding keeps the one that a face in the same place had. Without a ``stamp`` of the
+    file, its date is that of the tagging.
     """
-    known = embeddings(connection, picture)
+    known = embeddings(connection, picture) if result is not None else {}
     drop(connection, picture)
+    if result is None:
+        return
+    modified = stamp.mtime_ns / 1e9 if stamp.size != NO_STAMP.size else tagged_at
     connection.execute(
         "INSERT INTO summaries (picture, modified, tagged_at, heads) VALUES (?, ?, ?, ?)",
         (picture, modified, tagged_at, len(result.faces)),

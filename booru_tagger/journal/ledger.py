@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from sqlite3 import Connection
 from typing import Any
 
@@ -51,6 +51,16 @@ def put_picture(
     old = connection.execute("SELECT id, sha256 FROM pictures WHERE path = ?", (picture,)).fetchone()
     if old is not None and old[1] != sha256:
         index.drop(connection, old[0])  # embeddings are of the content
+    number = put_row(connection, picture, (*stamp, sha256, fingerprint, now, *_columns(result, raw)))
+    index.put(connection, number, result, stamp, now)
+    return number
+
+
+def put_row(connection: Connection, picture: bytes, row: Sequence[object]) -> int:
+    """Insert or replace the row alone, with none of the picture's marks being the latest any more; its id.
+
+    ``row``: size, mtime_ns, sha256, fingerprint, tagged_at, result, raw, raw_fingerprint.
+    """
     (number,) = connection.execute(
         "INSERT INTO pictures"
         " (path, size, mtime_ns, sha256, fingerprint, tagged_at, result, raw, raw_fingerprint)"
@@ -58,13 +68,9 @@ def put_picture(
         " mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256, fingerprint = excluded.fingerprint,"
         " tagged_at = excluded.tagged_at, result = excluded.result, raw = excluded.raw,"
         " raw_fingerprint = excluded.raw_fingerprint RETURNING id",
-        (picture, *stamp, sha256, fingerprint, now, *_columns(result, raw)),
+        (picture, *row),
     ).fetchone()
     connection.execute("UPDATE marks SET latest = 0 WHERE picture = ?", (number,))
-    if result is None:
-        index.drop(connection, number)
-    else:
-        index.put(connection, number, result, stamp.mtime_ns / 1e9 if stamp != NO_STAMP else now, now)
     return int(number)
 
 

@@ -12,7 +12,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.files.stamps import Stamp, sha256_of_bytes
 from booru_tagger.journal import index, ledger
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.paths import SEPARATOR
@@ -75,6 +75,10 @@ class _Picture:
     intents: list[tuple[object, ...]] = field(default_factory=list)
     verdicts: tuple[int, bytes, float] | None = None
     embeddings: dict[index.Corners, Embedding] = field(default_factory=dict)
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(*self.row[:2])  # type: ignore[arg-type]
 
     @property
     def tagged_at(self) -> float:
@@ -177,27 +181,16 @@ def _take(ours: Connection, picture: _Picture, moved: PathMap, report: MergeRepo
 
 
 def _put(ours: Connection, key: bytes, picture: _Picture) -> int:
-    (number,) = ours.execute(
-        "INSERT INTO pictures"
-        " (path, size, mtime_ns, sha256, fingerprint, tagged_at, result, raw, raw_fingerprint)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size = excluded.size,"
-        " mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256, fingerprint = excluded.fingerprint,"
-        " tagged_at = excluded.tagged_at, result = excluded.result, raw = excluded.raw,"
-        " raw_fingerprint = excluded.raw_fingerprint RETURNING id",
-        (key, *picture.row),
-    ).fetchone()
-    ours.execute("UPDATE marks SET latest = 0 WHERE picture = ?", (number,))
+    number = ledger.put_row(ours, key, picture.row)
     packed = picture.row[5]
     result = ledger.unpacked(packed) if isinstance(packed, bytes) else None
-    if result is None:
-        index.drop(ours, number)
-        return int(number)
-    faces = tuple(
-        replace(face, embedding=picture.embeddings.get(face.box.rounded())) for face in result.faces
-    )
-    modified = float(picture.row[1]) / 1e9 if picture.row[0] != -1 else picture.tagged_at  # type: ignore[arg-type]
-    index.put(ours, number, replace(result, faces=faces), modified, picture.tagged_at)
-    return int(number)
+    if result is not None:
+        faces = tuple(
+            replace(face, embedding=picture.embeddings.get(face.box.rounded())) for face in result.faces
+        )
+        result = replace(result, faces=faces)
+    index.put(ours, number, result, picture.stamp, picture.tagged_at)
+    return number
 
 
 def _take_mark(ours: Connection, number: int, theirs: _Mark, newer: bool) -> None:

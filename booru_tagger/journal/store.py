@@ -18,7 +18,7 @@ from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal import ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
-from booru_tagger.journal.finding import Finder
+from booru_tagger.journal.finder import Finder
 from booru_tagger.journal.known import KnownPicture, KnownPictures, known
 from booru_tagger.journal.moves import carry_over, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
