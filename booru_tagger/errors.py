@@ -143,6 +143,11 @@ def _escaped(word: str) -> str:
     return f"$'{inner}'"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 picture``, ``2,000 pictures``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of the ``known`` words that ``word`` was probably meant to be, for a message to suggest."""
     return next(iter(difflib.get_close_matches(word, list(known), 1)), None)

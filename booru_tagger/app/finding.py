@@ -83,9 +83,10 @@ class Search:
         Raises :class:`OutputError`, also where something else has that name.
         """
         from booru_tagger.app.parts import make_limits  # Pillow and numpy, which only drawing needs
-        from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
+        from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
+        from booru_tagger.drawing.marked import refuse_other_file
 
-        refuse_other_file(target)
+        refuse_other_file(target, is_sheet, "a contact sheet")
         sheet, limits = ContactSheet(), make_limits(self._reading)
         for match, result in self.results():
             sheet.add(replace(result, faces=self._shown(match, result)), limits)

@@ -23,6 +23,7 @@ from booru_tagger.app.recording import Tell, open_journal
 from booru_tagger.boorus.danbooru import Danbooru
 from booru_tagger.boorus.http import Server
 from booru_tagger.config import Settings
+from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.enrol import edit, fitting, learning, read
 from booru_tagger.enrol.enrolling import checked_name, same_person_of
 from booru_tagger.enrol.labelled.approval import Approval, read_approval
@@ -31,7 +32,7 @@ from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
 from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.enrol.labelled.page import is_page, page
 from booru_tagger.enrol.seen_faces import FaceReader, SeenFaces, Viewed, default_path
-from booru_tagger.errors import DataError, ImageError, OutputError
+from booru_tagger.errors import DataError, ImageError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import default_path as default_journal
@@ -126,8 +127,7 @@ def enrol_learned(learned: Learning, settings: Settings, *, dry_run: bool = Fals
 
 def write_page(learned: Learning, target: Path, limits: Limits) -> None:
     """A page on which a person can look at what would be learned. Raises :class:`OutputError`."""
-    if target.exists() and not is_page(target):
-        raise OutputError(f"{target}: exists and is no page of this command; choose another name")
+    refuse_other_file(target, is_page, "a page of this command")
     text = page(learned.lesson, learned.viewed, limits)
     replace_file(target, text.encode("utf-8", "surrogateescape"))
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from booru_tagger.errors import counted
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.store.catalogue import CATALOGUE
@@ -134,4 +135,4 @@ def verified(name: str) -> str:
         number, what = len(opened.record.files), "as the hub or the archive had it"
     else:
         return "its network loads, but no hashes are known of these files"
-    return f"{number:,} {'file' if number == 1 else 'files'}, {what}"
+    return f"{counted(number, 'file')}, {what}"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from booru_tagger.drawing.contact_sheet import ContactSheet, refuse_other_file
-from booru_tagger.errors import OutputError
+from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
+from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.reporting.cast import cast_json, cast_page, is_cast_list
@@ -51,7 +51,7 @@ class SheetFile:
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        refuse_other_file(path)
+        refuse_other_file(path, is_sheet, "a contact sheet")
         self.path = path
         self._limits = limits
         self._sheet = ContactSheet()
@@ -74,10 +74,7 @@ class CastFile:
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        if path.exists() and not is_cast_list(path):
-            raise OutputError(
-                f"{path}: exists and is not a cast list; it was left alone, choose another name"
-            )
+        refuse_other_file(path, is_cast_list, "a cast list")
         self.path = path
         self.full = False
         self._limits = limits

@@ -26,7 +26,7 @@ from booru_tagger.boorus.http import Server
 from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus
 from booru_tagger.boorus.szurubooru import TAG_POSTS, UPLOAD, Szurubooru, api_address, login
 from booru_tagger.config import PushingSettings, ReadingSettings, Settings
-from booru_tagger.errors import ConfigError
+from booru_tagger.errors import ConfigError, counted
 from booru_tagger.journal import Journal, Pushes
 from booru_tagger.runner import Sink
 from booru_tagger.sources.listed import Item, from_paths
@@ -75,7 +75,7 @@ def open_hydrus_run(
             else:
                 others += 1
         if others:
-            tell(f"left out {others:,} {'file' if others == 1 else 'files'} that are not pictures")
+            tell(f"left out {counted(others, 'file')} that are not pictures")
 
     def sink(pushes: Pushes | None) -> Sink | None:
         if dry_run:  # hydrus was asked about key and service, and takes any tag

@@ -10,7 +10,7 @@ from pathlib import Path
 from booru_tagger.app.parts import make_policy, make_reviewer, make_tagger
 from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
-from booru_tagger.errors import OutputError
+from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal.reviews import TaggedPicture
@@ -35,8 +35,7 @@ def write_report(
 
     ``step`` is called with each picture. Raises BooruTaggerError, also where something else has that name.
     """
-    if target.exists() and not is_report(target):
-        raise OutputError(f"{target}: exists and is not a report; it was left alone, choose another name")
+    refuse_other_file(target, is_report, "a report")
     tagger, policy = make_tagger(settings), make_policy(settings.policy)
     with (
         need_journal(settings.recording, tell) as journal,

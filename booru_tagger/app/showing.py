@@ -10,6 +10,7 @@ from booru_tagger.app.parts import make_limits, writer_options
 from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.drawing.boxes import LONGEST, draw_faces, is_drawing, png
+from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.errors import OutputError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.moving import read_frame, shown_at
@@ -34,10 +35,7 @@ def draw_heads(path: Path, picture: Path, known: Provenance, reading: ReadingSet
 
     Raises :class:`OutputError` where something else has that name, or where there is nothing to draw.
     """
-    if path.exists() and not is_drawing(path):
-        raise OutputError(
-            f"{path}: exists and is not a drawing by this program; it was left alone, choose another name"
-        )
+    refuse_other_file(path, is_drawing, "a drawing by this program")
     if known.result is None:
         raise OutputError(f"{path}: nothing to draw: {picture} was not tagged yet, or was untagged since")
     at = shown_at(known.result)

@@ -12,9 +12,9 @@ import click
 from booru_tagger.cli.help import FullGroup, complete_known, more_at
 from booru_tagger.cli.learn import learn
 from booru_tagger.cli.options import Loaded, with_settings
-from booru_tagger.cli.printing import counted, printable, tell
+from booru_tagger.cli.printing import printable, tell
 from booru_tagger.cli.progress import looking
-from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
 
 if TYPE_CHECKING:
     from booru_tagger.enrol import Enrolment

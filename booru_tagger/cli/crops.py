@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import counted, printable, tell
+from booru_tagger.cli.printing import printable, tell
 from booru_tagger.cli.progress import looking
-from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
 
 if TYPE_CHECKING:
     from booru_tagger.app.cropping import CropReport

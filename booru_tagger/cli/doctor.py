@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from booru_tagger.cli.help import more_at
-from booru_tagger.cli.printing import counted, printable
-from booru_tagger.errors import EXIT_SOME_FAILED
+from booru_tagger.cli.printing import printable
+from booru_tagger.errors import EXIT_SOME_FAILED, counted
 
 if TYPE_CHECKING:
     from booru_tagger.app.doctor import Check

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import counted, printable, tell
+from booru_tagger.cli.printing import printable, tell
 from booru_tagger.cli.progress import looking
 from booru_tagger.colors import Part, tag_for
-from booru_tagger.errors import EXIT_NOTHING_DONE
+from booru_tagger.errors import EXIT_NOTHING_DONE, counted
 
 if TYPE_CHECKING:
     from booru_tagger.app.finding import FindRequest, PictureMatch, Search

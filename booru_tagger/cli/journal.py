@@ -10,7 +10,8 @@ import click
 
 from booru_tagger.cli.help import FullGroup, more_at
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import counted, tell
+from booru_tagger.cli.printing import tell
+from booru_tagger.errors import counted
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,8 +15,8 @@ from booru_tagger.app.known_characters import (
     series_counts,
 )
 from booru_tagger.cli.columns import Cell, Row, header, print_rows
-from booru_tagger.cli.printing import console, counted, is_listing, printable
-from booru_tagger.errors import nearest
+from booru_tagger.cli.printing import console, is_listing, printable
+from booru_tagger.errors import counted, nearest
 from booru_tagger.models.gallery import Enrolled, Gallery
 
 _SHRINKING = ((-1, 14), (1, 14), (0, 28), (1, 8), (-1, 1))

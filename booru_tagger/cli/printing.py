@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 import click
 
 from booru_tagger.cli.help import is_quiet
+from booru_tagger.errors import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,11 +31,6 @@ def printable(text: str) -> str:
 
 def _escaped(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """``1 picture``, ``2,000 pictures``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def tell(text: str) -> None:

@@ -8,9 +8,10 @@ import click
 
 from booru_tagger.cli.help import FullGroup, SectionedCommand, complete_paths, more_at
 from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
-from booru_tagger.cli.printing import counted, summarise, tell
+from booru_tagger.cli.printing import summarise, tell
 from booru_tagger.cli.progress import show_outcomes
 from booru_tagger.config import Settings, names_in
+from booru_tagger.errors import counted
 
 if TYPE_CHECKING:
     from booru_tagger.app import Run

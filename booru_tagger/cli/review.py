@@ -11,9 +11,9 @@ import click
 
 from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import counted, tell
+from booru_tagger.cli.printing import tell
 from booru_tagger.config import names_in
-from booru_tagger.errors import EXIT_NOTHING_DONE, quoted
+from booru_tagger.errors import EXIT_NOTHING_DONE, counted, quoted
 
 if TYPE_CHECKING:
     from booru_tagger.app.reviewing import Reviewing

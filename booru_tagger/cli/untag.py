@@ -13,8 +13,8 @@ import click
 
 from booru_tagger.cli.help import SectionedCommand, complete_paths, more_at
 from booru_tagger.cli.options import Loaded, refuse_folders, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import counted, printable, tell
-from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.cli.printing import printable, tell
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
 
 if TYPE_CHECKING:
     from booru_tagger.runner.undo import PictureUndo

@@ -16,8 +16,8 @@ import click
 
 from booru_tagger.cli.help import is_quiet
 from booru_tagger.cli.json_stderr import divert_stderr
-from booru_tagger.cli.printing import counted, printable
-from booru_tagger.errors import BooruTaggerError
+from booru_tagger.cli.printing import printable
+from booru_tagger.errors import BooruTaggerError, counted
 from booru_tagger.runner import Outcome, RunReport
 
 LOGGER = logging.getLogger("booru_tagger.watch")

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from booru_tagger.drawing.marked import has_mark, marked_png
 from booru_tagger.drawing.text import write_line
-from booru_tagger.errors import BooruTaggerError, OutputError
+from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import Limits, Picture, Pixels, crop, square_around
 from booru_tagger.moving import read_frames
 from booru_tagger.types import Box, FaceResult, TagResult
@@ -102,14 +102,6 @@ class ContactSheet:
 def is_sheet(path: Path) -> bool:
     """Whether the file is a contact sheet that was made here (and may be replaced by a newer one)."""
     return has_mark(path, _MARK)
-
-
-def refuse_other_file(path: Path) -> None:
-    """Raise :class:`OutputError` where something else than an older sheet has that name."""
-    if path.exists() and not is_sheet(path):
-        raise OutputError(
-            f"{path}: exists and is not a contact sheet; it was left alone, choose another name"
-        )
 
 
 def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, expand: float) -> int:

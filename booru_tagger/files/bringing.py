@@ -102,7 +102,7 @@ def _taken(target: Path) -> FileExistsError:
 
 
 def is_same_file(one: Path, other: Path) -> bool:
-    """Whether both are names of one file."""
+    """Whether both are names of one file; not where one of them is gone."""
     try:
         return one.samefile(other)
     except OSError:

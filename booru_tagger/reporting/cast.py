@@ -12,8 +12,9 @@ from typing import Any
 from PIL import Image
 
 from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
+from booru_tagger.drawing.marked import has_text_mark
 from booru_tagger.drawing.templates import Markup, Pieces
-from booru_tagger.errors import BooruTaggerError
+from booru_tagger.errors import BooruTaggerError, counted
 from booru_tagger.imaging import Limits
 from booru_tagger.moving import read_frames
 from booru_tagger.review.face_cache import jpeg_of
@@ -67,11 +68,7 @@ def _cast(film: TagResult) -> list[FaceResult]:
 
 def is_cast_list(path: Path) -> bool:
     """Whether the file is a cast list that was made here (and may be replaced by a newer one)."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as handle:
-            return MARK in handle.read(2_000)
-    except OSError:
-        return False
+    return has_text_mark(path, MARK)
 
 
 def cast_page(films: Sequence[TagResult], limits: Limits) -> str:
@@ -96,9 +93,9 @@ def _film(film: TagResult, limits: Limits) -> Markup:
         "film",
         name=Path(film.path).name,
         length=clock(length),
-        named=_counted(len(named), "character"),
-        strangers=_counted(len(strangers), "stranger"),
-        frames=_counted(film.moving.frames, "frame"),
+        named=counted(len(named), "character"),
+        strangers=counted(len(strangers), "stranger"),
+        frames=counted(film.moving.frames, "frame"),
         every=f"{every:.1f}",
         ticks=[_fill("tick", left=_percent(at, length), time=clock(at)) for at in _ticks(length)],
         rows=rows or _fill("nobody"),
@@ -172,7 +169,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what if number == 1 else what + 's'}"

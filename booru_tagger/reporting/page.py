@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-import shlex
 from pathlib import Path
 from urllib.parse import quote
 
+from booru_tagger.drawing.marked import has_text_mark
 from booru_tagger.drawing.templates import Markup, Pieces
+from booru_tagger.errors import counted, quoted
 from booru_tagger.reporting.values import (
     CHANGED,
     SURE,
@@ -18,6 +19,7 @@ from booru_tagger.reporting.values import (
     Tally,
     UnknownGroup,
 )
+from booru_tagger.vocab import to_spaces
 
 MARK = '<meta name="generator" content="booru-tagger report">'
 """Tells our own pages from others, which are never written over."""
@@ -94,11 +96,7 @@ def page(report: CollectionReport, target: Path) -> str:
 
 def is_report(path: Path) -> bool:
     """Whether the file is a report that was made here (and may be replaced by a newer one)."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as handle:
-            return MARK in handle.read(2_000)
-    except OSError:
-        return False
+    return has_text_mark(path, MARK)
 
 
 def _facts(report: CollectionReport) -> list[Markup]:
@@ -121,7 +119,7 @@ def _colors(report: CollectionReport) -> Markup | None:
 def _bar(name: str, tally: Tally) -> Markup:
     total = sum(count for _, count in tally)
     parts = [
-        _fill("color_part", count=count, paint=_paint(tag), name=_spoken(tag), shown=f"{count:,}")
+        _fill("color_part", count=count, paint=_paint(tag), name=to_spaces(tag), shown=f"{count:,}")
         for tag, count in tally
     ]
     legend = [
@@ -139,14 +137,14 @@ def _characters(report: CollectionReport, here: Path) -> Markup:
 
 
 def _character(found: FoundCharacter, here: Path) -> Markup:
-    name, series = _spoken(found.tag), _spoken(found.series)
+    name, series = to_spaces(found.tag), to_spaces(found.series)
     return _fill(
         "character",
         searched=f"{name} {series}".lower(),
         name=name,
         series=_fill("series", series=series) if series else None,
-        faces=_counted(found.faces, "face"),
-        pictures=_counted(found.pictures, "picture"),
+        faces=counted(found.faces, "face"),
+        pictures=counted(found.pictures, "picture"),
         sure=_how_sure(found),
         chips=_chips(found.hair, found.eyes),
         sheet=_sheet(found.sheet, found.faces, here),
@@ -169,7 +167,7 @@ def _strangers(report: CollectionReport, here: Path) -> Markup | None:
     if not report.strangers:
         return None
     cards = [_stranger(group, number, here) for number, group in enumerate(report.strangers, 1)]
-    review = f"booru-tagger review {_quoted(report.folder.resolve())} --strangers"
+    review = f"booru-tagger review {quoted(str(report.folder.resolve()))} --strangers"
     return _fill("strangers", count=f"{len(cards):,}", review=_fill("command", command=review), cards=cards)
 
 
@@ -177,13 +175,13 @@ def _stranger(group: UnknownGroup, number: int, here: Path) -> Markup:
     return _fill(
         "stranger",
         number=number,
-        faces=_counted(group.faces, "face"),
-        pictures=_counted(len(group.pictures), "picture"),
+        faces=counted(group.faces, "face"),
+        pictures=counted(len(group.pictures), "picture"),
         chips=_chips(group.hair, group.eyes),
         sheet=_sheet(group.sheet, group.faces, here),
         enrol=_fill(
             "command",
-            command=" ".join(("booru-tagger characters add NAME", *map(_quoted, group.pictures[:20]))),
+            command=" ".join(("booru-tagger characters add NAME", quoted(*map(str, group.pictures[:20])))),
         ),
     )
 
@@ -204,7 +202,7 @@ def _failures(report: CollectionReport, here: Path) -> Markup | None:
 def _kind_of_failure(report: CollectionReport, kind: str, here: Path) -> Markup:
     found = [(path, error.message) for path, error in report.failures if error.kind == kind]
     heading, remedy, command = _REMEDIES.get(kind, _OTHERWISE)
-    shown = command.format(folder=_quoted(report.folder.resolve()), file=_quoted(found[0][0]))
+    shown = command.format(folder=quoted(str(report.folder.resolve())), file=quoted(str(found[0][0])))
     rows = [
         _fill("failure", picture=_link(path, here, path.name), reason=reason.removeprefix(f"{path}: "))
         for path, reason in found
@@ -217,10 +215,6 @@ def _kind_of_failure(report: CollectionReport, kind: str, here: Path) -> Markup:
         command=_fill("command", command=shown) if shown else None,
         rows=rows,
     )
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path))
 
 
 def _sheet(portraits: tuple[Portrait, ...], faces: int, here: Path) -> Markup:
@@ -253,7 +247,7 @@ def _link(picture: Path, here: Path, content: str, title: str = "") -> str:
 
 def _chips(*tallies: Tally) -> Markup | None:
     chips = [
-        _fill("chip", count=f"{count:,}", paint=_paint(tag), name=_spoken(tag))
+        _fill("chip", count=f"{count:,}", paint=_paint(tag), name=to_spaces(tag))
         for tally in tallies
         for tag, count in tally[:2]
         if count * 5 >= sum(number for _, number in tally)
@@ -267,12 +261,4 @@ def _paint(tag: str) -> str:
 
 
 def _color(tag: str) -> str:
-    return _spoken(tag.removesuffix("_hair").removesuffix("_eyes"))
-
-
-def _spoken(tag: str) -> str:
-    return tag.replace("_", " ")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what if number == 1 else what + 's'}"
+    return to_spaces(tag.removesuffix("_hair").removesuffix("_eyes"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import OutputError
+from booru_tagger.files.bringing import is_same_file
 from booru_tagger.types import Tag
 from booru_tagger.vocab import escape, to_spaces
 
@@ -62,7 +63,7 @@ class Naming:
             inside = self._relative(picture).parent
             folders += [root / inside for root in self.roots]
         for path in (folder / name for folder in folders for name in names):
-            if path != picture and path.is_file() and not _is_same_file(path, picture):
+            if path != picture and path.is_file() and not is_same_file(path, picture):
                 yield path
 
     def folder(self, picture: Path) -> Path:
@@ -82,13 +83,6 @@ class Naming:
                 "name its folder too, or leave out --output"
             )
         return full.relative_to(max(holding, key=lambda root: len(root.parts)))
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:  # one of them is gone
-        return False
 
 
 def _absolute(path: Path) -> Path:

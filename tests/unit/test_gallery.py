@@ -106,8 +106,8 @@ def test_a_face_at_the_threshold_scores_what_the_model_asks_of_its_own() -> None
 def test_each_character_has_its_own_threshold() -> None:
     tight, loose = around(0, 12, 0.02), around(1, 12, 0.15)
     people = gallery(person("loose", loose), person("tight", tight), matching=Matching(ceiling=0.99))
-    assert people.threshold_of("tight") > people.threshold_of("loose") + 0.05
-    assert people.thresholds.tolist() == [people.threshold_of("loose"), people.threshold_of("tight")]
+    of_loose, of_tight = people.thresholds.tolist()
+    assert of_tight > of_loose + 0.05
 
 
 def test_a_face_is_compared_with_everybody() -> None:
@@ -345,7 +345,7 @@ def test_an_enrolled_character_is_recognised(tmp_path: Path) -> None:
 
 
 def test_a_face_not_alike_enough_is_nobody_but_a_candidate(tmp_path: Path) -> None:
-    threshold = gallery(person("mine", FACES)).threshold_of("mine")
+    threshold = float(gallery(person("mine", FACES)).thresholds[0])
     for similarity, named in ((threshold - 0.01, False), (threshold + 0.01, True)):
         face = read(tmp_path, [0.0, 0.1], at(similarity))
         assert (face.character is not None) == named
@@ -357,7 +357,7 @@ def test_the_surer_of_model_and_gallery_wins(tmp_path: Path) -> None:
         character = read(tmp_path, scores, at(similarity)).character
         return character and (character.tag, character.source)
 
-    threshold = gallery(person("mine", FACES)).threshold_of("mine")
+    threshold = float(gallery(person("mine", FACES)).thresholds[0])
     assert who([0.0, 0.8], threshold + 0.01) == ("other", "model")
     assert who([0.0, 0.7], 0.95) == ("mine", "gallery")
     # what the model does not recognise, however near to it, leaves room for an enrolled one
@@ -376,7 +376,7 @@ def test_a_character_of_both_is_one_candidate(tmp_path: Path) -> None:
 
 
 def test_the_users_threshold_holds_for_enrolled_characters_too(tmp_path: Path) -> None:
-    threshold = gallery(person("mine", FACES)).threshold_of("mine")
+    threshold = float(gallery(person("mine", FACES)).thresholds[0])
     just = at(threshold + 0.01)
     assert read(tmp_path, [0.0, 0.1], just).character is not None
     assert read(tmp_path, [0.0, 0.1], just, thresholds={"character": 0.9}).character is None

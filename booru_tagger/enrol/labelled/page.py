@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from booru_tagger.drawing.contact_sheet import cut_face
+from booru_tagger.drawing.marked import has_text_mark
 from booru_tagger.drawing.templates import Markup, Pieces
 from booru_tagger.enrol.labelled.approval import KIND
 from booru_tagger.enrol.labelled.lesson import DoubtfulName, LearnedCharacter, Lesson
@@ -20,6 +21,7 @@ from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import Limits, decode_picture
 from booru_tagger.review.face_cache import EXPAND, jpeg_of
 from booru_tagger.types import FaceResult
+from booru_tagger.vocab import to_spaces
 
 MARK = '<meta name="generator" content="booru-tagger lesson">'
 """Tells our own pages from others, which are never written over."""
@@ -38,7 +40,7 @@ def page(lesson: Lesson, viewed: Mapping[str, Viewed], limits: Limits) -> str:
         doubts[doubt.tag].append(doubt)
     sections = [_character(one, doubts.pop(one.tag, []), cutter) for one in lesson.characters]
     few = [
-        _fill("few", name=_spoken(tag), count=lesson.too_few.get(tag, 0), faces=_doubtful(left, cutter))
+        _fill("few", name=to_spaces(tag), count=lesson.too_few.get(tag, 0), faces=_doubtful(left, cutter))
         for tag, left in sorted(doubts.items())
     ]
     return _fill(
@@ -55,11 +57,7 @@ def page(lesson: Lesson, viewed: Mapping[str, Viewed], limits: Limits) -> str:
 
 def is_page(path: Path) -> bool:
     """Whether the file is such a page (and may be replaced by a newer one)."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as handle:
-            return MARK in handle.read(2_000)
-    except OSError:
-        return False
+    return has_text_mark(path, MARK)
 
 
 class _Cutter:
@@ -90,9 +88,9 @@ def _character(one: LearnedCharacter, doubts: Sequence[DoubtfulName], cutter: _C
     return _fill(
         "character",
         tag=one.tag,
-        name=_spoken(one.tag),
+        name=to_spaces(one.tag),
         count=f"{len(one.faces):,}",
-        twin=_fill("twin", other=_spoken(one.twin)) if one.twin else None,
+        twin=_fill("twin", other=to_spaces(one.twin)) if one.twin else None,
         faces=[_learned(one.tag, face, like, cutter) for face, like in shown],
         more=_fill("more", count=f"{more:,}") if more else None,
         doubts=_fill("doubts", faces=_doubtful(doubts, cutter)) if doubts else None,
@@ -119,7 +117,3 @@ def _doubtful(doubts: Sequence[DoubtfulName], cutter: _Cutter) -> list[Markup]:
         )
         for doubt in doubts
     ]
-
-
-def _spoken(tag: str) -> str:
-    return tag.replace("_", " ")

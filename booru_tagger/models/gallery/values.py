@@ -162,10 +162,6 @@ class Gallery:
     def find(self, tag: str) -> Enrolled | None:
         return self._by_tag.get(tag)
 
-    def threshold_of(self, tag: str) -> float:
-        """The least similarity of the character ``tag``. Raises KeyError."""
-        return float(self.thresholds[self.characters.index(self._by_tag[tag])])
-
     def adding(self, characters: Iterable[Enrolled]) -> Gallery:
         """The gallery with these, in place of those of the same names."""
         new = tuple(characters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from booru_export.drawn.curves import Points, bend, ellipse, join, mirrored, points, ribbon, spline, star
@@ -156,4 +156,3 @@ _DRAW: Mapping[str, Callable[[Pen, Traits, Hair], None]] = MappingProxyType(
         "hairpin": _hairpin,
     }
 )
-HATS: Sequence[str] = ("hat", "beret")
