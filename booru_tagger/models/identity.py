@@ -27,6 +27,8 @@ from booru_tagger.types import Embedding
 
 CROWD = 5
 """Characters known by faces alone up to which ``margin`` is as the manifest has it."""
+GROWTH = 1.25
+"""Log odds more for each time that they are e times as many; measured on posters (docs/results.md)."""
 SHORT_LIST = 24
 """Characters that a face is compared with face by face: those nearest at a first glance."""
 
@@ -261,7 +263,7 @@ def margin_of(margin: float, characters: int) -> float:
     That a stranger looks like one of them grows with their number, and hardly anybody has pictures of all of
     them. Those whom people enrol need ``margin`` itself: whom they have pictures of.
     """
-    return margin + math.log(max(characters, CROWD) / CROWD)
+    return margin + GROWTH * math.log(max(characters, CROWD) / CROWD)
 
 
 def alike_to_others(alike: Floats, whose: Numbers) -> Floats:

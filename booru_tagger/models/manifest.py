@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _MAX_WEIGHT = 1e4
-MARGIN = 0.5
+MARGIN = 0.7
 """Where a bundle does not say: one in 200 heads of strangers is taken for one of five enrolled people."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
