@@ -18,7 +18,8 @@ pytest.importorskip("matplotlib", reason="the training side needs the extra [exp
 
 import torch
 from booru_export.cli import train as cli
-from booru_export.data.tables import FaceItem, read_scenes
+from booru_export.data.tables import FaceItem, Scene, read_scenes
+from booru_export.detector.self_label import confirmed
 from booru_export.recogniser.samples import load_faces, whole
 from booru_export.recogniser.task import RecogniserTask, enrolled_rank1
 from booru_export.training import loop
@@ -230,6 +231,19 @@ def test_a_detector_labels_pictures_for_its_own_further_training(
     assert len(scenes) == 60
     assert all(scene.path.is_file() for scene in scenes)
     assert any(scene.boxes for scene in scenes)
+
+
+def test_of_heads_labelled_twice_those_count_that_both_saw() -> None:
+    found = Scene(
+        Path("a.png"), 200, 100, "self-labelled", "", (Box(10, 10, 50, 50), Box(100, 10, 140, 50)), (), (), ()
+    )
+    by_eye = Scene(
+        Path("a.png"), 100, 50, "eye", "", (Box(5, 5, 25, 26), Box(70, 5, 90, 25)), (Box(0, 0, 4, 4),), (), ()
+    )
+    both = confirmed(found, by_eye)
+    assert both.boxes == (Box(10, 10, 50, 50),)
+    assert both.ignore == (Box(100, 10, 140, 50), Box(140, 10, 180, 50), Box(0, 0, 8, 8))
+    assert len(both.hair) == len(both.eyes) == 1
 
 
 def test_a_pupil_learns_from_a_teacher_and_leaves_a_character_out(

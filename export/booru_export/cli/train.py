@@ -169,21 +169,31 @@ def train_recogniser(
 @click.option(
     "--maybe", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Ignored from here."
 )
-def self_label(bundle: Path, pictures: Path, output: Path, sure: float, maybe: float) -> None:
+@click.option(
+    "--checked",
+    type=PATH,
+    help="boxes.jsonl of heads that people saw: keep those that both see, ignore others.",
+)
+def self_label(
+    bundle: Path, pictures: Path, output: Path, sure: float, maybe: float, checked: Path | None
+) -> None:
     """Let a bundle's detector label a folder of pictures, for --more-scenes.
 
     \b
       booru-tagger train self-label runs/bundle ~/fanart -o more.jsonl
     """
     from booru_export.data.collecting import pictures_below
-    from booru_export.data.tables import write_scenes
-    from booru_export.detector.self_label import label_heads
+    from booru_export.data.tables import read_scenes, write_scenes
+    from booru_export.detector.self_label import confirmed, label_heads
 
     paths = pictures_below(pictures)
     with click.progressbar(length=len(paths), label="labelling", file=sys.stderr) as bar:
         scenes = list(
             label_heads(bundle, paths, sure=sure, maybe=maybe, complain=say, step=lambda: bar.update(1))
         )
+    if checked:
+        by_eye = {scene.path.name: scene for scene in read_scenes(checked)}
+        scenes = [confirmed(one, by_eye[one.path.name]) for one in scenes if one.path.name in by_eye]
     write_scenes(output, scenes)
     click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
 

@@ -56,6 +56,22 @@ def label_heads(
         )
 
 
+def confirmed(scene: Scene, checked: Scene) -> Scene:
+    """A self-labelled scene with those heads alone that were seen by eye, too.
+
+    ``checked``: the same picture, of any size, with the heads and regions to ignore that people saw. A head
+    that one of both lacks is a region to ignore: either may be wrong.
+    """
+    scale = scene.width / checked.width
+    seen = [Box(*(value * scale for value in box)) for box in checked.boxes]
+    both = tuple(box for box in scene.boxes if any(box.iou(other) >= SAME_IOU for other in seen))
+    doubted = [box for box in scene.boxes if box not in both]
+    doubted += [other for other in seen if not any(box.iou(other) >= SAME_IOU for box in both)]
+    doubted += [Box(*(value * scale for value in box)) for box in checked.ignore]
+    unclear = ("unclear",) * len(both)
+    return dataclasses.replace(scene, boxes=both, ignore=tuple(doubted), hair=unclear, eyes=unclear)
+
+
 def agreed(detector: Detector, picture: Picture) -> list[Face]:
     """Heads seen in a picture and in its mirror image, with the mean of both scores."""
     mirrored = Picture(np.ascontiguousarray(picture.pixels[:, ::-1]), picture.width, picture.height)
