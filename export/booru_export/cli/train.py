@@ -172,7 +172,7 @@ def train_recogniser(
 @click.option(
     "--checked",
     type=PATH,
-    help="boxes.jsonl of heads that people saw: keep those that both see, ignore others.",
+    help="boxes.jsonl of what people saw there: heads that both see count.",
 )
 def self_label(
     bundle: Path, pictures: Path, output: Path, sure: float, maybe: float, checked: Path | None
