@@ -29,6 +29,11 @@ class Box(NamedTuple):
         return self.y1 - self.y0
 
     @property
+    def longer(self) -> float:
+        """The longer side."""
+        return max(self.width, self.height)
+
+    @property
     def area(self) -> float:
         return max(0.0, self.width) * max(0.0, self.height)
 

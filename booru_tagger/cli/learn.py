@@ -23,6 +23,7 @@ from booru_tagger.errors import EXIT_SOME_FAILED, counted
 
 if TYPE_CHECKING:
     from booru_tagger.app.learning import Learning
+    from booru_tagger.config import Settings
 
 _path = click.Path(path_type=Path)
 _file = click.Path(path_type=Path, dir_okay=False)
@@ -177,8 +178,6 @@ def learn(
       booru-tagger characters learn ~/fanart --approved approved.json
     """
     from booru_tagger.app import learning as app  # numpy, Pillow and onnxruntime
-    from booru_tagger.app.characters import gallery_file
-    from booru_tagger.app.parts import make_limits
 
     if not paths and not hydrus and szurubooru is None:
         raise click.UsageError("Name pictures or folders to learn from, or give --hydrus or --szurubooru.")
@@ -199,6 +198,20 @@ def learn(
     )
     learned = app.learn_library(request, settings, begin=looking, tell=tell)
     _print_lesson(learned)
+    _keep(learned, settings, page, doubts, dry_run)
+    for failure in learned.failures:
+        click.echo(printable(failure), err=True)
+    return EXIT_SOME_FAILED if learned.failures else 0
+
+
+def _keep(
+    learned: Learning, settings: Settings, page: Path | None, doubts: Path | None, dry_run: bool
+) -> None:
+    """Write what was asked for: the table of doubts, and the page or else the gallery."""
+    from booru_tagger.app import learning as app
+    from booru_tagger.app.characters import gallery_file
+    from booru_tagger.app.parts import make_limits
+
     if doubts is not None:
         app.write_doubts(learned, doubts)
     if page is not None:
@@ -209,9 +222,6 @@ def learn(
         path = gallery_file(settings.tagging)
         place = "nothing written (dry run)" if dry_run else f"written to {path}"
         tell(f"{counted(len(gallery), 'character')} in the gallery; {place}")
-    for failure in learned.failures:
-        click.echo(printable(failure), err=True)
-    return EXIT_SOME_FAILED if learned.failures else 0
 
 
 def _print_lesson(learned: Learning) -> None:

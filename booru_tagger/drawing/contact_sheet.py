@@ -106,7 +106,7 @@ def is_sheet(path: Path) -> bool:
 
 def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, expand: float) -> int:
     """Longest side of a picture at which the smallest face, shown with ``expand``, has ``side`` pixels."""
-    smallest = min(max(1.0, face.box.width, face.box.height) for face in faces)
+    smallest = min(max(1.0, face.box.longer) for face in faces)
     return math.ceil(max(result.width, result.height) * side / (expand * smallest))
 
 
@@ -130,7 +130,7 @@ def cut_face(picture: Picture, box: Box, side: int, expand: float) -> Pixels:
     """
     height, width = picture.pixels.shape[:2]
     face = Box(*(edge * picture.scale for edge in box))
-    longest = max(face.width, face.height)
+    longest = face.longer
     region = square_around(face, max(1.0, min(expand, min(width, height) / max(1.0, longest))))
     x, y = _inwards(region.x0, region.x1, width), _inwards(region.y0, region.y1, height)
     return crop(picture.pixels, Box(region.x0 + x, region.y0 + y, region.x1 + x, region.y1 + y), side)

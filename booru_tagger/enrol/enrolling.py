@@ -15,12 +15,11 @@ from booru_tagger.colors import Part
 from booru_tagger.enrol.choosing import ChosenFaces, choose
 from booru_tagger.enrol.common_colors import ColorDoubt, common_color
 from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_number
-from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError, ModelError
+from booru_tagger.enrol.seen_faces import FaceRules
+from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError
 from booru_tagger.imaging import Floats, read_file
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
-from booru_tagger.tagging.looking import Look
-from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 from booru_tagger.vocab import tag_named
@@ -142,11 +141,7 @@ def checked_name(text: str) -> str:
 
 
 def _look_at(tagger: Tagger, pictures: Iterable[Path], step: Callable[[], None]) -> _Seen:
-    spec = tagger.bundle.recogniser
-    if spec is None:
-        raise ModelError(f"{tagger.model}: this model has no recogniser, so it cannot tell characters apart")
-    rules = Rules(spec, tagger.bundle.labels, tagger.options.thresholds, imply=False)
-    seen, digests = _Seen(), set()
+    rules, seen, digests = FaceRules(tagger), _Seen(), set()
     for path in pictures:
         try:
             data = read_file(path, tagger.options.limits)
@@ -155,22 +150,15 @@ def _look_at(tagger: Tagger, pictures: Iterable[Path], step: Callable[[], None])
                 seen.repeated.append(str(path))
                 continue
             digests.add(digest)
-            _note(seen, str(path), tagger.networks.look_at_faces(data, str(path)), rules, tagger.model)
+            faces = rules.read(tagger.networks.look_at_faces(data, str(path)))
+            if not faces:
+                seen.faceless.append(str(path))
+            seen.sightings += [_Sighting(str(path), embedding, face) for face, embedding in faces]
         except ImageError as error:
             seen.failures.append(error)
         finally:
             step()
     return seen
-
-
-def _note(seen: _Seen, picture: str, look: Look, rules: Rules, model: str) -> None:
-    if not look.faces:
-        seen.faceless.append(picture)
-    for face, answer in zip(look.faces, look.answers, strict=True):
-        if answer.embedding is None:
-            raise ModelError(f"{model}: this model gives no embeddings, so no character can be enrolled")
-        reading = rules.read(face, answer, colored=look.colored)
-        seen.sightings.append(_Sighting(picture, answer.embedding, reading.face))
 
 
 def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers: bool) -> ChosenFaces:

@@ -72,6 +72,33 @@ def default_path() -> Path:
     return user_folder("cache") / "learned.sqlite3"
 
 
+class FaceRules:
+    """Makes faces of what the networks say: nothing implied, each with its embedding.
+
+    Raises :class:`ModelError` for a model that cannot compare faces.
+    """
+
+    def __init__(self, tagger: Tagger) -> None:
+        spec = tagger.bundle.recogniser
+        if spec is None:
+            raise ModelError(
+                f"{tagger.model}: this model has no recogniser, so it cannot tell characters apart"
+            )
+        self._model = tagger.model
+        self._rules = Rules(spec, tagger.bundle.labels, tagger.options.thresholds, imply=False)
+
+    def read(self, look: Look) -> list[tuple[FaceResult, Floats]]:
+        found = []
+        for face, answer in zip(look.faces, look.answers, strict=True):
+            if answer.embedding is None:
+                raise ModelError(
+                    f"{self._model}: this model gives no embeddings, so no character can be enrolled"
+                )
+            reading = self._rules.read(face, answer, colored=look.colored)
+            found.append((reading.face, answer.embedding))
+        return found
+
+
 class FaceReader:
     """Looks at pictures with ``tagger``; what it saw is kept at ``path``, where there is one.
 
@@ -79,13 +106,8 @@ class FaceReader:
     """
 
     def __init__(self, tagger: Tagger, path: Path | None = None) -> None:
-        spec = tagger.bundle.recogniser
-        if spec is None:
-            raise ModelError(
-                f"{tagger.model}: this model has no recogniser, so it cannot tell characters apart"
-            )
         self._tagger = tagger
-        self._rules = Rules(spec, tagger.bundle.labels, tagger.options.thresholds, imply=False)
+        self._rules = FaceRules(tagger)
         options = tagger.options
         space = (_FORMAT, tagger.bundle.fingerprint, options.crops, sorted(options.thresholds.items()))
         self._space = repr(space).encode()
@@ -117,16 +139,9 @@ class FaceReader:
             look = self._tagger.networks.look_at_faces(viewed.read(), viewed.name)
         except ImageError as error:
             return SeenFaces((), NOTHING.embeddings, error)
-        packed = _packed([self._face(look, row) for row in range(len(look.faces))])
+        packed = _packed(self._rules.read(look))
         self._keep(key, packed)
         return _unpacked(packed, new=True)
-
-    def _face(self, look: Look, row: int) -> tuple[FaceResult, Floats]:
-        answer = look.answers[row]
-        if answer.embedding is None:
-            model = self._tagger.model
-            raise ModelError(f"{model}: this model gives no embeddings, so no character can be enrolled")
-        return self._rules.read(look.faces[row], answer, colored=look.colored).face, answer.embedding
 
     def remembered(self, what: str, viewed: Viewed, make: Callable[[], str]) -> str:
         """What ``make`` says of a picture as it is now; asked once, where what was said is kept."""

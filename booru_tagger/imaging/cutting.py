@@ -52,7 +52,7 @@ def _up(value: int, multiple: int) -> int:
 
 def square_around(box: Box, expand: float) -> Box:
     """The crop rule: a square on the box's centre, ``expand`` times its longer side."""
-    half = max(box.width, box.height) * expand / 2
+    half = box.longer * expand / 2
     x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
     return Box(x - half, y - half, x + half, y + half)
 
@@ -71,7 +71,7 @@ def crop(source: Source, region: Box, size: int) -> Pixels:
     elif isinstance(source, Image.Image):
         image = source
     else:
-        image, region = _cut(source, region, math.ceil(max(region.width, region.height) / size) + 2)
+        image, region = _cut(source, region, math.ceil(region.longer / size) + 2)
     resized = image.resize((size, size), Image.Resampling.BILINEAR, box=region, reducing_gap=2.0)
     return np.asarray(resized)
 
@@ -93,7 +93,7 @@ def _framed(source: Source, region: Box) -> tuple[Image.Image, Box]:
     else:
         inside = Image.fromarray(source[top:bottom, left:right])
     region = _moved(region, left, top)
-    shrink = math.ceil(max(region.width, region.height) / _WIDEST_FRAME)
+    shrink = math.ceil(region.longer / _WIDEST_FRAME)
     if shrink > 1:
         inside = inside.reduce(shrink)
         region = Box(*(value / shrink for value in region))

@@ -62,7 +62,7 @@ class CropCandidate:
     @property
     def size(self) -> float:
         """The head's longer side, in pixels."""
-        return max(self.face.box.width, self.face.box.height)
+        return self.face.box.longer
 
     @property
     def key(self) -> str:
@@ -106,13 +106,13 @@ def region_of(candidate: CropCandidate, shape: Shape) -> Box:
     """What is cut out, in pixels of the upright picture: it never reaches out of it."""
     box, expand = candidate.face.box, shape.expand
     if shape.cut == "square":
-        side = min(max(box.width, box.height) * expand, candidate.width, candidate.height)
-        region = square_around(box, side / max(box.width, box.height, 1e-6))
+        side = min(box.longer * expand, candidate.width, candidate.height)
+        region = square_around(box, side / max(box.longer, 1e-6))
         x = _inwards(region.x0, region.x1, candidate.width)
         y = _inwards(region.y0, region.y1, candidate.height)
         return Box(region.x0 + x, region.y0 + y, region.x1 + x, region.y1 + y)
     if shape.cut == "upper-body":
-        side, middle = max(box.width, box.height), (box.x0 + box.x1) / 2
+        side, middle = box.longer, (box.x0 + box.x1) / 2
         half = side * _BODY_WIDTH / 2
         box = Box(middle - half, box.y0 - side * _ABOVE, middle + half, box.y1 + side * _BELOW)
     x, y = box.width * (expand - 1) / 2, box.height * (expand - 1) / 2
@@ -133,7 +133,7 @@ def cut_out(candidates: Sequence[CropCandidate], shape: Shape, limits: Limits) -
     """Cut faces out of the one picture that they are in, or say why that cannot be done."""
     regions = [region_of(candidate, shape) for candidate in candidates]
     first = candidates[0]
-    smallest = min(max(region.width, region.height, 1.0) for region in regions)
+    smallest = min(max(region.longer, 1.0) for region in regions)
     longest = math.ceil(max(first.width, first.height) * min(1.0, shape.size / smallest))
     try:
         picture = read_picture(first.picture, longest=longest, limits=limits)
@@ -146,7 +146,7 @@ def _cut(image: Image.Image, scale: float, region: Box, shape: Shape) -> CutOut:
     part = Box(
         *(min(edge * scale, side) for edge, side in zip(region, (*image.size, *image.size), strict=True))
     )
-    factor = shape.size / max(part.width, part.height, 1e-6)
+    factor = shape.size / max(part.longer, 1e-6)
     width, height = max(1, round(part.width * factor)), max(1, round(part.height * factor))
     made = image.resize((width, height), Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
     return CutOut(_encoded(made, shape), width, height, region, print_of(made))

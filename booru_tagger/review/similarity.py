@@ -58,7 +58,7 @@ def groups(faces: Floats, alike: float = ALIKE) -> list[Group]:
 
 def is_clear(box: Box) -> bool:
     """Whether a face is large enough to be compared with faces that nobody vouches for."""
-    return max(box.width, box.height) >= SMALLEST
+    return box.longer >= SMALLEST
 
 
 def strangers(

@@ -104,7 +104,7 @@ def _pooled(seen: _FrameLooks, track: Track, size: int, networks: Networks) -> R
     weights = []
     for sighting in track.sightings:
         face, frame = seen.face(sighting), seen.frames[sighting.frame]
-        side = max(face.box.width, face.box.height)
+        side = face.box.longer
         weights.append((frame.until - frame.at + _BLINK) * face.score * min(1.0, side / size))
     return pooled([seen.answer(sighting) for sighting in track.sightings], weights, networks.identity)
 
@@ -115,7 +115,7 @@ def _best(seen: _FrameLooks, track: Track) -> Sighting:
 
 
 def _worth(face: Face) -> float:
-    return face.score * max(face.box.width, face.box.height)
+    return face.score * face.box.longer
 
 
 def _presence(seen: _FrameLooks, track: Track) -> Presence:

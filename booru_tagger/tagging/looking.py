@@ -192,7 +192,7 @@ class Networks:
         if spec is None or not faces or picture.scale >= 1:
             return None
         expand = min(view.expand for view in spec.views)
-        smallest = min(max(face.box.width, face.box.height) for face in faces) * expand
+        smallest = min(face.box.longer for face in faces) * expand
         scale = min(1.0, spec.size / smallest)
         return math.ceil(scale * max(picture.width, picture.height)) if scale > picture.scale else None
 

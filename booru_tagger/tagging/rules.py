@@ -138,7 +138,7 @@ class Rules:
             return 0.0
         poor = (
             face.score < caution.face
-            or max(face.box.width, face.box.height) < caution.side
+            or face.box.longer < caution.side
             or (recognition.sharpness is not None and recognition.sharpness < caution.sharpness)
         )
         return max(caution.poor if poor else 0.0, 0.0 if colored else caution.colorless)

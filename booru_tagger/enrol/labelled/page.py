@@ -68,7 +68,7 @@ class _Cutter:
         """The face as an image; ``None`` where there is none, or the picture cannot be read any more."""
         if face is None:
             return None
-        longer = max(1.0, face.box.width, face.box.height)
+        longer = max(1.0, face.box.longer)
         try:
             decoded = decode_picture(
                 self._viewed[picture].read(),

@@ -27,7 +27,7 @@ from booru_tagger.files.text import open_text
 from booru_tagger.imaging import Floats, Picture, read_picture
 from booru_tagger.sources.listed import is_picture_name
 from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.types import Box, Face
+from booru_tagger.types import Box
 from booru_tagger.vocab import tag_named
 
 TABLE = "candidates.csv"
@@ -163,7 +163,7 @@ class Collector:
     def _candidates(
         self, path: Path, picture: Picture, prototypes: Prototypes, wanted: frozenset[str], closeness: float
     ) -> Iterator[Candidate]:
-        faces = [face for face in self.tagger.networks.detect(picture) if _side(face) >= MIN_SIDE]
+        faces = [face for face in self.tagger.networks.detect(picture) if face.box.longer >= MIN_SIDE]
         embeddings = self._embed(picture, [face.box for face in faces]) if faces else []
         for face, embedding in zip(faces, embeddings, strict=True):
             label, near, lead, rival = prototypes.nearest(embedding)
@@ -171,10 +171,6 @@ class Collector:
                 item = FaceItem(path, label, SOURCE, path.resolve().as_posix())
                 cut = self.cutter.save(item, picture.pixels, face)
                 yield Candidate(label, cut.item.path, near, lead, rival, path, face.box, face.score)
-
-
-def _side(face: Face) -> float:
-    return max(face.box.width, face.box.height)
 
 
 def pictures_below(folder: Path) -> list[Path]:

@@ -95,14 +95,12 @@ class Cutter:
     def _choose(self, faces: tuple[Face, ...]) -> Face | Rejected:
         if not faces:
             return Rejected("no face found on it")
-        ordered = sorted(faces, key=_side, reverse=True)
-        if len(ordered) > 1 and (self.several == "skip" or _side(ordered[0]) < LARGER * _side(ordered[1])):
+        ordered = sorted(faces, key=lambda face: face.box.longer, reverse=True)
+        if len(ordered) > 1 and (
+            self.several == "skip" or ordered[0].box.longer < LARGER * ordered[1].box.longer
+        ):
             return Rejected("several faces on it, and nobody says which one the label means")
-        return ordered[0] if _side(ordered[0]) >= MIN_SIDE else Rejected("the face on it is too small")
-
-
-def _side(face: Face) -> float:
-    return max(face.box.width, face.box.height)
+        return ordered[0] if ordered[0].box.longer >= MIN_SIDE else Rejected("the face on it is too small")
 
 
 def jpeg_bytes(pixels: Pixels, quality: int = 95) -> bytes:

@@ -115,7 +115,7 @@ def load_heads(scenes: Sequence[Scene], labels: Sequence[str], *, expand: float 
     for scene in scenes:
         picture = read_picture(scene.path).pixels
         for box, hair_name, eye_name in zip(scene.boxes, scene.hair, scene.eyes, strict=True):
-            if max(box.width, box.height) < SMALLEST_HEAD:
+            if box.longer < SMALLEST_HEAD:
                 continue
             pixels.append(crop(picture, square_around(box, expand), STORED_HEAD))
             known = scene.label in index
@@ -141,7 +141,7 @@ def draw_heads(count: int) -> Faces:
         drawing = draw_scene(FIRST_TRAINING_SEED + number, size=(320, 320))
         picture = np.asarray(drawing.image)
         for head in drawing.heads:
-            if max(head.box.width, head.box.height) >= SMALLEST_HEAD:
+            if head.box.longer >= SMALLEST_HEAD:
                 pixels.append(crop(picture, square_around(head.box, STORED_EXPAND), STORED_HEAD))
                 hair.append(_index(HAIR, head.hair))
                 eyes.append(_index(EYES, head.eyes))

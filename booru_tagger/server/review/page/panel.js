@@ -1,10 +1,10 @@
-// All that is shown of one face: the face enlarged, candidates, colours, look-alikes, tags.
+// All that is shown of one face: the face enlarged, candidates, colors, look-alikes, tags.
 
 import {large, portrait, thumbnail} from '/page/api.js';
 import {spoken} from '/page/messages.js';
 import {faces, groupOf, numberOf, others} from '/page/state.js';
 
-const COLOURS = {
+const COLORS = {
   aqua: '#4fd3cf', black: '#2b2a2e', blonde: '#f2d675', blue: '#4a72e8', brown: '#80502f', green: '#3fae62',
   grey: '#9a9aa2', orange: '#f08a35', pink: '#f4a3c4', purple: '#8f5bc8', red: '#d8403f', white: '#f7f7f7',
   yellow: '#f0d340', multicolored: 'linear-gradient(90deg, #f4a3c4, #4a72e8, #3fae62)',
@@ -53,7 +53,7 @@ export function fill(found) {
   element('panel').classList.remove('loading');
   element('panel').classList.toggle('group', group !== null);
   element('name').placeholder = group ? 'One name for all that are ticked' : 'Somebody else? Type a name';
-  paintColours();
+  paintColors();
   paintCandidates();
   paintAlike();
   paintTags();
@@ -74,16 +74,16 @@ export function state(face) {
   element('who').textContent = `Stranger ${numberOf(face.id)}`;
 }
 
-function paintColours() {
-  const list = element('colours');
+function paintColors() {
+  const list = element('colors');
   list.replaceChildren();
-  for (const [what, colour] of [['Hair', details.hair], ['Eyes', details.eyes]]) {
-    if (!colour) continue;
-    const [name] = colour.tag.split(/_(?=hair|eyes)/);
+  for (const [what, color] of [['Hair', details.hair], ['Eyes', details.eyes]]) {
+    if (!color) continue;
+    const [name] = color.tag.split(/_(?=hair|eyes)/);
     const swatch = make('span', 'swatch');
-    swatch.style.background = COLOURS[name.split('_').pop()] ?? 'none';
+    swatch.style.background = COLORS[name.split('_').pop()] ?? 'none';
     const value = make('dd');
-    value.append(swatch, `${spoken(name)} `, make('small', '', colour.score.toFixed(2)));
+    value.append(swatch, `${spoken(name)} `, make('small', '', color.score.toFixed(2)));
     list.append(make('dt', '', what), value);
   }
 }
