@@ -29,7 +29,7 @@ def known_of(picture: Path, settings: Settings, tell: Tell = _log.warning) -> Pr
 
 
 def draw_heads(path: Path, picture: Path, known: Provenance, reading: ReadingSettings) -> None:
-    """Draw the heads that were found, with names and colours, into a copy of the picture: a PNG file.
+    """Draw the heads that were found, with names and colors, into a copy of the picture: a PNG file.
 
     Of a moving picture it is the frame that shows best who is there longest.
 

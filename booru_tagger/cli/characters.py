@@ -38,14 +38,14 @@ def characters() -> None:
 @click.option(
     "--hair",
     multiple=True,
-    metavar="COLOUR",
-    help="Its hair colour, or none.  [default: measured] May be repeated.",
+    metavar="COLOR",
+    help="Its hair color, or none.  [default: measured] May be repeated.",
 )
 @click.option(
     "--eyes",
     multiple=True,
-    metavar="COLOUR",
-    help="Its eye colour, or none.  [default: measured] May be repeated.",
+    metavar="COLOR",
+    help="Its eye color, or none.  [default: measured] May be repeated.",
 )
 @click.option(
     "--imply", multiple=True, metavar="TAG", help="A tag that follows from its name. May be repeated."

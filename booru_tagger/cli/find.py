@@ -75,8 +75,8 @@ class _Date(click.ParamType):  # type: ignore[type-arg]
 @click.option("--with", "tags", multiple=True, metavar="TAG", help="With this tag. May be repeated.")
 @click.option("--without", multiple=True, metavar="TAG", help="Without this tag. May be repeated.")
 @click.option("--series", multiple=True, metavar="TAG", help="Of this series. May be repeated.")
-@click.option("--hair", metavar="COLOR", help="With a face of this hair colour: one of CHARACTER, if named.")
-@click.option("--eyes", metavar="COLOR", help="With a face of this eye colour, likewise.")
+@click.option("--hair", metavar="COLOR", help="With a face of this hair color: one of CHARACTER, if named.")
+@click.option("--eyes", metavar="COLOR", help="With a face of this eye color, likewise.")
 @click.option("--unnamed", is_flag=True, help="With a face that has no name.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="With a face named at this score or higher.")
 @click.option("--heads", type=_Heads(), help="With so many heads: 2, 2-4 or 2-.")
@@ -186,7 +186,7 @@ def _color(part: Part, color: str | None) -> str | None:
         return None
     tag = tag_for(part, color)
     if tag is None:
-        raise click.UsageError(f"--{part} {printable(color)}: not a colour")
+        raise click.UsageError(f"--{part} {printable(color)}: not a color")
     return tag
 
 

@@ -37,7 +37,7 @@ def report(folder: Path, target: Path, loaded: Loaded) -> int:
     """Write one page about the tagged pictures in FOLDER, or the current one: who is in them, with contact
     sheets.
 
-    Also colours and counts, unknown faces that look alike and may be worth a name, and what went wrong. The
+    Also colors and counts, unknown faces that look alike and may be worth a name, and what went wrong. The
     page is one file that opens from disk and needs nothing else; the pictures are not changed.
 
     \b

@@ -27,7 +27,7 @@ from booru_tagger.errors import EXIT_NOTHING_DONE
     "--draw",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Draw the heads, with names and colours, into a copy of the picture.",
+    help="Draw the heads, with names and colors, into a copy of the picture.",
 )
 @with_settings("writer", "sidecar_name", "output", "journal", "max_pixels", "max_bytes")
 def show(file: str, form: str, draw: Path | None, loaded: Loaded) -> int:
