@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from booru_tagger.app.characters import gallery_file
 from booru_tagger.app.parts import make_policy, make_reviewer, make_tagger, make_writers, writer_options
 from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
@@ -20,7 +21,6 @@ from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.models import gallery
 from booru_tagger.review.face_cache import FaceCache, default_path
 from booru_tagger.server.sockets import listen
 from booru_tagger.types import Verdict
@@ -101,9 +101,8 @@ def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: 
     options = writer_options(settings.writing, folders)
     writers = make_writers(settings.writing, options)
     reviewer = make_reviewer(settings.recording, tagger, journal)
-    named = settings.tagging.gallery
-    path = named if isinstance(named, Path) else gallery.default_path()
-    tools = ReviewTools(journal, tagger, policy, reviewer, options, writers, None if named is False else path)
+    gallery = None if settings.tagging.gallery is False else gallery_file(settings.tagging)
+    tools = ReviewTools(journal, tagger, policy, reviewer, options, writers, gallery)
     session = ReviewSession(tools)
     for folder in folders:
         session.add(_present(_meant(folder, journal, Ignored(settings.reading.ignore))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
+from booru_tagger.cli.options import Loaded, refuse_null_alone, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.cli.progress import looking
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
@@ -93,10 +93,7 @@ def crops(
       booru-tagger crops ~/fanart --into ~/faces --named-only --max-per-character 100
       booru-tagger find hatsune_miku --null | booru-tagger crops - --null --into ~/miku --flat
     """
-    if null and "-" not in paths:
-        raise click.UsageError(
-            "--null says how the list on standard input is separated; name - for that list."
-        )
+    refuse_null_alone(paths, null)
     refuse_without_journal(loaded.settings.recording)
     from booru_tagger.app.cropping import CropRequest, make_crops
     from booru_tagger.library.cropping import EXPANDS, Shape

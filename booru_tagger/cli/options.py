@@ -70,6 +70,14 @@ def refuse_folders(paths: Sequence[str], batch: bool, verb: str) -> None:
         )
 
 
+def refuse_null_alone(paths: Sequence[str], null: bool) -> None:
+    """Raise UsageError for ``--null`` where no list is read from standard input."""
+    if null and "-" not in paths:
+        raise click.UsageError(
+            "--null says how the list on standard input is separated; name - for that list."
+        )
+
+
 def refuse_without_journal(recording: RecordingSettings) -> None:
     """Raise UsageError where a command is to do without the journal, and is nothing without it."""
     if recording.journal is False:
@@ -158,4 +166,11 @@ def _default(setting: Setting) -> str:
     return f"  [default: {text}]" if text else ""
 
 
-__all__ = ["Loaded", "load_only", "refuse_folders", "refuse_without_journal", "with_settings"]
+__all__ = [
+    "Loaded",
+    "load_only",
+    "refuse_folders",
+    "refuse_null_alone",
+    "refuse_without_journal",
+    "with_settings",
+]

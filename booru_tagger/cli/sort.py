@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
+from booru_tagger.cli.options import Loaded, refuse_null_alone, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
 
@@ -107,10 +107,7 @@ def _check(paths: tuple[str, ...], undo: bool, way: str, several: str, null: boo
         raise click.UsageError("--undo takes back all that was sorted into --into FOLDER; name no pictures.")
     if not undo and not paths:
         raise click.UsageError("Name pictures or folders to sort.")
-    if null and "-" not in paths:
-        raise click.UsageError(
-            "--null says how the list on standard input is separated; name - for that list."
-        )
+    refuse_null_alone(paths, null)
     if way == "move" and several == "each":
         raise click.UsageError("A picture can be moved to one place only; use --by hardlink, link or copy.")
 

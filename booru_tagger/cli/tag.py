@@ -9,7 +9,7 @@ import click
 
 from booru_tagger.cli.help import READ, WRITE, SectionedCommand, SectionedOption, complete_paths, more_at
 from booru_tagger.cli.next_step import following
-from booru_tagger.cli.options import Loaded, refuse_folders, with_settings
+from booru_tagger.cli.options import Loaded, refuse_folders, refuse_null_alone, with_settings
 from booru_tagger.cli.printing import summarise, tell
 from booru_tagger.cli.progress import show_outcomes
 from booru_tagger.config import names_in
@@ -134,10 +134,7 @@ def _check(request: TagRequest) -> None:
     if not request.paths and not request.batch and request.manifest is None:
         raise click.UsageError("Name pictures to tag, or give --batch for all below the current folder.")
     refuse_folders([path for path in request.paths if path != STDIN], request.batch, "tag")
-    if request.null and STDIN not in request.paths:
-        raise click.UsageError(
-            "--null says how the list on standard input is separated; name - for that list."
-        )
+    refuse_null_alone(request.paths, request.null)
     if request.records is None and not request.dry_run and any(map(is_url, request.paths)):
         raise click.UsageError(
             "Nothing can be written beside pictures in storage: give --records FILE.jsonl for their tags."
