@@ -17,7 +17,7 @@ from booru_tagger.drawing.templates import Markup, Pieces
 from booru_tagger.errors import BooruTaggerError, counted
 from booru_tagger.imaging import Limits
 from booru_tagger.moving import read_frames
-from booru_tagger.review.face_cache import jpeg_of
+from booru_tagger.review.face_cache import EXPAND, jpeg_of
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.types import PERSON, FaceResult, TagResult, TimeRange
 from booru_tagger.vocab import to_spaces
@@ -28,7 +28,6 @@ SCHEMA = 1
 MAX_STRANGERS = 24
 """Strangers of a film that the page shows, those who are there longest."""
 PORTRAIT = 112
-EXPAND = 1.35
 TICKS = 8
 _STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600)
 
