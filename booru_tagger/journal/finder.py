@@ -10,7 +10,7 @@ from booru_tagger.errors import nearest
 from booru_tagger.files.stamps import Stamp
 from booru_tagger.journal import index, ledger
 from booru_tagger.journal.database import Database
-from booru_tagger.journal.finding import NAMES, SERIES, TAGS, Found, Query, Search, Terms, in_parts
+from booru_tagger.journal.finding import NAMES, SERIES, TAGS, Found, PictureSearch, Query, Terms, in_parts
 from booru_tagger.types import TagResult
 from booru_tagger.vocab import normalise
 
@@ -51,7 +51,7 @@ class Finder:
 
     def find(self, query: Query, among: Collection[int] | None = None) -> list[Found]:
         """The pictures, in the order of their paths: ``among`` those of these numbers, if any are given."""
-        return self._database.read(lambda connection: Search(connection, query).found(among))
+        return self._database.read(lambda connection: PictureSearch(connection, query).found(among))
 
     def misspelled(self, query: Query) -> list[tuple[str, str | None]]:
         """What is asked for and never occurs, each with what was perhaps meant."""

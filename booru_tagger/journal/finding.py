@@ -87,7 +87,7 @@ class Terms:
         return category in categories if categories else category != index.SPACE
 
 
-class Search:
+class PictureSearch:
     """One query. Each condition gives the set of pictures for which it holds."""
 
     def __init__(self, connection: Connection, query: Query) -> None:
