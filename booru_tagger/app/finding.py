@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -49,12 +49,22 @@ class PictureMatch(NamedTuple):
 
 
 class Search:
-    """An answer. ``passed_over`` counts pictures that are gone, as far as the matches were gone through."""
+    """An answer.
+
+    ``passed_over`` counts pictures that are gone, as far as the matches were gone through; ``misspelled`` are
+    the words that never occur, each with what was perhaps meant, where nothing was found.
+    """
 
     def __init__(
-        self, journal: Journal, request: FindRequest, found: Iterable[PictureMatch], reading: ReadingSettings
+        self,
+        journal: Journal,
+        request: FindRequest,
+        found: Iterable[PictureMatch],
+        reading: ReadingSettings,
+        misspelled: Sequence[tuple[str, str | None]] = (),
     ) -> None:
         self._journal, self._request, self._found, self._reading = journal, request, found, reading
+        self.misspelled = misspelled
         self.passed_over = 0
 
     def matches(self) -> Iterator[PictureMatch]:
@@ -112,8 +122,7 @@ def open_search(
     """Look in the journal, which is closed at the end. No picture is read but the one that is to be ``like``.
 
     ``step`` is called for each picture of an earlier version's journal that has to be made known to the
-    search, which happens once. ``tell`` hears of words that never occur, and of faces that cannot be
-    compared. Raises BooruTaggerError.
+    search, which happens once. ``tell`` hears of faces that cannot be compared. Raises BooruTaggerError.
     """
     with need_journal(settings.recording, tell) as journal:
         finder = journal.finder
@@ -124,10 +133,8 @@ def open_search(
         else:
             matches = alike = _like(request, journal, settings, tell)
             found = [match[:2] for match in alike]
-        if not found:
-            for word, near in finder.misspelled(request.query):
-                tell(f"nothing has the tag {word!r}{f'; did you mean {near!r}?' if near else ''}")
-        yield Search(journal, request, matches, settings.reading)
+        misspelled = () if found else finder.misspelled(request.query)
+        yield Search(journal, request, matches, settings.reading, misspelled)
 
 
 def _like(request: FindRequest, journal: Journal, settings: Settings, tell: Tell) -> list[PictureMatch]:

@@ -44,6 +44,8 @@ def _is_below(picture: Path, folder: Path | None) -> bool:
 
 def written_for(picture: Path, journal: Journal) -> TagResult | PictureError:
     """What was written for a picture, or why that cannot be told. Raises :class:`OutputError`."""
+    if not picture.exists():
+        return PictureError("unreadable", f"{picture}: there is no such file or folder")
     entry = journal.entry(picture)
     if entry is None or entry.result is None:
         return PictureError("not-tagged", f"{picture}: was not tagged yet; begin with: booru-tagger tag")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Way
 from booru_tagger.library.companions import Companions
 from booru_tagger.library.folders import FolderTemplate, Several, Sorting
-from booru_tagger.library.placing import TakenBack, Tree
+from booru_tagger.library.placing import Placed, TakenBack, Tree
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.types import PictureError, TagResult
 
@@ -139,8 +139,8 @@ class _Task:
                 )
             folders = self.sorting.folders(picture, result, picture.stat().st_mtime)
             if self.request.dry_run:
-                targets = tuple(self.tree.foresee(picture, folder) for folder in folders)
-                return SortedPicture(picture, targets, len(targets))
+                companions = self.companions.of(picture)
+                return _sorted(picture, [self.tree.foresee(picture, companions, one) for one in folders])
             with self.journal.turn(picture, ()):
                 return self._placed(picture, folders)
         except OutputError as error:
@@ -152,6 +152,9 @@ class _Task:
         former = tuple(self.tree.leave_others(picture, folders))
         companions = self.companions.of(picture)
         placed = [self.tree.place(picture, companions, folder) for folder in folders]
-        return SortedPicture(
-            picture, tuple(one.target for one in placed), sum(one.files for one in placed), former
-        )
+        return _sorted(picture, placed, former)
+
+
+def _sorted(picture: Path, placed: Sequence[Placed], taken_out: tuple[TakenBack, ...] = ()) -> SortedPicture:
+    targets = tuple(one.target for one in placed)
+    return SortedPicture(picture, targets, sum(one.files for one in placed), taken_out)

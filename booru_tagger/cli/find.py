@@ -144,7 +144,7 @@ def find(
     if search.passed_over:
         tell(f"{counted(search.passed_over, 'picture')} more would be found, but are gone (--gone)")
     if not found:
-        tell("nothing was found")
+        tell(_nothing(search, conditions["folders"]))
         return EXIT_NOTHING_DONE
     return 0
 
@@ -188,6 +188,16 @@ def _color(part: Part, color: str | None) -> str | None:
     if tag is None:
         raise click.UsageError(f"--{part} {printable(color)}: not a color")
     return tag
+
+
+def _nothing(search: Search, folders: tuple[Path, ...]) -> str:
+    """That nothing was found, and why, as far as that is plain."""
+    reasons = [
+        f"nothing has the tag {word!r}" + (f"; did you mean {near!r}?" if near else "")
+        for word, near in search.misspelled
+    ]
+    reasons += [f"there is no folder {folder}" for folder in folders if not folder.exists()]
+    return "\n".join(reasons or ["nothing was found"])
 
 
 def _draw(search: Search, sheet: Path) -> int:

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from booru_tagger.config import Settings
 
 _path = click.Path(path_type=Path)
+_standing = click.Path(path_type=Path, exists=True)
 _file = click.Path(path_type=Path, dir_okay=False)
 _SHOWN = 20
 """Doubtful names that are printed; there may be thousands."""
 
 
 @click.command(cls=SectionedCommand, epilog=more_at("characters"))
-@click.argument("paths", nargs=-1, type=_path, metavar="[PATH]...", shell_complete=complete_paths)
+@click.argument("paths", nargs=-1, type=_standing, metavar="[PATH]...", shell_complete=complete_paths)
 @click.option(
     "--names",
     cls=SectionedOption,
@@ -218,9 +219,10 @@ def _keep(
         app.write_page(learned, page, make_limits(settings.reading))
         tell(f"nothing learned yet; look at {page}, and save there what you approve")
     else:
-        gallery = app.enrol_learned(learned, settings, dry_run=dry_run)
-        path = gallery_file(settings.tagging)
-        place = "nothing written (dry run)" if dry_run else f"written to {path}"
+        idle = dry_run or not learned.lesson.characters
+        gallery = app.enrol_learned(learned, settings, dry_run=idle)
+        written = f"written to {gallery_file(settings.tagging)}"
+        place = "nothing written (dry run)" if dry_run else "nothing to be learned" if idle else written
         tell(f"{counted(len(gallery), 'character')} in the gallery; {place}")
 
 

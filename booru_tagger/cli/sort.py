@@ -91,14 +91,14 @@ def sort(
     from booru_tagger.app.sorting import SortRequest, sort_pictures
 
     request = SortRequest(paths, tree, template, way, several, min_score, null, dry_run)  # type: ignore[arg-type]
-    tally = _Tally()
+    tally = _Tally(way)
 
     def listener(picture: SortedPicture) -> None:
         tally.add(picture)
         _print(picture, loaded.settings.printing.format)
 
     signal = sort_pictures(request, loaded.settings, listener, tell)
-    tell(tally.summary + (" (dry run: nothing was changed)" if dry_run else ""))
+    tell(tally.summary + (_REHEARSED if dry_run else ""))
     return tally.exit_code if signal is None else 128 + signal
 
 
@@ -112,8 +112,13 @@ def _check(paths: tuple[str, ...], undo: bool, way: str, several: str, null: boo
         raise click.UsageError("A picture can be moved to one place only; use --by hardlink, link or copy.")
 
 
+_DONE = {"hardlink": "hard-linked", "link": "linked", "copy": "copied", "move": "moved"}
+_REHEARSED = " (dry run: nothing was changed)"
+
+
 @dataclass(slots=True)
 class _Tally:
+    way: str
     sorted: int = 0
     files: int = 0
     there: int = 0
@@ -130,7 +135,9 @@ class _Tally:
 
     @property
     def summary(self) -> str:
-        parts = [f"{counted(self.sorted, 'picture')} sorted ({counted(self.files, 'file')})"]
+        parts = [
+            f"{counted(self.sorted, 'picture')} sorted ({counted(self.files, 'file')} {_DONE[self.way]})"
+        ]
         parts += [f"{self.there:,} there already"] if self.there else []
         parts += [f"{self.stays:,} left out, with several characters"] if self.stays else []
         parts += [f"{self.failed:,} failed"] if self.failed else []
@@ -203,7 +210,7 @@ def _undo(tree: Path, loaded: Loaded, dry_run: bool) -> int:
     if not fates:
         tell(f"nothing was sorted into {tree}, as far as this journal knows")
     else:
-        rehearsed = " (dry run: nothing was changed)" if dry_run else ""
+        rehearsed = _REHEARSED if dry_run else ""
         rest = "".join(f", {fates[fate]:,} {_SAID[fate]}" for fate in ("gone", "left", None) if fates[fate])
         back = counted(fates["removed"] + fates["returned"], "file")
         tell(f"{back} taken back{rest}{rehearsed}")

@@ -88,30 +88,44 @@ class Tree:
             sweep(folder)
         return begun
 
-    def foresee(self, picture: Path, folder: Path) -> Path:
-        """Where :meth:`place` would put a picture."""
-        return self._target(picture, [], self.root / folder, self._standing(picture))
+    def foresee(self, picture: Path, companions: Sequence[Path], folder: Path) -> Placed:
+        """What :meth:`place` would do."""
+        target, wanted, ours = self._wanted(picture, companions, folder)
+        return Placed(target, sum(self._is_to_do(one, ours.get(one.target)) for one in wanted))
 
     def place(self, picture: Path, companions: Sequence[Path], folder: Path) -> Placed:
         """Put a picture and its companions into a folder of the tree. Raises :class:`OutputError`.
 
         What was put there before is brought up to date, where nobody but us has changed it.
         """
-        known = self._standing(picture)
-        target = self._target(picture, companions, self.root / folder, known)
-        if not any(one.target == target for one in known) and _is_there(picture, target):
-            return Placed(target, 0)
-        wanted = [
-            Placement(picture, file, target.with_name(renamed(file, picture, target.name)), self.way)
-            for file in (picture, *companions)
-        ]
-        ours = {one.target: one for one in known}
+        target, wanted, ours = self._wanted(picture, companions, folder)
         missing = [one for one in wanted if self._is_to_do(one, ours.get(one.target))]
         if missing:
+            for one in missing:
+                if one.target in ours:
+                    one.target.unlink(missing_ok=True)
             self._make_folders(target.parent)
             self._placements.announce(missing)
             self._bring_all(picture, missing)
         return Placed(target, len(missing))
+
+    def _wanted(
+        self, picture: Path, companions: Sequence[Path], folder: Path
+    ) -> tuple[Path, list[Placement], dict[Path, Placement]]:
+        """Where a picture is to stand, what is to be there, and what was put into the tree of it, by target.
+
+        Nothing is wanted where somebody else has put the picture there.
+        """
+        known = self._standing(picture)
+        target = self._target(picture, companions, self.root / folder, known)
+        ours = {one.target: one for one in known}
+        if target not in ours and _is_there(picture, target):
+            return target, [], ours
+        wanted = [
+            Placement(picture, file, target.with_name(renamed(file, picture, target.name)), self.way)
+            for file in (picture, *companions)
+        ]
+        return target, wanted, ours
 
     def leave_others(self, picture: Path, folders: Sequence[Path]) -> list[TakenBack]:
         """Take a picture out of all folders of the tree but these: it has another name now.
@@ -168,13 +182,11 @@ class Tree:
                 return target
         raise AssertionError("there is always a free name")
 
-    def _is_to_do(self, wanted: Placement, known: Placement | None) -> bool:
+    @staticmethod
+    def _is_to_do(wanted: Placement, known: Placement | None) -> bool:
         if known is None or not os.path.lexists(wanted.target):
             return True
-        if _is_current(known) or not known.is_as_left():
-            return False
-        wanted.target.unlink()
-        return True
+        return not _is_current(known) and known.is_as_left()
 
     def _make_folders(self, folder: Path) -> None:
         missing = []

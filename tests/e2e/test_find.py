@@ -103,6 +103,8 @@ def test_forms_of_the_answer(home: Here) -> None:
 def test_says_why_nothing_was_found(home: Here) -> None:
     ended = home.run("find", "hatsune_mku")
     assert ended.code == EXIT_NOTHING_DONE and "did you mean 'hatsune_miku'" in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert "no folder nowhere" in home.run("find", "--folder", "nowhere").err
     (home.work / "sub" / "cirno.png").unlink()
     ended = home.run("find", "cirno")
     assert ended.code == EXIT_NOTHING_DONE and "1 picture more" in ended.err

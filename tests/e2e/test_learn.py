@@ -89,6 +89,13 @@ def test_only_new_pictures_are_read(home: Home) -> None:
     assert len(pictures(home)["my_oc"]) == 6
 
 
+def test_where_nothing_is_to_be_learned_no_gallery_is_written(home: Home) -> None:
+    (home.work / "empty").mkdir()
+    assert "nothing to be learned" in learn(home, "empty").err
+    assert "'nowhere' does not exist" in learn(home, "nowhere", code=2).err
+    assert not list(home.folder.rglob("gallery.json"))
+
+
 def test_choices_are_followed(home: Home) -> None:
     assert "other_one" not in learn(home, "art", "--only", "My OC", "--dry-run").out.partition("doubtful")[0]
     assert "my_oc" not in learn(home, "art", "--leave-out", "my_oc", "--dry-run").out

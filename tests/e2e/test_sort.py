@@ -106,9 +106,12 @@ def test_a_dry_run_changes_nothing(home: Here) -> None:
     before = snapshot(home.work)
     ended = home.run("sort", "art", "--into", "tree", "--dry-run")
     assert "hatsune_miku/a.png" in ended.out.replace(os.sep, "/") and "dry run" in ended.err
+    counts = "5 pictures sorted (15 files hard-linked)"
+    assert counts in ended.err
     assert snapshot(home.work) == before and not (home.work / "tree").exists()
-    sort(home)
+    assert counts in home.run("sort", "art", "--into", "tree").err
     before = snapshot(home.work)
+    assert "0 pictures sorted" in home.run("sort", "art", "--into", "tree", "--dry-run").err
     assert home.run("sort", "--undo", "--dry-run", "--into", "tree").code == 0
     assert snapshot(home.work) == before
 
