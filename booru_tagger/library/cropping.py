@@ -14,9 +14,10 @@ from typing import Any, Literal, NamedTuple
 from PIL import Image
 
 from booru_tagger.errors import ImageError
-from booru_tagger.imaging import Limits, read_picture, square_around
+from booru_tagger.imaging import Limits, square_around
 from booru_tagger.imaging.prints import Print, print_of
 from booru_tagger.library.folders import UNKNOWN, folder_name
+from booru_tagger.moving import read_frames
 from booru_tagger.types import Box, FaceResult
 
 Cut = Literal["head", "square", "upper-body"]
@@ -68,6 +69,8 @@ class CropCandidate:
     def key(self) -> str:
         """What tells it from all others, on every run."""
         place = f"{os.path.abspath(self.picture)}\0{self.face.box.rounded()}"  # noqa: PTH100
+        if self.face.at is not None:
+            place += f"\0{self.face.at}"
         return hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def file_name(self, shape: Shape, *, flat: bool) -> str:
@@ -89,6 +92,7 @@ class CropCandidate:
             "eye_color": eyes.tag if eyes is not None else None,
             "picture": str(self.picture),
             "box": list(self.face.box.rounded()),
+            **({} if self.face.at is None else {"at": round(self.face.at, 3)}),
         }
 
 
@@ -130,16 +134,24 @@ def _inwards(low: float, high: float, upper: int) -> float:
 
 
 def cut_out(candidates: Sequence[CropCandidate], shape: Shape, limits: Limits) -> list[CutOut] | ImageError:
-    """Cut faces out of the one picture that they are in, or say why that cannot be done."""
+    """Cut faces out of the one picture that they are in, or say why that cannot be done.
+
+    Faces of a moving picture are cut out of the frames that they were found in.
+    """
     regions = [region_of(candidate, shape) for candidate in candidates]
     first = candidates[0]
     smallest = min(max(region.longer, 1.0) for region in regions)
     longest = math.ceil(max(first.width, first.height) * min(1.0, shape.size / smallest))
     try:
-        picture = read_picture(first.picture, longest=longest, limits=limits)
+        made: dict[int, CutOut] = {}
+        times = [candidate.face.at for candidate in candidates]
+        for at, picture in read_frames(first.picture, times, longest=longest, limits=limits):
+            for row, region in enumerate(regions):
+                if times[row] == at:
+                    made[row] = _cut(picture.image, picture.scale, region, shape)
     except ImageError as error:
         return error
-    return [_cut(picture.image, picture.scale, region, shape) for region in regions]
+    return [made[row] for row in range(len(regions))]
 
 
 def _cut(image: Image.Image, scale: float, region: Box, shape: Shape) -> CutOut:

@@ -17,6 +17,7 @@ from booru_tagger.files.replace import replace_file
 from booru_tagger.library import crop_folder
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
+from tests.support.films import animated
 from tests.support.forking import forks
 from tests.support.here import Here
 from tests.support.journaling import KilledError
@@ -106,6 +107,23 @@ def lines_of(home: Here, into: str, *args: str) -> list[dict[str, Any]]:
     ended = home.run("crops", "art", "--into", into, "--size", "64", *args)
     assert ended.code == 0, ended.err
     return lines(home.work / into / "metadata.jsonl")
+
+
+def test_faces_of_moving_pictures_are_cut_out_of_their_own_frames(home: Here) -> None:
+    scenes = [paint([Painted(20, 20, 100)]), paint([Painted(180, 60, 80, "cirno", "blue", "blue")])]
+    (home.work / "film").mkdir()
+    path = animated(home.work / "film" / "a.webp", scenes, "WEBP", 400)
+    assert home.run("tag", "--batch", "film", "--format", "none").code == 0
+    assert home.run("crops", "film", "--into", "faces", "--duplicates").code == 0
+    rows = lines(home.work / "faces" / "metadata.jsonl")
+    assert sorted(row["label"] for row in rows) == ["cirno", "hatsune_miku"]
+    for row in rows:
+        with Image.open(home.work / "faces" / row["file_name"]) as cut:
+            shown = np.asarray(cut.convert("RGB").resize((8, 8)), dtype=float)
+        with Image.open(path) as film:
+            film.seek(0 if row["label"] == "hatsune_miku" else 1)
+            expected = film.convert("RGB").resize((8, 8), box=tuple(row["region"]))
+        assert abs(shown - np.asarray(expected, dtype=float)).mean() < 12
 
 
 def test_near_duplicates_are_left_out(home: Here) -> None:
