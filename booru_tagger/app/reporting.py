@@ -19,6 +19,7 @@ from booru_tagger.reporting.page import is_report
 from booru_tagger.review.face_cache import FaceCache, default_path
 from booru_tagger.review.verdicts import finished, with_written_names
 from booru_tagger.sources.listed import Walk
+from booru_tagger.types import Box
 
 _log = logging.getLogger(__name__)
 
@@ -43,16 +44,16 @@ def write_report(
     ):
         reviewer = make_reviewer(settings.recording, tagger, journal)
 
-        def waits(tagged: TaggedPicture) -> int:
+        def waiting(tagged: TaggedPicture) -> list[Box]:
             found = with_written_names(tagged, tagger.retell)
-            return sum(reviewer.is_open(face, tagged.verdicts) for face in found.faces)
+            return [face.box for face in found.faces if reviewer.is_open(face, tagged.verdicts)]
 
         report = gather(
             folder,
             journal,
             face_cache,
             finish=lambda tagged: finished(tagged, tagger.retell, policy),
-            waits=waits,
+            waiting=waiting,
             limits=tagger.options.limits,
             walk=Walk(
                 recursive=settings.reading.recursive,

@@ -54,6 +54,6 @@ def report(folder: Path, target: Path, loaded: Loaded) -> int:
         begin = quoted("booru-tagger", "tag", "--batch", str(folder))
         tell(f"no picture there was tagged yet; begin with: {begin}")
         return EXIT_NOTHING_DONE
-    summary = f"{counted(written.faces, 'face')} of {counted(len(written.characters), 'character')}"
+    summary = f"{counted(written.faces, 'face')} and {counted(len(written.characters), 'character')}"
     tell(f"{summary} written to {target}")
     return 0

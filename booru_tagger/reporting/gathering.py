@@ -27,7 +27,7 @@ from booru_tagger.review.face_cache import Cutout, FaceCache
 from booru_tagger.review.similarity import is_clear, strangers
 from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.sources.listed import Walk
-from booru_tagger.types import PERSON, FaceResult, PictureError, TagResult
+from booru_tagger.types import PERSON, Box, FaceResult, PictureError, TagResult
 from booru_tagger.vocab import COPYRIGHT
 
 SHEET = 12
@@ -90,7 +90,7 @@ def gather(
     face_cache: FaceCache,
     *,
     finish: Callable[[TaggedPicture], TagResult],
-    waits: Callable[[TaggedPicture], int],
+    waiting: Callable[[TaggedPicture], Sequence[Box]],
     limits: Limits,
     walk: Walk,
     series_of: Callable[[str], str | None],
@@ -98,9 +98,9 @@ def gather(
 ) -> CollectionReport:
     """Look through what is known of the pictures in ``folder``; ``step`` is called now and then.
 
-    ``finish`` gives what would be written for a picture, ``waits`` counts its faces that wait for a person,
-    ``series_of`` tells the series of a character that is known. Raises :class:`OutputError` where the
-    journal cannot be used.
+    ``finish`` gives what would be written for a picture, ``waiting`` tells which of its faces wait for a
+    person, ``series_of`` tells the series of a character that is known. Raises :class:`OutputError` where
+    the journal cannot be used.
     """
     tagged, wrong, untagged = _sorted_out(folder, journal, limits, walk)
     results = [(one.picture, finish(one)) for one in tagged]
@@ -113,7 +113,8 @@ def gather(
     characters = [
         _found(tag, series_of(tag) or _series(faces), faces, cutting) for tag, faces in by_name.items()
     ]
-    strangers = _strangers(unknown, cutting)
+    waits = {(one.picture, box) for one in tagged for box in waiting(one)}
+    strangers = _strangers([face for face in unknown if (face.picture, face.face.box) not in waits], cutting)
     failures = sorted({**wrong, **cutting.failures}.items())
     return CollectionReport(
         folder=folder,
@@ -123,7 +124,7 @@ def gather(
         empty=sum(not result.faces for _, result in results),
         faces=len(seen),
         named=len(seen) - len(unknown),
-        waiting=sum(map(waits, tagged)),
+        waiting=len(waits),
         characters=tuple(sorted(characters, key=lambda found: (-found.faces, found.tag))),
         strangers=strangers,
         hair=_hair(seen),
@@ -211,7 +212,7 @@ def _sheet(faces: Sequence[_Seen], cutting: _Cutting) -> tuple[Portrait, ...]:
 
 
 def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[UnknownGroup, ...]:
-    """Groups of unknown faces that look alike, in more than one picture, the largest first."""
+    """Groups of these faces that look alike, in more than one picture, the largest first."""
     clear = [face for face in unknown if is_clear(face.face.box)]
     cutouts = cutting.cut(clear)
     faces = [face for face in clear if id(face) in cutouts and cutouts[id(face)].embedding is not None]

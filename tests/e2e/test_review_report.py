@@ -198,6 +198,11 @@ class TestReport:
         assert "not tagged yet: 1" in page
         assert "<b>1</b><span>waiting for you</span>" in page
 
+    def test_who_waits_for_review_is_no_stranger(self, home: Here) -> None:
+        home.run("tag", "--batch", "--format", "none")
+        page = self.report(home, "--review-band", "0-0.95")
+        assert "<b>5</b><span>waiting for you</span>" in page and "Stranger 1" not in page
+
     def test_tells_how_sure_it_is(self, home: Here) -> None:
         home.run("tag", "--batch", "--format", "none")
         assert "sure of 0 of 1 (0.9 or more), the least 0.7" in self.report(home), "Cirno"
