@@ -76,6 +76,7 @@ def sort_pictures(
         task = _Task(request, sorting, journal, tree, Companions())
         try:
             if not request.dry_run:
+                tree.make_root()
                 for error in tree.resume():
                     tell(str(error))
             for item in standing(request.paths, settings.reading, null=request.null, exclude=tree.root):

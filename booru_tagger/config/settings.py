@@ -90,8 +90,8 @@ class TaggingSettings:
 class ReadingSettings:
     """Which pictures are read."""
 
-    recursive: Annotated[bool, Flag(), "With --batch, go into the folders below, too."] = True
-    follow_links: Annotated[bool, Flag(), "With --batch, go into folders that are symbolic links."] = False
+    recursive: Annotated[bool, Flag(), "In folders, go into those below, too."] = True
+    follow_links: Annotated[bool, Flag(), "In folders, go into those that are symbolic links."] = False
     file_links: Annotated[bool, Flag(), "In folders, tag pictures that are symbolic links to files."] = True
     ignore: Annotated[
         tuple[str, ...],

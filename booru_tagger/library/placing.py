@@ -68,6 +68,10 @@ class Tree:
         """Whether a path lies in the tree."""
         return Path(os.path.realpath(path.parent), path.name).is_relative_to(self.root)
 
+    def make_root(self) -> None:
+        """Make the tree's own folder. Raises :class:`OutputError`, once and not for each picture."""
+        self._make_folders(self.root)
+
     def resume(self) -> list[OutputError]:
         """Do to the end what a killed run had begun; what could not be done is told, and given up."""
         failures = []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placements
 from booru_tagger.types import Verdict
@@ -114,6 +114,14 @@ def test_a_dry_run_changes_nothing(home: Here) -> None:
     assert "0 pictures sorted" in home.run("sort", "art", "--into", "tree", "--dry-run").err
     assert home.run("sort", "--undo", "--dry-run", "--into", "tree").code == 0
     assert snapshot(home.work) == before
+
+
+def test_a_tree_that_cannot_be_made_is_told_once(home: Here) -> None:
+    (home.work / "file").write_bytes(b"")
+    ended = home.run("sort", "art", "--into", "file/tree")
+    assert ended.code == OutputError.exit_code and len(ended.err.splitlines()) == 1
+    home.run("sort", "nowhere", "--into", "tree")
+    assert not (home.work / "tree").exists()
 
 
 def test_several_characters_and_other_folders(home: Here) -> None:
