@@ -88,6 +88,8 @@ def make_crops(
     """
     report = CropReport()
     candidates, unwanted = _gathered(request, settings, report, tell)
+    if not (candidates or unwanted or request.into.exists()):
+        return report
     with (
         closing(CropFolder(request.into, request.shape, request.settings, flat=request.flat)) as folder,
         Interrupts() as interrupts,

@@ -159,6 +159,7 @@ def test_says_which_pictures_it_could_not_use(home: Here) -> None:
     assert home.run("crops", "art/empty.png", "--into", "none").code == EXIT_NOTHING_DONE
     missing = home.run("crops", "nowhere", "--into", "none")
     assert missing.code == EXIT_NOTHING_DONE and "nowhere: there is no such file or folder" in missing.err
+    assert not (home.work / "none").exists()
 
 
 def test_lists_of_others_are_left_alone(home: Here) -> None:
