@@ -63,6 +63,18 @@ def test_erased_rectangles_have_one_color_and_are_not_the_whole(pictures: Pixels
         assert len(torch.unique(after[:, changed], dim=1).T) == 1
 
 
+def test_strange_light_keeps_the_picture_and_often_takes_its_colors(pictures: Pixels) -> None:
+    """Every one is changed and still of shades; some, not all, have one tint left."""
+    changed = [augment.tone(pictures[0], np.random.default_rng(seed)) for seed in range(20)]
+    assert all(one.shape == pictures[0].shape and one.dtype == np.uint8 for one in changed)
+    assert all(not np.array_equal(one, pictures[0]) and one.std() > 5 for one in changed)
+    hues = [
+        float(np.ptp(one.astype(int) - one.mean(axis=2, keepdims=True), axis=(0, 1)).mean())
+        for one in changed
+    ]
+    assert min(hues) < 0.5 * max(hues)
+
+
 def test_a_turned_hue_leaves_the_others_alone(pictures: Pixels) -> None:
     batch = as_batch(pictures)
     turned = augment.turn_hue(batch, torch.tensor([-1, 1, -1]), torch.Generator().manual_seed(1))

@@ -57,6 +57,10 @@ def test_boxes_stay_on_the_heads(change: str) -> None:
     assert boxes > 20
 
 
+WHITE = Image.new("RGB", (256, 256), (255, 255, 255))
+BOXES = np.asarray([[100, 100, 160, 160]], dtype=np.float32)
+
+
 def test_hats_leave_boxes_and_things_leave_heads() -> None:
     plain, dressed, strewn = sampler_of(5), sampler_of(5, hats=1.0), sampler_of(5, things=1.0)
     first = plain.sample(256)
@@ -69,6 +73,35 @@ def test_hats_leave_boxes_and_things_leave_heads() -> None:
         drawing = thing(rng, 40)
         assert drawing.width == 40
         assert np.asarray(drawing)[..., 3].max() > 200
+
+
+def test_a_hat_is_drawn_on_the_head() -> None:
+    for seed in range(8):
+        canvas = WHITE.copy()
+        sampler_of(seed, hats=1.0)._dress(canvas, BOXES)
+        drawn = (np.asarray(canvas) != 255).any(axis=2)
+        assert drawn[60:160, 70:190].any()
+        assert not drawn[190:].any() and not drawn[:, :70].any() and not drawn[:, 200:].any()
+
+
+def test_things_are_drawn_beside_heads() -> None:
+    drawn = 0
+    for seed in range(12):
+        canvas = WHITE.copy()
+        sampler_of(seed)._scatter(canvas, BOXES)
+        changed = (np.asarray(canvas) != 255).any(axis=2)
+        drawn += changed.any()
+        assert changed[100:160, 100:160].mean() < 0.6  # five things, each of which may cover an eighth
+    assert drawn >= 10
+
+
+def test_a_page_is_panels_between_gutters() -> None:
+    panels = sampler_of(1)._panels(256)
+    assert len(panels) >= 2
+    seen = np.zeros((256, 256), dtype=int)
+    for x0, y0, x1, y1 in panels:
+        seen[y0:y1, x0:x1] += 1
+    assert seen.max() == 1 and 0.7 < (seen == 1).mean() < 1
 
 
 def test_hard_pictures_come_oftener() -> None:

@@ -318,6 +318,18 @@ def test_a_recipe_says_how_many_pictures_are_grey(share: float, data: Path) -> N
     assert bool((batch.color_weight == 0).all()) is (share == 1.0)
 
 
+def test_a_recipe_says_how_much_rare_characters_weigh(data: Path) -> None:
+    for rarity in (0.0, 1.0):
+        recipe = dataclasses.replace(read_recipe(RecogniserRecipe, data / "recogniser.toml"), rarity=rarity)
+        batches = RecogniserTask(recipe, [data / "faces"]).batches
+        totals = [
+            float(batches.face_weight[batches.character == number].sum()) for number in set(batches.character)
+        ]
+        wanted = [float((batches.character == number).mean()) for number in set(batches.character)]
+        assert max(wanted) > min(wanted) + 0.01, "or nobody is rare"
+        assert totals == pytest.approx([1 / len(totals)] * len(totals) if rarity else wanted)
+
+
 def test_a_device_that_is_not_there_is_named() -> None:
     with pytest.raises(DataError, match="unknown device 'abacus'"):
         device_named("abacus")
