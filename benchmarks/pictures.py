@@ -34,7 +34,7 @@ def large(folder: Path, suffix: str, count: int) -> list[Path]:
 
 
 def _drawn(seed: int, suffix: str) -> bytes:
-    """An illustration with the grain that scans and brushes leave: flat colours decode too fast."""
+    """An illustration with the grain that scans and brushes leave: flat colors decode too fast."""
     rng = np.random.default_rng(seed)
     pixels = np.asarray(draw_scene(seed + 10, size=LARGE, characters=1).image).astype(np.float32)
     coarse = rng.normal(128, 20, (LARGE[1] // 4, LARGE[0] // 4)).clip(0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Hair and eye colours: their Danbooru tags, which of them people mix up, and canon against measurement."""
+"""Hair and eye colors: their Danbooru tags, which of them people mix up, and canon against measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from booru_tagger.types import ScoredTag
 
 
 class Part(StrEnum):
-    """What has the colour; the value is the end of the tag."""
+    """What has the color; the value is the end of the tag."""
 
     HAIR = "hair"
     EYES = "eyes"
@@ -29,7 +29,7 @@ UNCLEAR = "unclear"
 """A label for what cannot be seen: it gives no tag."""
 CLOSED = "closed"
 CLOSED_EYES = "closed_eyes"
-"""A general tag of its own: closed eyes have no colour."""
+"""A general tag of its own: closed eyes have no color."""
 
 COLORS = frozenset(
     [
@@ -53,7 +53,7 @@ COLORS = frozenset(
 _SPELLINGS = MappingProxyType(
     {"gray": "grey", "silver": "grey", "cyan": "aqua", "teal": "aqua", "violet": "purple", "blond": "blonde"}
 )
-"""Other words for a colour, as Danbooru aliases them."""
+"""Other words for a color, as Danbooru aliases them."""
 
 _BY_PART = MappingProxyType(
     {
@@ -64,7 +64,7 @@ _BY_PART = MappingProxyType(
         (Part.EYES, "amber"): "yellow",
     }
 )
-"""Colours whose name depends on what has them."""
+"""Colors whose name depends on what has them."""
 
 _WHOLE = MappingProxyType(
     {
@@ -74,7 +74,7 @@ _WHOLE = MappingProxyType(
         (Part.EYES, CLOSED_EYES): CLOSED_EYES,
     }
 )
-"""Labels whose tag is not made of a colour and a part; ``None`` where the label makes no sense."""
+"""Labels whose tag is not made of a color and a part; ``None`` where the label makes no sense."""
 
 _SHADES = ("light_", "dark_", "pale_")
 
@@ -93,7 +93,7 @@ MIXED = MappingProxyType(
         "heterochromia": Part.EYES,
     }
 )
-"""Tags that say "more than one colour": they agree with every single colour."""
+"""Tags that say "more than one color": they agree with every single color."""
 
 _PAIRS = """
 aqua blue, aqua green, blue grey, blue purple, green yellow,
@@ -107,7 +107,7 @@ CONFUSABLE = frozenset(frozenset(pair.split()) for pair in _PAIRS.replace("\n", 
 
 
 def tag_for(part: Part, label: str) -> str | None:
-    """The Danbooru tag for a model's label of a colour; ``None`` where it says that nothing can be seen.
+    """The Danbooru tag for a model's label of a color; ``None`` where it says that nothing can be seen.
 
     >>> tag_for(Part.EYES, "Blonde")
     'yellow_eyes'
@@ -123,7 +123,7 @@ def tag_for(part: Part, label: str) -> str | None:
 
 
 def color_of(tag: str) -> Color | None:
-    """The one colour that a tag gives to hair or eyes, its shade left out; ``None`` for any other tag."""
+    """The one color that a tag gives to hair or eyes, its shade left out; ``None`` for any other tag."""
     name, _, end = tag.rpartition("_")
     if end not in (Part.HAIR, Part.EYES) or tag in MIXED:
         return None
@@ -135,13 +135,13 @@ def color_of(tag: str) -> Color | None:
 
 
 def confusable(first: str, second: str) -> bool:
-    """Whether two colour names are the same or are commonly taken for one another."""
+    """Whether two color names are the same or are commonly taken for one another."""
     return first == second or frozenset((first, second)) in CONFUSABLE
 
 
 @dataclass(frozen=True, slots=True)
 class ColorDecision:
-    """What stays of a measured colour and of the colours that belong to a character.
+    """What stays of a measured color and of the colors that belong to a character.
 
     ``measured`` is ``None`` where it is in doubt, too. ``refuted`` are the canon's tags that the measurement
     rules out.
@@ -152,11 +152,11 @@ class ColorDecision:
 
 
 def reconcile(part: Part, measured: ScoredTag | None, canon: Iterable[str], *, sure: float) -> ColorDecision:
-    """Weigh the colour seen on a face against the tags that its character implies.
+    """Weigh the color seen on a face against the tags that its character implies.
 
-    Where they differ, a colour that is easily mistaken for the canon's yields to it; any other refutes it
+    Where they differ, a color that is easily mistaken for the canon's yields to it; any other refutes it
     (another costume, a wig, a wrong name), and stands itself where its score is ``sure`` or more. A tag for
-    several colours agrees with every colour. Closed eyes show no colour, so they refute every canon.
+    several colors agrees with every color. Closed eyes show no color, so they refute every canon.
     """
     canon = tuple(canon)
     own = [(tag, color.name) for tag in canon if (color := color_of(tag)) and color.part == part]

@@ -243,7 +243,7 @@ class Tag:
 
     ``category`` is Danbooru's: ``general``, ``artist``, ``copyright``, ``character``, ``meta`` or ``rating``.
     ``source`` says where it comes from: ``recogniser``, ``gallery``, ``review`` (a person said who it is),
-    ``measured`` (colour seen on the face), ``implied`` (follows from a recognised character), ``prefix`` or
+    ``measured`` (color seen on the face), ``implied`` (follows from a recognised character), ``prefix`` or
     ``suffix`` (the settings put it before or behind all others).
     """
 

@@ -2,7 +2,7 @@
 
     python examples/draw_examples.py [FOLDER]
 
-Writes eight illustrations and ``truth.jsonl`` (head boxes and colours, in the form of a ``boxes.jsonl``) into
+Writes eight illustrations and ``truth.jsonl`` (head boxes and colors, in the form of a ``boxes.jsonl``) into
 FOLDER, ``examples/pictures`` if none is named. Nothing in them is anybody's artwork: code draws every line.
 """
 

@@ -40,7 +40,7 @@ class KnownModel:
 
 def known_models() -> Iterator[KnownModel]:
     """The catalogue, and what is in the cache folder."""
-    yield _known(describe(DEFAULT, locate(DEFAULT)), "heads, characters, hair and eye colours; comes along")
+    yield _known(describe(DEFAULT, locate(DEFAULT)), "heads, characters, hair and eye colors; comes along")
     there = {model.name: model for model in stored()}
     for entry in CATALOGUE.values():
         found = there.pop(entry.name, None)

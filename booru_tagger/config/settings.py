@@ -67,7 +67,7 @@ class TaggingSettings:
     solo: Annotated[
         bool, Flag(), "Tag a picture `solo` that has one head, and nothing that may be a second."
     ] = False
-    imply: Annotated[bool, Flag(), "Add what a recognised character implies, such as the hair colour."] = True
+    imply: Annotated[bool, Flag(), "Add what a recognised character implies, such as the hair color."] = True
     strip_implied: Annotated[
         bool, Flag(), "Leave out the general tags that a recognised character implies, for training sets."
     ] = False

@@ -1,4 +1,4 @@
-"""A picture with what was found in it drawn on top: the boxes of the heads, names and colours."""
+"""A picture with what was found in it drawn on top: the boxes of the heads, names and colors."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _ordered(box: Box) -> tuple[float, float, float, float]:
 
 
 def _label(draw: ImageDraw.ImageDraw, box: Box, face: FaceResult, size: tuple[int, int]) -> None:
-    """The face's name and colours below its frame, or inside it at the picture's lower edge."""
+    """The face's name and colors below its frame, or inside it at the picture's lower edge."""
     height = max(10, min(28, round(max(size) / 50)))
     room = max(box.width, 14 * height, 1)
     lines = [fitted(draw, text, room, height) for text in _lines(face)]

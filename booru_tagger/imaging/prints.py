@@ -1,9 +1,9 @@
-"""What is remembered of a picture to know it again: a perceptual hash and a small colour picture.
+"""What is remembered of a picture to know it again: a perceptual hash and a small color picture.
 
 The hash is the signs of a picture's low frequencies (a discrete cosine transform, as in pHash; Zauner,
 "Implementation and benchmarking of perceptual image hash functions", 2010), the mean left out. Mirroring a
 picture turns the sign of every odd horizontal frequency, so mirrored copies are found without hashing twice.
-Faces look alike at low frequencies; therefore a pair must also agree in the small colour picture.
+Faces look alike at low frequencies; therefore a pair must also agree in the small color picture.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ SIDE = 32
 FREQUENCIES = 12
 BITS = FREQUENCIES**2 - 1
 THUMB = 8
-"""Side of the small colour picture."""
+"""Side of the small color picture."""
 NEAR_BITS = 28
 """Bits of 143 in which near-duplicates differ at most: all such pairs in 11,000 faces were of one drawing."""
 NEAR_COLOR = 12.0
-"""Mean difference of the small colour pictures at most, of 255."""
+"""Mean difference of the small color pictures at most, of 255."""
 
 
 class Print(NamedTuple):
-    """``signs``: the hash as -1 and 1, ``(BITS,)``; ``thumb``: the small colour picture ``(8, 8, 3)``."""
+    """``signs``: the hash as -1 and 1, ``(BITS,)``; ``thumb``: the small color picture ``(8, 8, 3)``."""
 
     signs: Floats
     thumb: Floats

@@ -116,8 +116,8 @@ class RecogniserSpec:
     ``size``: side of its input in pixels. ``expand``: the crop rule of the faces that it was trained on.
     ``hair`` and ``eyes``: names of those outputs' columns. ``character_threshold`` holds for labels without
     one of their own; below it, down to ``review``, a person should look. ``sure``: score from which a
-    measured colour outweighs the canon of a recognised character. In a picture less colourful than
-    ``min_colorfulness`` (see :func:`booru_tagger.imaging.colorfulness`) no colour is measured. Without
+    measured color outweighs the canon of a recognised character. In a picture less colorful than
+    ``min_colorfulness`` (see :func:`booru_tagger.imaging.colorfulness`) no color is measured. Without
     ``caution`` all faces need the same score.
     """
 

@@ -1,4 +1,4 @@
-"""Says who a face is and what colours its hair and eyes have, as plain scores: no thresholds here."""
+"""Says who a face is and what colors its hair and eyes have, as plain scores: no thresholds here."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Recognition:
     """The recogniser's raw answer for one face. What a model does not give is ``None``.
 
     ``character``: probability of each label ``(C,)``, which may sum to less than 1 (the rest is "somebody
-    else"); ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each colour.
+    else"); ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each color.
     ``sharpness`` and ``colorfulness`` are those of what the network was shown
     (:mod:`booru_tagger.imaging.tint`), where the bundle is cautious with poor faces.
     """
@@ -94,8 +94,8 @@ class Recogniser:
                 f"found {', '.join(inputs)} and {', '.join(outputs)}"
             )
         self._compare("character", self.labels, "labels")
-        self._compare("hair", len(self.spec.hair), "hair colours")
-        self._compare("eyes", len(self.spec.eyes), "eye colours")
+        self._compare("hair", len(self.spec.hair), "hair colors")
+        self._compare("eyes", len(self.spec.eyes), "eye colors")
         self._checked = True
 
     def _compare(self, output: str, expected: int, what: str) -> None:

@@ -28,7 +28,7 @@ class Portrait:
 
 @dataclass(frozen=True, slots=True)
 class FoundCharacter:
-    """A character: in how many faces and pictures, how surely, with which colours.
+    """A character: in how many faces and pictures, how surely, with which colors.
 
     ``by_person`` faces were named by a person, ``sure`` ones by the program with :data:`SURE` or more;
     ``least`` is its lowest score, 1 where it named none.

@@ -2,7 +2,7 @@
 
 A CSV file with the columns ``tag,series,hair,eyes,implied``, of which only ``tag`` is required. An empty
 cell leaves things as they are. ``series``, ``hair`` and ``eyes`` replace what was known (``-``: nothing is
-known); ``hair`` and ``eyes`` are colours (``blonde``, ``light_blue multicolored``). The tags in ``implied``
+known); ``hair`` and ``eyes`` are colors (``blonde``, ``light_blue multicolored``). The tags in ``implied``
 are added, those with a minus before them are taken out: ``sword armor -twintails``.
 """
 
@@ -54,13 +54,13 @@ def extended(labels: Iterable[Label], table: Mapping[str, Implication]) -> tuple
 
 
 def color_tag(part: Part, word: str) -> str:
-    """The tag for a colour that a user named: ``blonde``, ``blonde_hair``, ``multicolored``.
+    """The tag for a color that a user named: ``blonde``, ``blonde_hair``, ``multicolored``.
 
-    Raises ValueError for an unknown colour.
+    Raises ValueError for an unknown color.
     """
     tag = tag_for(part, word)
     if tag is None or _part(tag) != part:
-        raise ValueError(f"{word!r} is not a colour of {part}; known are {', '.join(sorted(COLORS))}")
+        raise ValueError(f"{word!r} is not a color of {part}; known are {', '.join(sorted(COLORS))}")
     return tag
 
 
@@ -121,6 +121,6 @@ def _colors(part: Part, cell: str) -> tuple[str, ...] | None:
 
 
 def _part(tag: str) -> Part | None:
-    """What the tag gives a colour, or several, to."""
+    """What the tag gives a color, or several, to."""
     color = color_of(tag)
     return color.part if color else MIXED.get(tag)

@@ -42,7 +42,7 @@ class Rules:
 
     ``thresholds`` are the user's (keys ``character``, ``hair``, ``eyes``); where one is given it replaces the
     bundle's, and for characters each label's own and the bundle's caution with poor faces, too. Without
-    ``imply`` a recognised character brings neither its series nor its attributes, and colours are told as
+    ``imply`` a recognised character brings neither its series nor its attributes, and colors are told as
     measured. With ``strip_implied`` a recognised face gives none of the general tags that its character
     implies, not even where they were measured: the name says it all.
 
@@ -110,7 +110,7 @@ class Rules:
         named: ScoredTag | None = None,
         refuted: Collection[str] = (),
     ) -> Reading:
-        """Apply the rules to one face; ``colored`` says whether the picture shows colours at all.
+        """Apply the rules to one face; ``colored`` says whether the picture shows colors at all.
 
         ``named`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
         """
@@ -224,7 +224,7 @@ class Rules:
         return _best(ScoredTag(one.label.tag, one.score) for one in ranked), who if passes else None
 
     def _color(self, part: Part, scores: Floats | None) -> ScoredTag | None:
-        """The likeliest colour; labels that mean one tag count together. ``None`` where it cannot be told."""
+        """The likeliest color; labels that mean one tag count together. ``None`` where it cannot be told."""
         if scores is None:
             return None
         sums: dict[str | None, float] = {}

@@ -1,6 +1,6 @@
 """A foreign tagger's word on a whole picture, and ours on its faces, made one.
 
-General tags and the rating are the tagger's. Of the general tags that a face brings (a colour measured on
+General tags and the rating are the tagger's. Of the general tags that a face brings (a color measured on
 it, an attribute that its name implies), those that the tagger knows stand only where it gives them, too: it
 has seen the whole picture. Characters are reconciled with the faces one by one; see :func:`name_faces`.
 """

@@ -1,4 +1,4 @@
-"""The model that ships finds the faces in the drawn examples, and their colours."""
+"""The model that ships finds the faces in the drawn examples, and their colors."""
 
 from __future__ import annotations
 

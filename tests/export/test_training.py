@@ -314,7 +314,7 @@ def test_a_recipe_says_how_many_pictures_are_grey(share: float, data: Path) -> N
     recipe = dataclasses.replace(read_recipe(RecogniserRecipe, data / "recogniser.toml"), grey=share)
     batch = RecogniserTask(recipe, [data / "faces"], [data / "scenes"]).batches.draw(32, 0)
     colorless = (batch.images.amax(1) - batch.images.amin(1) < 0.01).float().mean()
-    assert (float(colorless) > 0.8) is (share == 1.0)  # what is erased has a colour
+    assert (float(colorless) > 0.8) is (share == 1.0)  # what is erased has a color
     assert bool((batch.color_weight == 0).all()) is (share == 1.0)
 
 

@@ -1,7 +1,7 @@
 """A model small enough to read: real ONNX files whose answers can be worked out by hand.
 
 The detector finds magenta frames; the recogniser looks at three bands inside a frame and compares their mean
-colours with fixed ones: the top band is the hair, the middle one says who it is, the bottom one is the eyes.
+colors with fixed ones: the top band is the hair, the middle one says who it is, the bottom one is the eyes.
 :func:`paint` draws pictures for them. So the whole program runs in a test, fast and without a trained model.
 """
 
@@ -32,7 +32,7 @@ WHO: dict[str, RGB] = {
     "stranger": (120, 60, 20),
     "nobody": (128, 128, 128),
 }
-"""Colour of the middle band. The last two are no labels: they stand for everybody else."""
+"""Color of the middle band. The last two are no labels: they stand for everybody else."""
 
 COLORS: dict[str, RGB] = {
     "black": (0, 0, 0),
@@ -52,7 +52,7 @@ COLORS: dict[str, RGB] = {
 }
 HAIR = tuple(COLORS)
 EYES = (*tuple(COLORS)[:12], "heterochromia", "closed")
-"""Eyes use the same colours; the last two stand where hair has ``multicolored`` and ``unclear``."""
+"""Eyes use the same colors; the last two stand where hair has ``multicolored`` and ``unclear``."""
 
 LABELS: list[dict[str, Any]] = [
     {
@@ -83,7 +83,7 @@ LABELS: list[dict[str, Any]] = [
 class Painted:
     """A face for :func:`paint`: a square of ``side`` pixels at ``x``, ``y``.
 
-    ``who``, ``hair`` and ``eyes`` are keys of the tables above, or colours. ``weak`` faces score about 0.3.
+    ``who``, ``hair`` and ``eyes`` are keys of the tables above, or colors. ``weak`` faces score about 0.3.
     """
 
     x: int
@@ -105,7 +105,7 @@ def paint(
     """A picture with these faces. A face should be an eighth of the picture or more."""
     image = Image.new("RGB", size, background)
     draw = ImageDraw.Draw(image)
-    draw.rectangle((0, 0, size[0] // 16, size[1] // 16), fill=(250, 120, 20))  # some colour, and an "up"
+    draw.rectangle((0, 0, size[0] // 16, size[1] // 16), fill=(250, 120, 20))  # some color, and an "up"
     for face in faces:
         draw.rectangle(_rectangle(face, 0, 0, 1, 1), fill=(255, 90 if face.weak else 0, 255))
         bands = (
@@ -282,7 +282,7 @@ def detector_model() -> bytes:
 
 
 def recogniser_model() -> bytes:
-    """Compares three bands with the fixed colours: a softmax over the squared distances.
+    """Compares three bands with the fixed colors: a softmax over the squared distances.
 
     It looks at the left half of a face only, so that a mirrored view may say something else.
     """
@@ -303,7 +303,7 @@ def recogniser_model() -> bytes:
 
 
 def _bytes_again(g: Graph, name: str) -> str:
-    """Undo the normalisation: colours from 0 to 1."""
+    """Undo the normalisation: colors from 0 to 1."""
     return g("Add", g("Mul", name, g.constant(0.5)), g.constant(0.5))
 
 

@@ -16,7 +16,7 @@ PEOPLE: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "hakurei_reimu": ((70, 40, 35), (150, 80, 40)),
     "shana": ((205, 60, 40), (220, 120, 50)),
 }
-"""Hair and eye colours."""
+"""Hair and eye colors."""
 
 
 def draw_face(name: str, seed: int, size: int = 48) -> Image.Image:

@@ -21,7 +21,7 @@ from booru_tagger.writers.registry import make_writer
 from tests.support.bundles import RGB, Painted, paint
 
 UNSURE: RGB = (30, 140, 230)
-"""A middle band between Miku's and Cirno's colours: about 0.75 for Cirno, 0.25 for Miku."""
+"""A middle band between Miku's and Cirno's colors: about 0.75 for Cirno, 0.25 for Miku."""
 
 
 def unsure(x: int, side: int = 80, shade: int = 0) -> Painted:

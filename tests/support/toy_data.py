@@ -1,4 +1,4 @@
-"""A data set small enough to train on in seconds: round heads whose hair colour says who they are."""
+"""A data set small enough to train on in seconds: round heads whose hair color says who they are."""
 
 from __future__ import annotations
 

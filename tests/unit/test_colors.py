@@ -1,4 +1,4 @@
-"""Colour labels become Danbooru tags; canon and measurement are weighed."""
+"""Color labels become Danbooru tags; canon and measurement are weighed."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_several_colors_agree_with_each() -> None:
     assert reconcile(Part.HAIR, mixed, ["aqua_hair"], sure=SURE) == ColorDecision(mixed)
     red = seen("red_hair")
     assert reconcile(Part.HAIR, red, ["streaked_hair", "black_hair"], sure=SURE) == ColorDecision(red)
-    # that the hair has several colours says nothing of the eyes
+    # that the hair has several colors says nothing of the eyes
     verdict = reconcile(Part.EYES, seen("red_eyes"), ["streaked_hair", "green_eyes"], sure=SURE)
     assert verdict.refuted == ("green_eyes",)
 

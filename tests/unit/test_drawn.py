@@ -30,7 +30,7 @@ HUES = {
     "purple": 271,
     "pink": 340,
 }
-"""Middle hues, in degrees, of colours that a hue tells apart from the others."""
+"""Middle hues, in degrees, of colors that a hue tells apart from the others."""
 
 
 @cache
@@ -47,7 +47,7 @@ def part(drawing: Drawing, head: DrawnHead, left: float, top: float, right: floa
 
 
 def share_of_hue(pixels: Pixels, name: str, min_saturation: float) -> float:
-    """How many of the pixels have a colour's hue, give or take 14 degrees."""
+    """How many of the pixels have a color's hue, give or take 14 degrees."""
     hits = 0
     for red, green, blue in pixels.tolist():
         hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)

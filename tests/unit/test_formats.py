@@ -379,7 +379,7 @@ def test_the_optimised_file_comes_first_and_outside_weights_belong_to_it() -> No
 @pytest.mark.parametrize(
     ("signature", "message"),
     [
-        (taggers.Signature("nchw", 448, (("output", False),)), "three colours are the last dimension"),
+        (taggers.Signature("nchw", 448, (("output", False),)), "three colors are the last dimension"),
         (taggers.Signature("nhwc", 448, (("output", True),)), "the answers of a WD tagger are probabilities"),
     ],
 )

@@ -46,7 +46,7 @@ pytestmark = [
 
 
 def quarters(width: int = 96, height: int = 64) -> Image.Image:
-    """Four quarters of different colours, so that every turn and mirroring shows."""
+    """Four quarters of different colors, so that every turn and mirroring shows."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[: height // 2, : width // 2] = (220, 30, 30)
     pixels[: height // 2, width // 2 :] = (30, 200, 30)

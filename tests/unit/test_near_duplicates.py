@@ -13,7 +13,7 @@ from booru_tagger.library.near_duplicates import SeenPictures, packed, unpacked
 
 
 def drawing(seed: int) -> Image.Image:
-    """Soft blotches of colour: something at all low frequencies, as drawings have."""
+    """Soft blotches of color: something at all low frequencies, as drawings have."""
     noise = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), np.uint8)
     return Image.fromarray(noise).resize((200, 200), Image.Resampling.BICUBIC)
 

@@ -29,7 +29,7 @@ INPUTS = {
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """No two pixels alike, and each corner of another colour: the tiny networks see averages only."""
+    """No two pixels alike, and each corner of another color: the tiny networks see averages only."""
     values = np.random.default_rng(width * 10_000 + height).integers(0, 100, (height, width, 3))
     down, across = np.linspace(0, 150, height), np.linspace(150, 0, width)
     values[..., 0] += down[:, None].astype(int)
@@ -221,7 +221,7 @@ def test_half_a_folder_is_not_prepared_as_a_wd_tagger(
     ("signature", "differences"),
     [
         (taggers.OPPAI_ORACLE, r"it has 1 input; found pixel_values .*padding_mask"),
-        (taggers.CL_V2, r"the three colours are the last dimension; found pixel_values \['N', 3, 384, 384\]"),
+        (taggers.CL_V2, r"the three colors are the last dimension; found pixel_values \['N', 3, 384, 384\]"),
     ],
 )
 def test_a_network_of_another_layout_is_refused_with_its_differences(

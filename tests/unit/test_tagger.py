@@ -62,7 +62,7 @@ def near(box: Box, painted: Painted, factor: int = 1) -> bool:
 
 
 def mixed(first: str, second: str, share: float, table: dict[str, tuple[int, int, int]]) -> Any:
-    """A colour between two."""
+    """A color between two."""
     return tuple(round(a * share + b * (1 - share)) for a, b in zip(table[first], table[second], strict=True))
 
 
@@ -204,7 +204,7 @@ def test_a_bundle_without_a_recogniser_finds_faces(tmp_path: Path) -> None:
 def test_a_colorless_picture_gives_no_colors(tagger: Tagger, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png", [Painted(20, 30, 160, "nobody", "black", "grey")])
     (face,) = tagger.tag(path).faces
-    assert face.hair_color and face.eye_color  # the magenta frame is colour enough
+    assert face.hair_color and face.eye_color  # the magenta frame is color enough
     strict = Tagger(make_bundle(tmp_path / "b", recogniser={"min_colourfulness": 1000}))
     result = strict.tag(path)
     assert len(result.faces) == 1 and result.tags == ()

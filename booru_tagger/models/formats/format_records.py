@@ -11,8 +11,8 @@ RGB = tuple[float, float, float]
 Fit = Literal["pad", "shrink", "shrink-edge", "stretch"]
 """How a picture becomes a square.
 
-``pad``: on a centred square of the fill colour, then scaled. ``shrink``: scaled with its sides in proportion,
-then put in the centre of the fill colour. ``shrink-edge``: likewise by area averages, the shorter side
+``pad``: on a centred square of the fill color, then scaled. ``shrink``: scaled with its sides in proportion,
+then put in the centre of the fill color. ``shrink-edge``: likewise by area averages, the shorter side
 rounded, the gaps filled with the outermost pixels. ``stretch``: scaled to the square as it is.
 """
 

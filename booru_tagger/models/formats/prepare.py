@@ -50,7 +50,7 @@ def prepare(pixels: Pixels, side: int, how: Preparation) -> Floats:
 
 
 def _padded(pixels: Pixels, side: int, how: Preparation) -> Pixels:
-    """On a centred square of the fill colour, scaled to ``side``.
+    """On a centred square of the fill color, scaled to ``side``.
 
     A large square is never made as a whole, which could take gigabytes for a narrow strip: Pillow scales rows
     first and columns after, rounding in between, so doing the two apart gives the same pixels.
@@ -91,7 +91,7 @@ def _rows(part: Pixels, left: int, longest: int, side: int, how: Preparation) ->
 
 
 def _narrow_rows(part: Pixels, left: int, longest: int, side: int, how: Preparation) -> Pixels:
-    """As :func:`_rows`, where most of each row is the fill colour: only what sees the picture is reckoned.
+    """As :func:`_rows`, where most of each row is the fill color: only what sees the picture is reckoned.
 
     A few pixels in a million, that lie just between two values, are rounded the other way.
     """
@@ -127,7 +127,7 @@ def _on_canvas(pixels: Pixels, side: int, how: Preparation, canvas: Canvas) -> P
 
 
 def _shrunk(pixels: Pixels, side: int, filter_: Filter, how: Preparation) -> Pixels | Floats:
-    """Scaled in proportion, in the centre of the fill colour."""
+    """Scaled in proportion, in the centre of the fill color."""
     left, top, width, height = placed(pixels.shape[1], pixels.shape[0], side, how)
     square: Pixels | Floats = _filled(side, side, how)
     size, resample = (width, height), _FILTERS[filter_]

@@ -56,7 +56,7 @@ class Signature:
         nchw = how.layout == "nchw"
         channels = shape[1] if nchw else shape[3]
         if isinstance(channels, int) and channels != 3:
-            yield f"the three colours are the {'second' if nchw else 'last'} dimension; found {named}"
+            yield f"the three colors are the {'second' if nchw else 'last'} dimension; found {named}"
             return
         fixed = {side for side in _sides(shape, layout) if isinstance(side, int)}
         if len(fixed) > 1:

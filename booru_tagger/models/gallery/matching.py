@@ -70,7 +70,7 @@ class Matching:
     deviations, so that nearly all pictures like the enrolled ones pass. Mean and deviation of a handful of
     faces are uncertain: both are drawn towards ``prior_mean`` and ``prior_deviation`` as if
     ``prior_weight`` further faces had been seen with those. The result is kept between ``floor`` (below it
-    even strangers of the same hair colour pass) and ``ceiling`` (faces that one artist drew in one evening
+    even strangers of the same hair color pass) and ``ceiling`` (faces that one artist drew in one evening
     are more alike than the character is). The two are close: on characters that the model was not trained on
     one threshold for all did nearly as well as any of their own, and what ten faces say of a threshold is
     mostly chance.

@@ -48,7 +48,7 @@ SIZE = click.IntRange(16, 512)
 )
 @click.option("--strength", type=click.FloatRange(1e-6), help="C of the classifier (default: tried out).")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--canon", type=PATH, help="CSV of the characters' series, colours and implied tags.")
+@click.option("--canon", type=PATH, help="CSV of the characters' series, colors and implied tags.")
 def classic(data: Path, output: Path, model: str | None, canon: Path | None, **given: Any) -> None:
     """Fit logistic regression or a support vector machine to the faces in DATA; write a bundle."""
     need("sklearn", "skl2onnx", "onnx")
@@ -71,7 +71,7 @@ def classic(data: Path, output: Path, model: str | None, canon: Path | None, **g
 
 @click.command()
 @click.option("--faces", type=DATA, required=True, help="faces.csv, its folder, or a folder of folders.")
-@click.option("--scenes", type=DATA, help="boxes.jsonl with strangers and colour labels.")
+@click.option("--scenes", type=DATA, help="boxes.jsonl with strangers and color labels.")
 @click.option("--out", type=PATH, required=True, help="Folder for checkpoint, metrics.csv and curves.png.")
 @click.option("--arch", type=click.Choice(tuple(BACKBONES)), help="The network (default: the recipe's).")
 @click.option(
@@ -136,7 +136,7 @@ def backbone(
 @click.option("--method", "methods", multiple=True, help="A method to compare; repeatable (default: eight).")
 @click.option("--all", "all_", is_flag=True, help="Compare every method, all five backbones too.")
 @click.option("--work", type=PATH, help="Folder for what is trained (default: beside the report).")
-@click.option("--scenes", type=DATA, help="boxes.jsonl for the networks: strangers and colours.")
+@click.option("--scenes", type=DATA, help="boxes.jsonl for the networks: strangers and colors.")
 @click.option("--size", type=SIZE, default=128, show_default=True, help="Side of the faces in pixels.")
 @click.option(
     "--minutes", type=click.FloatRange(0.01), default=10, show_default=True, help="For each network."

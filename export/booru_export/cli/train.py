@@ -118,7 +118,7 @@ def train_detector(
     help="faces.csv, its folder, or a folder of folders; may be repeated.",
 )
 @click.option(
-    "--scenes", type=PATH, multiple=True, help="boxes.jsonl with strangers and colour labels; several."
+    "--scenes", type=PATH, multiple=True, help="boxes.jsonl with strangers and color labels; several."
 )
 @click.option(
     "--more-scenes", type=PATH, multiple=True, help="More scenes of strangers, used for training only."
@@ -243,7 +243,7 @@ def _trained(task: TrainingTask, schedule: Schedule, **run: Unpack[_Run]) -> Pat
     type=PATH,
     help="Folder with faces/ and scenes/ to fit temperatures and 8-bit scales on.",
 )
-@click.option("--canon", type=PATH, help="CSV of the characters' series, colours and implied tags.")
+@click.option("--canon", type=PATH, help="CSV of the characters' series, colors and implied tags.")
 @click.option(
     "--int8",
     type=click.Choice(["detector", "recogniser", "both"]),

@@ -1,4 +1,4 @@
-"""What is known of the characters before looking: their series, colours and what they are known for."""
+"""What is known of the characters before looking: their series, colors and what they are known for."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Canon:
     """One of ``SOURCES``."""
 
     def implied_tags(self) -> tuple[str, ...]:
-        """All tags that follow from the character, colours first."""
+        """All tags that follow from the character, colors first."""
         colors = [f"{self.hair}_hair"] * bool(self.hair) + [f"{self.eyes}_eyes"] * bool(self.eyes)
         return (*colors, *self.implied)
 
@@ -55,7 +55,7 @@ class Canon:
 def read_canon(path: Path | None = None) -> dict[str, Canon]:
     """The table that comes with the package, or a user's own CSV with the same columns, by tag.
 
-    The last column, ``source``, may be missing. Raises :class:`DataError` naming the line where a colour or
+    The last column, ``source``, may be missing. Raises :class:`DataError` naming the line where a color or
     source is unknown or a column is missing.
     """
     if path is None:
@@ -76,7 +76,7 @@ def read_canon(path: Path | None = None) -> dict[str, Canon]:
         for column, known in (("hair", HAIR), ("eyes", EYES)):
             if row[column] and row[column] not in known:
                 raise DataError(
-                    f"{where}: {row[column]!r} is not a {column} colour; known: {', '.join(known)}"
+                    f"{where}: {row[column]!r} is not a {column} color; known: {', '.join(known)}"
                 )
         source = row.get("source") or ""
         if source not in SOURCES:

@@ -104,7 +104,7 @@ class Cutter:
 
 
 def jpeg_bytes(pixels: Pixels, quality: int = 95) -> bytes:
-    """A JPEG with colours at full resolution."""
+    """A JPEG with colors at full resolution."""
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", quality=quality, subsampling=0)
     return stream.getvalue()

@@ -27,7 +27,7 @@ Indices = npt.NDArray[np.intp]
 class Fingerprints:
     """What is remembered of ``N`` pictures.
 
-    ``signs``: the hash as -1 and 1, ``(N, BITS)``; ``thumbs``: small colour pictures ``(N, 8, 8, 3)``;
+    ``signs``: the hash as -1 and 1, ``(N, BITS)``; ``thumbs``: small color pictures ``(N, 8, 8, 3)``;
     ``digests``: SHA-256 of the file; ``sizes``: width and height ``(N, 2)``.
     """
 

@@ -39,7 +39,7 @@ class DataLayout(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FaceColors:
-    """Mean colours measured on a face by whoever made the data set; ``None`` where the entry is damaged."""
+    """Mean colors measured on a face by whoever made the data set; ``None`` where the entry is damaged."""
 
     hair: RGB | None
     skin: RGB | None
@@ -137,7 +137,7 @@ def _take(
 def read_colors(table: Path) -> dict[Path, FaceColors]:
     """A ``color.csv`` by its header (``file,hair_r,hair_g,hair_b,skin_r,…``); a damaged row gives less.
 
-    A file without the column ``file``, or that cannot be read, gives nothing: colours are an extra.
+    A file without the column ``file``, or that cannot be read, gives nothing: colors are an extra.
     """
     try:
         text = read_text(table, "replace")

@@ -23,7 +23,7 @@ class JudgedSplit:
 
     ``siblings``: test pictures that have one of their own family (the same group, or a near-duplicate) in
     training. ``untested``: characters without a test picture. ``nearest``: accuracy, on the test, of giving
-    each picture the label of the training picture whose small colour version is nearest: it recognises
+    each picture the label of the training picture whose small color version is nearest: it recognises
     nobody, it only remembers; ``nan`` without prints.
     """
 

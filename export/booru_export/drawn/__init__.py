@@ -1,4 +1,4 @@
-"""Illustrations drawn by code, with exact head boxes and colours: examples, and extra training samples."""
+"""Illustrations drawn by code, with exact head boxes and colors: examples, and extra training samples."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _stripes(size: Size, rng: random.Random) -> Image.Image:
 
 
 def _two_tones(size: Size, rng: random.Random) -> tuple[Image.Image, RGB, float]:
-    """A picture of one colour, a second colour for its pattern, and how far the pattern's marks are apart."""
+    """A picture of one color, a second color for its pattern, and how far the pattern's marks are apart."""
     base = any_color(rng, (0.1, 0.6), (0.7, 1.0))
     other = light(base, 0.45) if rng.random() < 0.7 else shade(base, 0.2)
     return Image.new("RGB", size, base), other, rng.uniform(0.06, 0.16) * max(size)

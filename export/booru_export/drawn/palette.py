@@ -1,4 +1,4 @@
-"""Colours: what a booru colour name looks like, and how light and shade change it."""
+"""Colors: what a booru color name looks like, and how light and shade change it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def any_color(
     saturation: tuple[float, float] = (0.2, 0.8),
     value: tuple[float, float] = (0.3, 1.0),
 ) -> RGB:
-    """A colour of any hue, for clothes and backgrounds."""
+    """A color of any hue, for clothes and backgrounds."""
     return _pick(_Range((0, 360), saturation, value), rng)
 
 
@@ -96,7 +96,7 @@ def mix(first: RGB, second: RGB, share: float) -> RGB:
 
 
 def shade(color: RGB, amount: float) -> RGB:
-    """The colour in shadow: darker, a little more saturated, its hue moved towards blue as painters do."""
+    """The color in shadow: darker, a little more saturated, its hue moved towards blue as painters do."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in color))
     darker = _from_hsv(hue, min(1.0, saturation * (1 + 0.4 * amount)), value * (1 - amount))
     return mix(darker, (70, 60, 130), amount * 0.18)

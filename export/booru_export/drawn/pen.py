@@ -18,8 +18,8 @@ from booru_export.drawn.palette import RGB, light, mix, shade
 class ShapeStyle:
     """How a style treats every shape.
 
-    ``line``: width of outlines in head units, 0 for none. ``ink``: how far outlines go from the colour of the
-    shape to near black. ``soft``: gradients and blurred shadows in place of flat colour and hard shadows.
+    ``line``: width of outlines in head units, 0 for none. ``ink``: how far outlines go from the color of the
+    shape to near black. ``soft``: gradients and blurred shadows in place of flat color and hard shadows.
     ``depth``: strength of shadows, 0 to 1. ``chibi``: large head and eyes on a small body.
     """
 
@@ -94,7 +94,7 @@ class Pen:
         return self.pose.to_pixels(shape, round_head=self.round_head)
 
     def fill(self, shape: Points, color: RGB, *, outline: float = 1.0) -> None:
-        """A closed shape in one colour, with the style's outline ``outline`` times as wide as usual."""
+        """A closed shape in one color, with the style's outline ``outline`` times as wide as usual."""
         spots = corners(self.pixels(shape))
         ImageDraw.Draw(self.image).polygon(spots, fill=color)
         self._outline(spots, color, outline)
@@ -161,7 +161,7 @@ class Pen:
         self.image.paste(part, region[:2], _mask(spots, region))
 
     def ink(self, color: RGB) -> RGB:
-        """The colour of a line around something of this colour."""
+        """The color of a line around something of this color."""
         return mix(shade(color, 0.35), INK, self.look.ink)
 
     def _outline(self, spots: list[tuple[float, float]], color: RGB, times: float) -> None:
@@ -184,7 +184,7 @@ class Pen:
 
 
 def ramp(size: tuple[int, int], top: RGB, bottom: RGB) -> Image.Image:
-    """A picture that runs from one colour above to another below."""
+    """A picture that runs from one color above to another below."""
     column = np.linspace(top, bottom, size[1]).round().astype(np.uint8)
     return Image.fromarray(column[:, None, :]).resize(size, Image.Resampling.NEAREST)
 

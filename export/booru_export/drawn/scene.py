@@ -31,7 +31,7 @@ MAX_ROLL = 20.0
 
 @dataclass(frozen=True, slots=True)
 class DrawnHead:
-    """The truth about one drawn head: its head box in pixels and its colours by booru name.
+    """The truth about one drawn head: its head box in pixels and its colors by booru name.
 
     ``eyes`` is ``closed`` where both are shut.
     """

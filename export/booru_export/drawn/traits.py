@@ -23,7 +23,7 @@ MOUTHS = ("smile", "open", "laugh", "small", "flat", "cat", "frown", "oh")
 POSES = ("hanging", "akimbo", "wave", "together", "chest")
 OUTFITS = ("sailor", "blazer", "hoodie", "kimono", "armour", "dress", "shirt")
 CLOSED = "closed"
-"""The eye colour's name where both eyes are shut, as in the labelled scenes."""
+"""The eye color's name where both eyes are shut, as in the labelled scenes."""
 _SHUT = ("closed_happy", "closed_calm")
 
 
@@ -42,7 +42,7 @@ class FaceMeasures:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """A character: colours by booru name and as RGB, shapes by name."""
+    """A character: colors by booru name and as RGB, shapes by name."""
 
     hair: str
     eyes: str

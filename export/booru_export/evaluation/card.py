@@ -39,7 +39,7 @@ _PARTS = {
 _INTRO = """\
 # Model card: {name} {version}
 
-Finds heads in anime illustrations, says which of {characters} characters a face is, and which colours its
+Finds heads in anime illustrations, says which of {characters} characters a face is, and which colors its
 hair and eyes have. For tagging collections of fan art on one's own computer; not for photographs of people,
 and no judge of who may see what. {licence}.
 
@@ -75,7 +75,7 @@ _LIMITS = """\
   raise `--threshold character=…` where a wrong name is worse than none.
 - Of the faces of known characters in fan art {fan_art} get a wrong name, as line art {lines}.
 - Heads on which no face can be seen (from behind, helmets, robots, animals) are often missed or doubted.
-- Neighbouring colours are mixed up: brown and black, blonde and brown, purple and blue, aqua and blue. About
+- Neighbouring colors are mixed up: brown and black, blonde and brown, purple and blue, aqua and blue. About
   one label in ten that it was measured against is in doubt, too.
 """
 

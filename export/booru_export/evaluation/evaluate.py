@@ -75,7 +75,7 @@ def _detections(seen: Iterable[SeenScene]) -> list[Detections]:
 
 
 def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bundle) -> dict[str, float]:
-    """Detection at the bundle's threshold, strangers named, known characters found, colours."""
+    """Detection at the bundle's threshold, strangers named, known characters found, colors."""
     assert bundle.detector is not None
     threshold = bundle.detector.threshold
     figures: dict[str, float] = {}
@@ -124,7 +124,7 @@ def _naming_figures(seen: Sequence[SeenScene], labels: frozenset[str], threshold
 
 
 def color_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, float]:
-    """Share of heads with a clear label whose colour is told exactly; a head not found or not told is
+    """Share of heads with a clear label whose color is told exactly; a head not found or not told is
     wrong. ``…_exact_found`` leaves out those that were not found.
     """
     right: dict[Part, list[bool]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """What the recogniser is asked for.
 
 Characters are learned with a margin on the cosine (Wang et al., "CosFace", 2018). Beside the characters'
-prototypes stand those of made-up people (characters with other hair and eye colours) and one level that means
+prototypes stand those of made-up people (characters with other hair and eye colors) and one level that means
 "somebody else", which strangers in posters must reach: the net learns who is *not* known together with who
 is.
 """

@@ -105,7 +105,7 @@ def _stored(item: FaceItem) -> Pixels:
 
 
 def load_heads(scenes: Sequence[Scene], labels: Sequence[str], *, expand: float = STORED_EXPAND) -> Faces:
-    """Cut the heads out of scenes, with the colours seen on them.
+    """Cut the heads out of scenes, with the colors seen on them.
 
     The head of a picture collected for one character, alone in it, is that character; in pictures of none of
     the characters all are strangers; of several heads in a character's picture nobody says which is whose.
@@ -135,7 +135,7 @@ def load_heads(scenes: Sequence[Scene], labels: Sequence[str], *, expand: float 
 
 
 def draw_heads(count: int) -> Faces:
-    """Heads of ``count`` illustrations drawn by code: strangers, whose colours are exactly known."""
+    """Heads of ``count`` illustrations drawn by code: strangers, whose colors are exactly known."""
     pixels, hair, eyes = [], [], []
     for number in range(count):
         drawing = draw_scene(FIRST_TRAINING_SEED + number, size=(320, 320))

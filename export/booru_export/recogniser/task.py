@@ -59,7 +59,7 @@ def build(recipe: RecogniserRecipe, characters: int) -> FaceNet:
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """Embeddings ``(N, D)``, scores and cosines ``(N, characters)``, indices of hair and eye colours."""
+    """Embeddings ``(N, D)``, scores and cosines ``(N, characters)``, indices of hair and eye colors."""
 
     embedding: Array
     scores: Array

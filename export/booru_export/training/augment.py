@@ -229,7 +229,7 @@ def _luma(batch: Tensor) -> Tensor:
 
 
 def to_grey(batch: Tensor, chosen: Tensor) -> Tensor:
-    """Take the colour out of the chosen pictures."""
+    """Take the color out of the chosen pictures."""
     grey = _luma(batch)[:, None].expand_as(batch)
     return torch.where(chosen.to(batch.device).view(-1, 1, 1, 1), grey, batch)
 
@@ -241,7 +241,7 @@ TURNS = (1.75, math.pi, 4.53)
 def turn_hue(batch: Tensor, turns: Tensor, generator: torch.Generator) -> Tensor:
     """Make somebody else of faces: turn all hues but those of skin, by ``TURNS[turns]`` and a little chance.
 
-    ``turns`` holds an index for each face, -1 to leave it alone. Hair and eye colour say who an anime
+    ``turns`` holds an index for each face, -1 to leave it alone. Hair and eye color say who an anime
     character is; with others, the same drawing shows a stranger.
     """
     chosen = torch.nonzero(turns >= 0).flatten()

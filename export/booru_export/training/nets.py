@@ -101,7 +101,7 @@ class HeadDetector(nn.Module):
 
 
 class ColorHead(nn.Module):
-    """Tells a colour from where it is: each feature map is averaged with weights that it gives itself.
+    """Tells a color from where it is: each feature map is averaged with weights that it gives itself.
 
     A plain mean over the face drowns the eyes, which are a twentieth of it. Maps ``(N, C, H, W)`` in; logits
     of hair ``(N, hair)`` and eyes ``(N, eyes)`` out.
@@ -139,7 +139,7 @@ class Outputs:
 
 
 class FaceNet(nn.Module):
-    """One trunk, four answers: embedding, characters, hair colour, eye colour.
+    """One trunk, four answers: embedding, characters, hair color, eye color.
 
     Characters are compared by the cosine between the face's embedding and one learned prototype each, beside
     ``extra`` prototypes of made-up people and one learned level for "somebody else"; see
@@ -166,7 +166,7 @@ class FaceNet(nn.Module):
         return tuple(widths[1:])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colours."""
+        """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colors."""
         embedding, hair, eyes = self.raw(x)
         return F.normalize(embedding, dim=1), hair, eyes
 

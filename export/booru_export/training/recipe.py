@@ -81,13 +81,13 @@ class RecogniserRecipe:
     margin: float = 0.2
     dropout: float = 0.2
     scene_share: float = 0.25
-    """Share of each batch taken from heads in whole illustrations (strangers, colour labels)."""
+    """Share of each batch taken from heads in whole illustrations (strangers, color labels)."""
     recolour: float = 0.12
     """Share of faces turned into somebody else by turning the hue of hair and eyes."""
     grey: float = 0.06
-    """Share of pictures whose colour is taken out, so that people are told apart by their drawing, too."""
+    """Share of pictures whose color is taken out, so that people are told apart by their drawing, too."""
     drawn: int = 260
-    """Illustrations drawn by code whose heads are added as strangers with exact colours."""
+    """Illustrations drawn by code whose heads are added as strangers with exact colors."""
     rarity: float = 0.5
     """Faces are drawn by ``1 / count ** rarity``, the count that of their character: at 0 each face is drawn
     equally often, at 1 each character."""

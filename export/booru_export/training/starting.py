@@ -124,7 +124,7 @@ def _weights(model: onnx.ModelProto) -> dict[str, Tensor]:
 
 
 def _prototypes(net: FaceNet, source: Tensor, theirs: Sequence[str], ours: Sequence[str]) -> Tensor:
-    """The net's own prototypes, replaced where the source has one of the same character and colours."""
+    """The net's own prototypes, replaced where the source has one of the same character and colors."""
     kept = net.prototypes.detach().clone()
     if source.shape[1] != kept.shape[1]:
         raise DataError(f"embeddings of {source.shape[1]} numbers, but the recipe's have {kept.shape[1]}")
