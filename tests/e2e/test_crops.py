@@ -18,7 +18,7 @@ from booru_tagger.library import crop_folder
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
 from tests.support.films import animated
-from tests.support.forking import forks
+from tests.support.forking import forks, kills
 from tests.support.here import Here
 from tests.support.journaling import KilledError
 
@@ -205,11 +205,11 @@ def test_a_run_killed_for_real_is_gone_on_with(tmp_path: Path, tiny_bundle: Path
         paint([Painted(10, 10, 60)], (96, 80), color).save(home.work / "art" / f"{number}.png")  # type: ignore[arg-type]
     with forks(home) as commands:
         commands.run("tag", "--batch", "--format", "none")
-        for into, kills in (("peace", 0), ("killed", 6)):
-            args = ["crops", "art", "--into", into, "--min-size", "0", "--size", "64", "--duplicates"]
-            for _ in range(kills):
-                commands.run(*args, kill_after=chance.uniform(0.1, 0.7))
-            assert commands.run(*args).code == 0
+        args = ["crops", "art", "--min-size", "0", "--size", "64", "--duplicates", "--into"]
+        whole = commands.run(*args, "peace").steps
+        for kill in kills(chance, 6, whole):
+            assert commands.run(*args, "killed", kill=kill).code == -9
+        assert commands.run(*args, "killed").code == 0
     peace, killed = (
         sorted(lines(home.work / into / "metadata.jsonl"), key=str) for into in ("peace", "killed")
     )

@@ -16,7 +16,7 @@ from booru_tagger.journal.placements import Placements
 from booru_tagger.types import Verdict
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
-from tests.support.forking import Forks, forks
+from tests.support.forking import forks, kills
 from tests.support.here import Here
 from tests.support.journaling import KilledError
 
@@ -257,15 +257,16 @@ class TestKilled:
         with forks(home) as commands:
             assert commands.run("tag", "--batch", "--format", "none").code == 0
             before = snapshot(home.work)
-            for args in (["art", "--by", "move"], ["--undo"]):
-                self.killed(commands, chance, [*args, "--into", "tree", "--format", "none"])
+            ways = [
+                [*way, "--into", "tree", "--format", "none"] for way in (["art", "--by", "move"], ["--undo"])
+            ]
+            undisturbed = [commands.run("sort", *way).steps for way in ways]
+            for way, whole in zip(ways, undisturbed, strict=True):
+                for kill in kills(chance, 12, whole):
+                    assert commands.run("sort", *way, kill=kill).code == -9
+                assert commands.run("sort", *way).code == 0
             assert snapshot(home.work) == before
             assert commands.run("tag", "--batch", "--format", "none").err.startswith("0 pictures tagged, 30")
-
-    def killed(self, commands: Forks, chance: random.Random, args: list[str]) -> None:
-        for _ in range(12):
-            commands.run("sort", *args, kill_after=chance.uniform(0.1, 0.6))
-        assert commands.run("sort", *args).code in (0, EXIT_NOTHING_DONE)
 
 
 def kill_at(step: int, patch: pytest.MonkeyPatch) -> None:
