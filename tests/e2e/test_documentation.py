@@ -81,7 +81,12 @@ def test_measurements_name_tests_and_experiments_that_exist(page: Path) -> None:
         assert re.search(rf"def test_\w*{chosen}", (ROOT / file).read_text("utf-8")), chosen
     assert set(re.findall(r"python -m benchmarks experiment (\w+)", text)) <= set(experiments())
     assert not re.findall(r"python -m (?!benchmarks\b|pytest\b)[\w.]+", text)
-    for words in re.findall(r"`booru-tagger ([^`]+)`", text):
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
+def test_commands_in_running_text_exist_with_their_options(page: Path) -> None:
+    text = re.sub(r"\s+", " ", page.read_text("utf-8"))
+    for words in re.findall(r"`booru-tagger ([^`…]+)[`…]", text):
         command: click.Command = cli
         for word in shlex.split(words):
             if isinstance(command, click.Group) and not word.startswith("-"):

@@ -16,7 +16,8 @@ need("torch", "torchvision", "onnxscript")
 
 import torch
 from booru_export.bundles.exporting import export_checkpoint
-from booru_export.cli import compare, preparing
+from booru_export.cli import preparing
+from booru_export.cli import train as cli
 from booru_export.recogniser.task import RecogniserTask
 from booru_export.training.architectures import BACKBONES
 from booru_export.training.backbones import BackboneNet, read_state, start_from
@@ -154,8 +155,8 @@ def data(tmp_path: Path) -> Path:
 
 def train(data: Path, *arguments: object) -> Result:
     out = ("--faces", data / "faces", "--out", data / "run", "--recipe", data / "backbone.toml")
-    given = ["--threads", "1", *map(str, (*out, *arguments))]
-    return CliRunner().invoke(compare.backbone, given, catch_exceptions=False)
+    given = ["backbone", "--threads", "1", *map(str, (*out, *arguments))]
+    return CliRunner().invoke(cli.train, given, catch_exceptions=False)
 
 
 def test_a_backbone_trains_exports_and_tags(data: Path) -> None:

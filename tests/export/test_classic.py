@@ -16,7 +16,7 @@ from tests.support.extras import need
 need("sklearn", "skl2onnx")
 
 
-from booru_export.cli.compare import classic
+from booru_export.cli.train import train
 from booru_export.comparison import classic_export
 from booru_export.comparison.classic import METHODS, STRENGTHS, ClassicRecipe, Trained, train_classic
 from booru_export.comparison.classic_export import export_classic, to_onnx
@@ -161,8 +161,19 @@ def test_an_embedding_needs_a_network(parts: dict[str, list[FaceItem]], tmp_path
 def test_the_command_writes_a_bundle(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "bundle"
     result: Result = CliRunner().invoke(
-        classic,
-        [str(data), "-o", str(output), "--method", "linear-svm", "--size", "16", "--components", "8"],
+        train,
+        [
+            "classic",
+            str(data),
+            "-o",
+            str(output),
+            "--method",
+            "linear-svm",
+            "--size",
+            "16",
+            "--components",
+            "8",
+        ],
         catch_exceptions=False,
     )
     assert "largest difference from scikit-learn 0.0000" in result.output

@@ -17,7 +17,7 @@ import torch
 from booru_export.bundles import int8
 from booru_export.bundles.quantise import nodes_to_quantise, quantise
 from booru_export.bundles.to_onnx import DetectorGraph, export_graph
-from booru_export.cli import train as cli
+from booru_export.cli import export as cli
 from booru_export.onnx_weights import widen_weights
 from booru_export.training.nets import HeadDetector
 from click.testing import CliRunner, Result

@@ -13,7 +13,8 @@ pytest.importorskip("onnxscript", reason="the training side needs the extra [exp
 import torch
 from booru_export.bundles.exporting import export_checkpoint
 from booru_export.bundles.int8 import to_int8
-from booru_export.cli import train as cli
+from booru_export.cli.evaluate import evaluate
+from booru_export.cli.train import train
 from booru_export.detector import task as detector_task
 from booru_export.recogniser import task as recogniser_task
 from booru_export.training.checkpoint import read_checkpoint
@@ -164,7 +165,7 @@ def test_a_bundle_and_its_card_tell_what_its_weights_began_with(
     recipe.write_text(re.sub(r"(?m)^steps = .*", "steps = 1", RECIPE), "utf-8")
     common = ["recogniser", "--recipe", recipe, "--faces", data / "faces", "--out", tmp_path / "run"]
     for more in (["--start", exported], ["--resume"], ["--resume", "--start", exported, "--blend", 0.25]):
-        result = CliRunner().invoke(cli.train, [*map(str, common), "--threads", "1", *map(str, more)])
+        result = CliRunner().invoke(train, [*map(str, common), "--threads", "1", *map(str, more)])
         assert result.exit_code == 0, result.output
     state = read_checkpoint(tmp_path / "run" / "blended.ckpt")
     assert state["before"]["name"] == "bundle 1" and state["before"]["steps"] > 1
@@ -173,7 +174,7 @@ def test_a_bundle_and_its_card_tell_what_its_weights_began_with(
     export_checkpoint(tmp_path / "run" / "blended.ckpt", tmp_path / "new", data=data, canon=None)
     card = tmp_path / "card.md"
     arguments = [tmp_path / "new", data, "--part", "test", "--card", card]
-    assert CliRunner().invoke(cli.evaluate, list(map(str, arguments))).exit_code == 0
+    assert CliRunner().invoke(evaluate, list(map(str, arguments))).exit_code == 0
     steps = state["before"]["steps"]
     text = card.read_text("utf-8")
     assert f"It went on from bundle 1 ({steps} steps" in text and "averaged with it (25% of it)" in text

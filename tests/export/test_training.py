@@ -16,8 +16,11 @@ pytest.importorskip("torch", reason="the training side needs the extra [export]"
 pytest.importorskip("onnxscript", reason="the training side needs the extra [export]")
 pytest.importorskip("matplotlib", reason="the training side needs the extra [export]")
 
+import booru_export
 import torch
-from booru_export.cli import train as cli
+from booru_export.cli.evaluate import evaluate
+from booru_export.cli.export import export
+from booru_export.cli.train import train
 from booru_export.data.tables import FaceItem, Scene, read_scenes
 from booru_export.detector.self_label import confirmed
 from booru_export.recogniser.samples import load_faces, whole
@@ -59,11 +62,11 @@ def trained(data: Path) -> Path:
     options = ("--threads", 1, "--recipe")
     scenes = ("--scenes", data / "scenes")
     detector = invoke(
-        cli.train, "detector", *options, data / "detector.toml", *scenes, "--out", runs / "detector"
+        train, "detector", *options, data / "detector.toml", *scenes, "--out", runs / "detector"
     )
     assert detector.exit_code == 0
     recogniser = invoke(
-        cli.train,
+        train,
         *("recogniser", *options, data / "recogniser.toml", *scenes),
         *("--faces", data / "faces", "--out", runs / "recogniser"),
     )
@@ -74,9 +77,9 @@ def trained(data: Path) -> Path:
 @pytest.fixture(scope="module")
 def bundle(trained: Path, data: Path) -> Path:
     folder = data / "bundle"
-    assert invoke(cli.export, trained / "detector" / "last.ckpt", "-o", folder).exit_code == 0
+    assert invoke(export, trained / "detector" / "last.ckpt", "-o", folder).exit_code == 0
     checkpoint = trained / "recogniser" / "last.ckpt"
-    assert invoke(cli.export, checkpoint, "-o", folder, "--calibrate", data).exit_code == 0
+    assert invoke(export, checkpoint, "-o", folder, "--calibrate", data).exit_code == 0
     return folder
 
 
@@ -113,14 +116,14 @@ def test_curves_of_no_figures_are_a_picture(tmp_path: Path) -> None:
 
 def test_a_run_refuses_to_overwrite_another(trained: Path, data: Path) -> None:
     with pytest.raises(DataError, match="--resume"):
-        invoke(cli.train, "detector", "--scenes", data / "scenes", "--out", trained / "detector")
+        invoke(train, "detector", "--scenes", data / "scenes", "--out", trained / "detector")
 
 
 def test_a_run_goes_on_where_it_stopped(trained: Path, data: Path, tmp_path: Path) -> None:
     longer = tmp_path / "longer.toml"
     longer.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 95"), "utf-8")
     result = invoke(
-        cli.train,
+        train,
         *("recogniser", "--recipe", longer, "--faces", data / "faces", "--scenes", data / "scenes"),
         *("--out", trained / "recogniser", "--resume", "--threads", 1),
     )
@@ -153,13 +156,13 @@ def test_a_changed_file_is_noticed(bundle: Path, tmp_path: Path) -> None:
 def test_no_path_of_the_training_machine_is_in_the_model(bundle: Path) -> None:
     for name in ("detector.onnx", "recogniser.onnx"):
         content = (bundle / name).read_bytes()
-        assert str(Path(cli.__file__).parent).encode() not in content
+        assert str(Path(booru_export.__file__).parent).encode() not in content
         assert b".py" not in content
 
 
 def test_evaluate_tunes_thresholds_and_keeps_the_figures(bundle: Path, data: Path, tmp_path: Path) -> None:
     report = tmp_path / "figures.json"
-    result = invoke(cli.evaluate, bundle, data, "--part", "all", "--tune", "--json", report)
+    result = invoke(evaluate, bundle, data, "--part", "all", "--tune", "--json", report)
     assert result.exit_code == 0
     figures = json.loads(report.read_text("utf-8"))
     assert figures["faces"] == 42
@@ -175,7 +178,7 @@ def test_export_says_what_is_wrong_with_a_foreign_file(tmp_path: Path) -> None:
     file = tmp_path / "model.ckpt"
     file.write_bytes(b"something else")
     with pytest.raises(DataError, match="not a checkpoint"):
-        invoke(cli.export, file, "-o", tmp_path / "bundle")
+        invoke(export, file, "-o", tmp_path / "bundle")
 
 
 def test_a_run_begins_with_the_weights_of_another(trained: Path, data: Path, tmp_path: Path) -> None:
@@ -183,9 +186,9 @@ def test_a_run_begins_with_the_weights_of_another(trained: Path, data: Path, tmp
     text = RECOGNISER_RECIPE.replace("steps = 90", "steps = 1").replace("rate = 5.0e-3", "rate = 1.0e-9")
     short.write_text(text, "utf-8")
     arguments = ("recogniser", "--recipe", short, "--faces", data / "faces", "--scenes", data / "scenes")
-    fresh = invoke(cli.train, *arguments, "--out", tmp_path / "fresh", "--threads", 1)
+    fresh = invoke(train, *arguments, "--out", tmp_path / "fresh", "--threads", 1)
     start = ("--start", trained / "recogniser" / "last.ckpt")
-    begun = invoke(cli.train, *arguments, "--out", tmp_path / "begun", "--threads", 1, *start)
+    begun = invoke(train, *arguments, "--out", tmp_path / "begun", "--threads", 1, *start)
     assert fresh.exit_code == begun.exit_code == 0
     figures = []
     for run in ("fresh", "begun"):
@@ -204,9 +207,9 @@ def test_the_result_may_be_averaged_with_the_start_only_where_there_is_one(
     pictures = ("--scenes", data / "scenes") if kind == "detector" else ("--faces", data / "faces")
     arguments = (kind, "--recipe", short, *pictures, "--threads", 1, "--blend", 0.5)
     with pytest.raises(DataError, match="--start"):
-        invoke(cli.train, *arguments, "--out", tmp_path / "run")
+        invoke(train, *arguments, "--out", tmp_path / "run")
     start = ("--start", trained / kind / "last.ckpt")
-    done = invoke(cli.train, *arguments, "--out", tmp_path / "run", *start)
+    done = invoke(train, *arguments, "--out", tmp_path / "run", *start)
     assert done.exit_code == 0 and done.stdout.strip() == str(tmp_path / "run" / "blended.ckpt")
     assert read_checkpoint(tmp_path / "run" / "blended.ckpt")["kind"] == kind
 
@@ -214,7 +217,7 @@ def test_the_result_may_be_averaged_with_the_start_only_where_there_is_one(
 def test_a_start_that_does_not_fit_is_refused(trained: Path, data: Path, tmp_path: Path) -> None:
     arguments = ("--scenes", data / "scenes", "--recipe", data / "detector.toml", "--out", tmp_path / "run")
     with pytest.raises(DataError, match="not the recipe's"):
-        invoke(cli.train, "detector", *arguments, "--start", trained / "recogniser" / "last.ckpt")
+        invoke(train, "detector", *arguments, "--start", trained / "recogniser" / "last.ckpt")
 
 
 def test_a_detector_labels_pictures_for_its_own_further_training(
@@ -223,7 +226,7 @@ def test_a_detector_labels_pictures_for_its_own_further_training(
     table = tmp_path / "new" / "more.jsonl"
     pictures = data / "scenes" / "images"
     (pictures / "broken.png").write_bytes(b"no picture")
-    result = invoke(cli.train, "self-label", bundle, pictures, "-o", table, "--sure", 0.3, "--maybe", 0.05)
+    result = invoke(train, "self-label", bundle, pictures, "-o", table, "--sure", 0.3, "--maybe", 0.05)
     (pictures / "broken.png").unlink()
     assert result.exit_code == 0
     assert "broken.png" in result.output
@@ -253,17 +256,15 @@ def test_a_pupil_learns_from_a_teacher_and_leaves_a_character_out(
     recipe.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 4"), "utf-8")
     common = ("recogniser", "--recipe", recipe, "--threads", 1, "--faces", data / "faces")
     teacher = ("--teacher", trained / "recogniser" / "last.ckpt")
-    result = invoke(cli.train, *common, *teacher, "--scenes", data / "scenes", "--out", tmp_path / "pupil")
+    result = invoke(train, *common, *teacher, "--scenes", data / "scenes", "--out", tmp_path / "pupil")
     assert result.exit_code == 0
     header = (tmp_path / "pupil" / "metrics.csv").read_text("utf-8").splitlines()[0]
     assert "loss_teacher" in header.split(",")
     few = ("--leave-out", "hatsune_miku", "--out", tmp_path / "few")
-    assert invoke(cli.train, *common, *few).exit_code == 0
+    assert invoke(train, *common, *few).exit_code == 0
     assert read_checkpoint(tmp_path / "few" / "last.ckpt")["labels"] == ["akiyama_mio", "fate_testarossa"]
     with pytest.raises(DataError, match="not trained for the characters of this data set"):
-        invoke(
-            cli.train, *common, "--teacher", tmp_path / "few" / "last.ckpt", "--out", tmp_path / "no pupil"
-        )
+        invoke(train, *common, "--teacher", tmp_path / "few" / "last.ckpt", "--out", tmp_path / "no pupil")
 
 
 def test_characters_that_a_bundle_does_not_know_are_strangers_and_can_be_enrolled(
@@ -272,14 +273,14 @@ def test_characters_that_a_bundle_does_not_know_are_strangers_and_can_be_enrolle
     recipe = tmp_path / "short.toml"
     recipe.write_text(RECOGNISER_RECIPE.replace("steps = 90", "steps = 20"), "utf-8")
     invoke(
-        cli.train,
+        train,
         *("recogniser", "--recipe", recipe, "--threads", 1, "--faces", data / "faces"),
         *("--leave-out", "hatsune_miku", "--out", tmp_path / "few"),
     )
-    invoke(cli.export, tmp_path / "few" / "last.ckpt", "-o", tmp_path / "few bundle", "--calibrate", data)
+    invoke(export, tmp_path / "few" / "last.ckpt", "-o", tmp_path / "few bundle", "--calibrate", data)
     report, card, table = (tmp_path / name for name in ("figures.json", "card.md", "characters.csv"))
     result = invoke(
-        cli.evaluate,
+        evaluate,
         *(tmp_path / "few bundle", data, "--part", "test", "--enrol", 5, "--json", report),
         *("--card", card, "--characters", table),
     )
@@ -305,7 +306,7 @@ def test_batches_made_by_a_worker_train_as_well(data: Path, tmp_path: Path) -> N
     recipe.write_text(DETECTOR_RECIPE.replace("steps = 90", "steps = 3"), "utf-8")
     scenes = ("--scenes", data / "scenes", "--workers", 1, "--threads", 1)
     out = ("--out", tmp_path / "run")
-    assert invoke(cli.train, "detector", "--recipe", recipe, *scenes, *out).exit_code == 0
+    assert invoke(train, "detector", "--recipe", recipe, *scenes, *out).exit_code == 0
     assert (tmp_path / "run" / "last.ckpt").is_file()
 
 
@@ -353,7 +354,7 @@ def test_a_run_that_was_interrupted_ends_as_an_undisturbed_one(
     (tmp_path / "whole.toml").write_text(text, "utf-8")
     options = ("recogniser", "--faces", data / "faces", "--scenes", data / "scenes", "--threads", 1)
     recipe = ("--recipe", tmp_path / "whole.toml")
-    invoke(cli.train, *options, *recipe, "--out", tmp_path / "whole")
+    invoke(train, *options, *recipe, "--out", tmp_path / "whole")
 
     class StoppedError(Exception):
         pass
@@ -367,9 +368,9 @@ def test_a_run_that_was_interrupted_ends_as_an_undisturbed_one(
     with monkeypatch.context() as patch, pytest.raises(StoppedError):
         patch.setattr(RecogniserTask, "losses", losses)
         patch.setattr(loop, "SAVE_SECONDS", 0.0)
-        invoke(cli.train, *options, *recipe, "--out", tmp_path / "parts")
+        invoke(train, *options, *recipe, "--out", tmp_path / "parts")
     torch.rand(7)  # whatever else drew random numbers meanwhile
-    invoke(cli.train, *options, *recipe, "--out", tmp_path / "parts", "--resume")
+    invoke(train, *options, *recipe, "--out", tmp_path / "parts", "--resume")
     whole, parts = (weights_of(tmp_path / name / "last.ckpt") for name in ("whole", "parts"))
     for name, value in whole.items():
         torch.testing.assert_close(parts[name], value, rtol=0, atol=0, msg=name)
@@ -427,7 +428,7 @@ def completed(bundle: Path, data: Path, tmp_path: Path) -> Path:
     (tmp_path / "canon.csv").write_text(CANON, "utf-8")
     output = tmp_path / "completed"
     options = ("--canon", tmp_path / "canon.csv", "--calibrate", tmp_path / "more", "--complete")
-    result = invoke(cli.export, bundle, "-o", output, *options)
+    result = invoke(export, bundle, "-o", output, *options)
     assert "knows 3 characters" in result.output
     return output
 
@@ -459,4 +460,4 @@ def test_a_completed_bundle_is_begun_with_by_what_it_learned(completed: Path, da
 
 def test_completing_needs_faces(bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--complete needs the faces"):
-        invoke(cli.export, bundle, "-o", tmp_path / "more", "--complete")
+        invoke(export, bundle, "-o", tmp_path / "more", "--complete")

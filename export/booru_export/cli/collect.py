@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from booru_export.cli.options import DATA, FOLDER, PATH
 from booru_tagger.errors import DataError
 
 if TYPE_CHECKING:
     from booru_export.data.collecting import Candidate, Collector
     from booru_export.data.tables import FaceItem
 
-PATH = click.Path(path_type=Path)
-DATA = click.Path(path_type=Path, exists=True)
-FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 FEW = click.option("--few", type=click.IntRange(1), default=100, show_default=True, help="Pictures wanted.")
 SHEET = "sheet.html"
 
 
-@click.command()
+@click.command(short_help="List the characters that have few pictures.")
 @click.argument("data", type=DATA)
 @FEW
 def gaps(data: Path, few: int) -> None:
@@ -39,7 +37,7 @@ def gaps(data: Path, few: int) -> None:
     click.echo(f"{len(found):,} characters with fewer than {few} pictures, {total:,} pictures missing")
 
 
-@click.command()
+@click.command(short_help="Search pictures for characters that have few.")
 @click.argument("data", type=DATA)
 @click.argument("folder", type=FOLDER, required=False)
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for the labelling sheet.")
@@ -176,7 +174,7 @@ def _discard(crops: list[Path], kept: set[Path]) -> None:
         crop.unlink(missing_ok=True)
 
 
-@click.command()
+@click.command(short_help="Let approved pictures of the sheet join.")
 @click.argument("sheet", type=FOLDER)
 @click.argument("data", type=DATA)
 @click.option("--list", "listed", type=DATA, help="approved.csv, as saved from the sheet.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from booru_export.cli.collect import approve, collect, gaps
+from booru_export.cli.options import DATA, PATH
 from booru_tagger.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from booru_export.data.importing import Imported
     from booru_export.data.tables import FaceItem
 
-PATH = click.Path(path_type=Path)
-DATA = click.Path(path_type=Path, exists=True)
 SHARE = click.FloatRange(0, 0.9)
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -37,7 +36,7 @@ def dataset() -> None:
     """Import, look over and split training data."""
 
 
-@dataset.command("import")
+@dataset.command("import", short_help="Make a faces.csv of pictures you have.")
 @click.argument("place", metavar="SOURCE", type=DATA)
 @click.option("-o", "--output", type=PATH, required=True, help="Folder for faces.csv (and crops, copies).")
 @click.option(
@@ -112,7 +111,7 @@ def _tell_import(done: Imported, dry_run: bool) -> None:
         click.echo(f"{done.table}: {len(done.items):,} pictures of {len(every):,} characters")
 
 
-@dataset.command()
+@dataset.command(short_help="Count pictures per character; find what is wrong.")
 @click.argument("data", type=DATA)
 @click.option("--few", type=click.IntRange(1), default=100, show_default=True, help="Mark rarer characters.")
 @click.option(
@@ -154,7 +153,7 @@ def stats(
         replace_file(report, (json.dumps(found.to_json(), indent=1, ensure_ascii=False) + "\n").encode())
 
 
-@dataset.command()
+@dataset.command(short_help="Divide into train, validation and test.")
 @click.argument("data", type=DATA)
 @click.option("-o", "--output", type=PATH, help="Table to write (default: the faces.csv in DATA).")
 @click.option(

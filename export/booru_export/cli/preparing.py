@@ -9,6 +9,9 @@ import click
 
 from booru_tagger.errors import DataError, MissingExtraError
 
+TORCH = ("torch", "onnx", "onnxscript", "matplotlib")
+"""What networks are trained and exported with."""
+
 
 def need(*packages: str) -> None:
     """Raise :class:`MissingExtraError` where a package of the training side is not installed."""
