@@ -2,8 +2,8 @@
 
 Tiny pictures, tag files and a journal are made first, in a folder of its own that is removed at the end; no
 network looks at them. In every folder the pictures have the same names, as the pages of books do. Each way of
-sorting, and cropping, is done in peace and then with kills at random moments of progress; at the end all bytes,
-dates and paths have to be what they were, or what they are in peace. A difference ends it with an error.
+sorting, and cropping, is done in peace and then with kills at random moments of progress; at the end all
+bytes, dates and paths have to be what they were, or what they are in peace. Any difference ends it.
 """
 
 from __future__ import annotations

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from booru_tagger.files.stamps import Stamp, sha256_of
 from booru_tagger.journal import index
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.ledger import UNTAGGED
-from booru_tagger.journal.paths import path_of
+from booru_tagger.journal.paths import SEPARATOR, path_of
 
 
 class _Mark(NamedTuple):
@@ -43,31 +43,85 @@ def inherit(database: Database, picture: bytes, stamp: Stamp) -> bool:
     return False
 
 
-def carry_over(database: Database, old: bytes, new: bytes, targets: Mapping[bytes, bytes]) -> None:
-    """Give the picture ``new`` the history of ``old``, which was moved there with some of its ``targets``.
+def follow(database: Database, places: Mapping[bytes, bytes], others: Collection[bytes] = ()) -> None:
+    """Know files that this program has moved, pictures or their targets, by their new keys: by the old ones.
 
-    These are new keys by old ones. Where others of its targets stayed behind, it counts as not done.
+    What was known of a new key was about a file that is gone, and is forgotten. ``others`` come along later,
+    or are there. A picture counts as not done where it leaves a target behind.
     """
 
     def work(connection: sqlite3.Connection) -> None:
-        row = connection.execute("SELECT id FROM pictures WHERE path = ?", (old,)).fetchone()
-        if row is None:
-            return
-        places = {old: new, **targets}
-        rows = connection.execute(
-            "SELECT target, path, left_sha256, latest FROM marks JOIN targets ON targets.id = target"
-            " WHERE picture = ?",
-            row,
-        ).fetchall()
-        marks = [
-            _Mark(target, path, places.get(path) or _beside(path, old, new), left, bool(latest))
-            for target, path, left, latest in rows
-        ]
-        brought = [mark for mark in marks if mark.old in places or (not mark.left_sha256 and _is_ours(mark))]
-        done = sum(latest for *_, latest in rows) == sum(mark.latest for mark in brought)
-        _copy(connection, row[0], new, brought, done)
+        moved = [new for old, new in places.items() if _rename_picture(connection, old, new)]
+        absent = [place for old, new in places.items() for place in _absent(connection, old, new)]
+        for old, new in (*places.items(), *absent):
+            _rename_target(connection, old, new)
+            for column in ("picture", "target"):
+                connection.execute(
+                    f"UPDATE OR REPLACE intents SET {column} = ? WHERE {column} = ?", (new, old)
+                )
+        for picture in moved:
+            if _leaves_behind(connection, picture, others):
+                query = "UPDATE pictures SET fingerprint = ? WHERE path = ?"
+                connection.execute(query, (UNTAGGED, picture))
 
     database.write(work)
+
+
+def _rename_picture(connection: sqlite3.Connection, old: bytes, new: bytes) -> bool:
+    """Whether there was such a picture."""
+    number, stale = (
+        connection.execute("SELECT id FROM pictures WHERE path = ?", (key,)).fetchone() for key in (old, new)
+    )
+    said = connection.execute("SELECT 1 FROM reviews WHERE picture = ?", (old,)).fetchone()
+    if number is None and said is None:
+        return False
+    connection.execute("DELETE FROM reviews WHERE picture = ?", (new,))
+    connection.execute("UPDATE reviews SET picture = ? WHERE picture = ?", (new, old))
+    if number is None:
+        return False
+    if stale is not None:
+        index.drop(connection, stale[0])
+        connection.execute(
+            "UPDATE OR IGNORE marks SET picture = ?, latest = 0 WHERE picture = ?", (*number, *stale)
+        )
+        connection.execute("DELETE FROM marks WHERE picture = ?", stale)
+        connection.execute("DELETE FROM pictures WHERE id = ?", stale)
+    connection.execute("UPDATE pictures SET path = ? WHERE id = ?", (new, *number))
+    return True
+
+
+def _absent(connection: sqlite3.Connection, old: bytes, new: bytes) -> list[tuple[bytes, bytes]]:
+    """Old and new keys of the targets beside a moved picture that do not exist, and are known to be ours."""
+    rows = connection.execute(
+        "SELECT targets.path FROM marks JOIN targets ON targets.id = target"
+        " JOIN pictures ON pictures.id = picture WHERE pictures.path = ? AND left_sha256 = ''",
+        (new,),
+    )
+    return [
+        (path, new + path[len(old) :])
+        for (path,) in rows
+        if path.startswith(old) and SEPARATOR not in path[len(old) :]
+    ]
+
+
+def _rename_target(connection: sqlite3.Connection, old: bytes, new: bytes) -> None:
+    row = connection.execute("SELECT id FROM targets WHERE path = ?", (old,)).fetchone()
+    if row is None:
+        return
+    query = "DELETE FROM marks WHERE target = (SELECT id FROM targets WHERE path = ?)"
+    connection.execute(query, (new,))
+    connection.execute("DELETE FROM targets WHERE path = ?", (new,))
+    connection.execute("UPDATE targets SET path = ? WHERE id = ?", (new, *row))
+
+
+def _leaves_behind(connection: sqlite3.Connection, picture: bytes, others: Collection[bytes]) -> bool:
+    rows = connection.execute(
+        "SELECT targets.path FROM marks JOIN targets ON targets.id = target"
+        " JOIN pictures ON pictures.id = picture WHERE pictures.path = ? AND latest AND left_sha256 != ''",
+        (picture,),
+    )
+    here = os.path.dirname(picture)  # noqa: PTH120 - bytes
+    return any(os.path.dirname(path) != here and path not in others for (path,) in rows)  # noqa: PTH120
 
 
 def _candidates(connection: sqlite3.Connection, picture: bytes, stamp: Stamp) -> list[tuple[int, bytes, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Literal
 
+from booru_tagger.files.stamps import stamp_of
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.paths import PathKeys, path_of
 
@@ -45,6 +46,10 @@ class Placement:
             return False
         return (status.st_ino, status.st_size, status.st_mtime_ns) == (self.inode, self.size, self.mtime_ns)
 
+    def is_at_source(self) -> bool:
+        """Whether what was left at the target stands at its old place now, by its size and date."""
+        return stamp_of(self.source) == (self.size, self.mtime_ns)
+
 
 def _placement(picture: bytes, source: bytes, target: bytes, way: Way, done: int, *left: int) -> Placement:
     return Placement(path_of(picture), path_of(source), path_of(target), way, bool(done), *left)
@@ -68,14 +73,17 @@ class Placements:
     def all(self) -> Iterator[Placement]:
         """Everything, the last path first. May be forgotten meanwhile."""
         before = _LAST
-        while page := self._select("AND target < ? ORDER BY target DESC LIMIT ?", (before, _PAGE)):
+        # Without the sign each page would be sorted out of all rows of the tree.
+        while page := self._select(
+            "AND target < ? ORDER BY target DESC LIMIT ?", (before, _PAGE), tree="+tree"
+        ):
             yield from page
             before = self._keys(page[-1].target)
 
-    def _select(self, condition: str, values: tuple[object, ...]) -> list[Placement]:
+    def _select(self, condition: str, values: tuple[object, ...], *, tree: str = "tree") -> list[Placement]:
         query = (
             "SELECT picture, source, target, way, done, inode, size, mtime_ns FROM placements"
-            f" WHERE tree = ? AND way != '{_FOLDER}' {condition}"
+            f" WHERE {tree} = ? AND way != '{_FOLDER}' {condition}"
         )
         rows = self._database.read(
             lambda connection: connection.execute(query, (self._tree, *values)).fetchall()

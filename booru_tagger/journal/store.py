@@ -20,7 +20,7 @@ from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.finder import Finder
 from booru_tagger.journal.known import KnownPicture, KnownPictures, known
-from booru_tagger.journal.moves import carry_over, inherit
+from booru_tagger.journal.moves import follow, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.placements import Placements
 from booru_tagger.journal.pushes import Pushes
@@ -96,13 +96,14 @@ class Journal:
         """What was sorted into one tree of folders."""
         return Placements(self._database, self._keys, tree)
 
-    def moved(self, old: Path, new: Path, targets: Mapping[Path, Path]) -> None:
-        """Know a picture by its new path, and its tag files by theirs: ``targets`` are new paths by old ones.
+    def moved(self, places: Mapping[Path, Path], others: Iterable[Path] = ()) -> None:
+        """Know files that were moved, pictures or their tag files, by their new paths: by the old ones.
 
+        ``others`` are files that belong to the same pictures and are there already, or come along later.
         Raises :class:`OutputError`.
         """
-        keys = {self._keys(before): self._keys(after) for before, after in targets.items()}
-        carry_over(self._database, self._keys(old), self._keys(new), keys)
+        keys = {self._keys(before): self._keys(after) for before, after in places.items()}
+        follow(self._database, keys, set(map(self._keys, others)))
 
     def merge(self, other: Path, moved: PathMap | None = None) -> MergeReport:
         """Take over what the journal in the file ``other`` knows; see :func:`~.merging.merge`."""

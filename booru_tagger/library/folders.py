@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -160,13 +160,3 @@ class Sorting:
             return self._series("", result)
         names = sorted({one.series for one in seen})
         return SEVERAL if len(names) > 1 and self.several == "apart" else _JOINT.join(names)
-
-
-def free_names(name: str) -> Iterator[str]:
-    """``a.png``, ``a (2).png``, ``a (3).png`` and so on."""
-    yield name
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122
-    number = 2
-    while True:
-        yield f"{stem} ({number}){suffix}"
-        number += 1

@@ -21,7 +21,7 @@ from booru_tagger.files.stamps import stamp_of
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placement, Way
 from booru_tagger.library.companions import renamed
-from booru_tagger.library.folders import free_names
+from booru_tagger.library.free_names import FreeNames, is_there
 
 Fate = Literal["removed", "returned", "gone", "left"]
 """``removed``: the file stands at its old place, too. ``returned``: it was moved back there. ``gone``:
@@ -63,6 +63,7 @@ class Tree:
         self.way = way
         self._journal = journal
         self._placements = journal.placements(self.root)
+        self._free_names = FreeNames()
 
     def holds(self, path: Path) -> bool:
         """Whether a path lies in the tree."""
@@ -78,7 +79,7 @@ class Tree:
         for one in self._begun():
             try:
                 self._bring(one, again=True)
-                self._carry_over(one.picture)
+                self._follow([one])
                 self._placements.finish([one])
             except OutputError as error:
                 failures.append(error)
@@ -110,7 +111,7 @@ class Tree:
                     one.target.unlink(missing_ok=True)
             self._make_folders(target.parent)
             self._placements.announce(missing)
-            self._bring_all(picture, missing)
+            self._bring_all(missing)
         return Placed(target, len(missing))
 
     def _wanted(
@@ -123,7 +124,7 @@ class Tree:
         known = self._standing(picture)
         target = self._target(picture, companions, self.root / folder, known)
         ours = {one.target: one for one in known}
-        if target not in ours and _is_there(picture, target):
+        if target not in ours and is_there(picture, target):
             return target, [], ours
         wanted = [
             Placement(picture, file, target.with_name(renamed(file, picture, target.name)), self.way)
@@ -138,6 +139,8 @@ class Tree:
         """
         places = {self.root / folder for folder in folders}
         former = [one for one in self._standing(picture) if one.target.parent not in places]
+        for one in former:
+            self._free_names.forget(one.target.parent)
         return [self._take_back(one) for one in former]
 
     def undo(self) -> Iterator[TakenBack]:
@@ -177,14 +180,12 @@ class Tree:
             if one.target.parent == folder and one.source == one.picture:
                 return one.target
         ours = {one.target for one in known}
-        for name in free_names(picture.name):
-            target = folder / name
-            places = [folder / renamed(file, picture, name) for file in companions]
-            if _is_there(picture, target):
-                return target
-            if not any(place not in ours and os.path.lexists(place) for place in (target, *places)):
-                return target
-        raise AssertionError("there is always a free name")
+
+        def is_free(target: Path) -> bool:
+            places = [folder / renamed(file, picture, target.name) for file in companions]
+            return not any(place not in ours and os.path.lexists(place) for place in (target, *places))
+
+        return self._free_names.path(picture, folder, is_free)
 
     @staticmethod
     def _is_to_do(wanted: Placement, known: Placement | None) -> bool:
@@ -204,7 +205,7 @@ class Tree:
             except OSError as error:
                 raise output_error(path, error) from error
 
-    def _bring_all(self, picture: Path, placements: Sequence[Placement]) -> None:
+    def _bring_all(self, placements: Sequence[Placement]) -> None:
         """The companions first: that the picture stands there tells that the rest does."""
         done = []
         try:
@@ -215,7 +216,7 @@ class Tree:
             self._placements.forget(one.target for one in placements if one not in done)
             raise
         finally:
-            self._carry_over(picture)
+            self._follow(done)
             self._placements.finish(done)
 
     def _bring(self, one: Placement, *, again: bool = False) -> None:
@@ -229,17 +230,16 @@ class Tree:
         except OSError as error:
             raise _error(one, error) from error
 
-    def _carry_over(self, picture: Path) -> None:
-        """Let the journal know a picture that was moved, and its tag files, by their new paths."""
-        moved = [
-            one
-            for one in self._placements.of(picture)
-            if one.way == "move" and os.path.lexists(one.target) and not os.path.lexists(one.source)
-        ]
-        targets = {one.source: one.target for one in moved if one.source != one.picture}
-        for one in moved:
-            if one.source == one.picture:
-                self._journal.moved(picture, one.target, targets)
+    def _follow(self, placements: Sequence[Placement], *, back: bool = False) -> None:
+        """Let the journal know what was moved by its new paths: pictures and their tag files."""
+        places = {}
+        for one in placements:
+            old, new = (one.target, one.source) if back else (one.source, one.target)
+            if one.way == "move" and os.path.lexists(new) and not os.path.lexists(old):
+                places[old] = new
+        if places:
+            family = self._placements.of(placements[0].picture)
+            self._journal.moved(places, [path for one in family for path in (one.source, one.target)])
 
     def _take_back(self, one: Placement) -> TakenBack:
         fate = _fate(one)
@@ -248,21 +248,16 @@ class Tree:
                 one.target.unlink()
             elif fate == "returned":
                 one.source.parent.mkdir(parents=True, exist_ok=True)
-                bringing.move(one.target, one.source)
+                bringing.move(one.target, one.source, again=True)
         except FileExistsError:
             error = OutputError(f"{one.source}: something else stands there, so {one.target} was left")
             return TakenBack(one, None, error)
         except OSError as error:
             return TakenBack(one, None, _error(replace(one, source=one.target, target=one.source), error))
+        if fate != "gone" or one.is_at_source():
+            self._follow([one], back=True)
         self._placements.forget([one.target])
         return TakenBack(one, fate)
-
-
-def _is_there(picture: Path, target: Path) -> bool:
-    """Whether the picture stands at the target, though not by us, as far as is known."""
-    return os.path.lexists(target) and (
-        bringing.is_same_file(picture, target) or bringing.has_same_content(picture, target)
-    )
 
 
 def _is_current(known: Placement) -> bool:

@@ -6,6 +6,8 @@ import json
 import os
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,9 +185,46 @@ def test_what_was_moved_is_still_known(home: Here) -> None:
     sort(home, "--by", "move")
     ended = home.run("tag", "--batch", "tree", "--format", "none")
     assert "0 pictures tagged, 5 unchanged" in ended.err
-    assert len(home.run("find").out.splitlines()) == 5
+    assert len(home.run("find").out.splitlines()) == 5 and "more" not in home.run("find").err
     assert home.run("untag", "--batch", "tree", "--format", "none").code == 0
     assert (home.work / "tree/vocaloid/hatsune_miku/a.png.txt").read_bytes() == b"by hand\n"
+
+
+def test_what_came_back_is_known_where_it_stands(home: Here) -> None:
+    before = known(home.journal)
+    sort(home, "--by", "move")
+    assert {path for path, _ in known(home.journal)}.isdisjoint(path for path, _ in before)
+    picture = home.work / "tree/unknown/unknown/stranger.png"
+    with Journal.open(home.journal) as journal:
+        entry = journal.entry(picture)
+        assert entry is not None and entry.result is not None
+        said = Verdict(
+            "named", "kagamine_rin", entry.result.faces[0], entry.result.width, entry.result.height
+        )
+        journal.reviews.decide(picture, [said])
+    assert home.run("tag", "--batch", "tree", "--format", "none").code == 0
+    assert home.run("sort", "--undo", "--into", "tree").code == 0
+    assert {path for path, _ in known(home.journal)} == {path for path, _ in before}
+    assert home.run("tag", "--batch", "art/sub", "--format", "none").err.startswith(
+        "0 pictures tagged, 2 unch"
+    )
+    assert home.run("find", "kagamine_rin").out.splitlines() == [str(home.work / "art/sub/stranger.png")]
+    with Journal.open(home.journal) as journal:
+        assert journal.reviews.verdicts(home.work / "art/sub/stranger.png") == (said,)
+
+
+def test_a_list_left_behind_is_written_anew(home: Here) -> None:
+    tag = ("tag", "--batch", "--writer", "jsonl", "--format", "none")
+    home.run(*tag, "art")
+    sort(home, "--by", "move")
+    assert home.run(*tag, "tree").err.startswith("5 pictures tagged")
+
+
+def known(journal: Path) -> set[tuple[bytes, str]]:
+    """What the journal knows: pictures and tag files, and of pictures whether they are done."""
+    with closing(sqlite3.connect(journal)) as connection:
+        rows = connection.execute("SELECT path, fingerprint FROM pictures UNION SELECT path, '' FROM targets")
+        return set(rows)
 
 
 def test_a_moved_picture_s_place_may_be_taken_by_another(home: Here) -> None:
@@ -220,8 +259,9 @@ class TestKilled:
         (art / "later.png").unlink()
         for path in (art / "sub", art / "two.png", art / "empty.png"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        before = snapshot(home.work)
+        before, facts = snapshot(home.work), known(home.journal)
         done = sort(home, "--by", way, code=0)
+        sorted_facts = known(home.journal)
         assert home.run("sort", "--undo", "--into", "tree").code == 0
         for undo in (False, True):
             step, ended = 0, False
@@ -242,8 +282,10 @@ class TestKilled:
                         EXIT_NOTHING_DONE,
                     )
                     assert tree(home) == done, step
+                    assert known(home.journal) == sorted_facts, step
                 home.run("sort", "--undo", "--into", "tree")
                 assert snapshot(home.work) == before, (undo, step)
+                assert known(home.journal) == facts, (undo, step)
             assert step > 5
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
@@ -285,6 +327,7 @@ def kill_at(step: int, patch: pytest.MonkeyPatch) -> None:
 
     for name in ("announce", "announce_folders", "finish", "forget"):
         dying(Placements, name)
+    dying(Journal, "moved")
     dying(os, "link")
     dying(Path, "unlink")
     dying(Path, "mkdir")

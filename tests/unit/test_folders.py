@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from booru_tagger.errors import ConfigError
 from booru_tagger.library.companions import Companions, renamed
-from booru_tagger.library.folders import FolderTemplate, Several, Sorting, free_names
+from booru_tagger.library.folders import FolderTemplate, Several, Sorting
+from booru_tagger.library.free_names import FreeNames
 from booru_tagger.types import Box, CharacterMatch, FaceResult, ScoredTag, Tag, TagResult
 
 MIKU = FaceResult(
@@ -86,9 +88,31 @@ def test_every_name_becomes_one_folder_on_every_system(name: str) -> None:
     assert part.split(".")[0].lower() not in ("con", "nul", "com1")
 
 
-def test_free_names() -> None:
-    names = free_names("a.b.png")
-    assert [next(names) for _ in range(3)] == ["a.b.png", "a.b (2).png", "a.b (3).png"]
+def test_a_name_is_free_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, looks, real = FreeNames(), 0, os.path.lexists
+
+    def lexists(path: Path) -> bool:
+        nonlocal looks
+        looks += 1
+        return real(path)
+
+    monkeypatch.setattr(os.path, "lexists", lexists)
+    folder, placed = tmp_path / "tree", []
+    folder.mkdir()
+    for number in range(100):
+        picture = tmp_path / str(number) / "a.b.png"
+        picture.parent.mkdir()
+        picture.write_bytes(b"x" * number)
+        target = names.path(picture, folder, lambda path: not real(path))
+        assert names.path(picture, folder, lambda path: not real(path)) == target
+        target.write_bytes(picture.read_bytes())
+        assert names.path(picture, folder, lambda path: False) == target
+        placed.append(target.name)
+    assert placed[:3] == ["a.b.png", "a.b (2).png", "a.b (3).png"] and len(set(placed)) == 100
+    assert looks < 100 * 10
+    (folder / "a.b (2).png").unlink()
+    names.forget(folder)
+    assert names.path(picture.with_name("a.b.png"), folder, lambda path: not real(path)).name == "a.b (2).png"
 
 
 class TestCompanions:
