@@ -17,7 +17,7 @@ import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
@@ -224,9 +224,5 @@ def main(arguments: Sequence[str]) -> None:
         home = make_home(Path(folder, "home"), BOORU_TAGGER_MODEL=str(bundle))
         make_library(home, options.count)
         trial = Trial(home, options.count, options.kills, random.Random(7))
-        trials: dict[str, Callable[[], None]] = {
-            **{way: lambda way=way: try_sorting(trial, way) for way in WAYS},
-            "crops": lambda: try_cropping(trial),
-        }
-        for name in options.only or trials:
-            trials[name]()
+        for name in options.only or (*WAYS, "crops"):
+            try_cropping(trial) if name == "crops" else try_sorting(trial, name)

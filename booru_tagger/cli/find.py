@@ -10,17 +10,19 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from booru_tagger.cli.help import FILES, LIKE, WHO, WRITE, SectionedCommand, SectionedOption
 from booru_tagger.cli.options import Loaded, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.cli.progress import looking
-from booru_tagger.colors import Part, tag_for
-from booru_tagger.errors import EXIT_NOTHING_DONE, counted
+from booru_tagger.colors import CLOSED_EYES, COLORS, MIXED, Part, color_of, tag_for
+from booru_tagger.errors import EXIT_NOTHING_DONE, counted, nearest
 
 if TYPE_CHECKING:
     from booru_tagger.app.finding import FindRequest, PictureMatch, Search
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _DAY = 86_400
 _AT_ONCE = 1_000
 """Paths written at once."""
+_WITHOUT_COLOR = ("heterochromia", CLOSED_EYES)
 _SPAN = re.compile(r"(\d+)(?:(-)(\d*))?")
 
 
@@ -70,17 +73,22 @@ class _Date(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no date; write 2026-11-27, 2026-11-27T18:30, or 7d", param, ctx)
 
 
-@click.command()
+_who, _files, _like, _write = (
+    partial(click.option, cls=SectionedOption, section=section) for section in (WHO, FILES, LIKE, WRITE)
+)
+
+
+@click.command(cls=SectionedCommand)
 @click.argument("names", nargs=-1, metavar="[CHARACTER]...")
-@click.option("--with", "tags", multiple=True, metavar="TAG", help="With this tag. May be repeated.")
-@click.option("--without", multiple=True, metavar="TAG", help="Without this tag. May be repeated.")
-@click.option("--series", multiple=True, metavar="TAG", help="Of this series. May be repeated.")
-@click.option("--hair", metavar="COLOR", help="With a face of this hair color: one of CHARACTER, if named.")
-@click.option("--eyes", metavar="COLOR", help="With a face of this eye color, likewise.")
-@click.option("--unnamed", is_flag=True, help="With a face that has no name.")
-@click.option("--min-score", type=click.FloatRange(0, 1), help="With a face named at this score or higher.")
-@click.option("--heads", type=_Heads(), help="With so many heads: 2, 2-4 or 2-.")
-@click.option(
+@_who("--with", "tags", multiple=True, metavar="TAG", help="With this tag. May be repeated.")
+@_who("--without", multiple=True, metavar="TAG", help="Without this tag. May be repeated.")
+@_who("--series", multiple=True, metavar="TAG", help="Of this series. May be repeated.")
+@_who("--hair", metavar="COLOR", help="With a face of this hair color: one of CHARACTER, if named.")
+@_who("--eyes", metavar="COLOR", help="With a face of this eye color, likewise.")
+@_who("--unnamed", is_flag=True, help="With a face that has no name.")
+@_who("--min-score", type=click.FloatRange(0, 1), help="With a face named at this score or higher.")
+@_who("--heads", type=_Heads(), help="With so many heads: 2, 2-4 or 2-.")
+@_files(
     "--folder",
     "folders",
     multiple=True,
@@ -88,24 +96,22 @@ class _Date(click.ParamType):  # type: ignore[type-arg]
     metavar="FOLDER",
     help="In this folder, or below it. May be repeated.",
 )
-@click.option("--since", type=_Date(), help="Files of this date or later: 2026-11-27, or 7d for a week ago.")
-@click.option("--until", type=_Date(end=True), help="Files of this date or earlier.")
-@click.option("--tagged-since", type=_Date(), help="Tagged on this date or later.")
-@click.option("--text", multiple=True, metavar="WORDS", help="With these words in the path or in a tag.")
-@click.option(
+@_files("--since", type=_Date(), help="Files of this date or later: 2026-11-27, or 7d for a week ago.")
+@_files("--until", type=_Date(end=True), help="Files of this date or earlier.")
+@_files("--tagged-since", type=_Date(), help="Tagged on this date or later.")
+@_files("--text", multiple=True, metavar="WORDS", help="With these words in the path or in a tag.")
+@_like(
     "--like",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="FILE",
     help="With a face like the one in this picture, the most alike ones first.",
 )
-@click.option(
-    "--min-likeness", type=click.FloatRange(-1, 1), help="With --like: how alike (cosine) at least."
-)
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="N pictures at most.")
-@click.option("--gone", is_flag=True, help="Those too whose file is not there any more.")
-@click.option("--null", "-0", is_flag=True, help="End each path with a null byte, for `xargs -0`.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each picture.")
-@click.option(
+@_like("--min-likeness", type=click.FloatRange(-1, 1), help="With --like: how alike (cosine) at least.")
+@_write("--limit", type=click.IntRange(1), metavar="N", help="N pictures at most.")
+@_files("--gone", is_flag=True, help="Those too whose file is not there any more.")
+@_write("--null", "-0", is_flag=True, help="End each path with a null byte, for `xargs -0`.")
+@_write("--json", "as_json", is_flag=True, help="Print one JSON object for each picture.")
+@_write(
     "--contact-sheet",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
@@ -185,8 +191,10 @@ def _color(part: Part, color: str | None) -> str | None:
     if color is None:
         return None
     tag = tag_for(part, color)
-    if tag is None:
-        raise click.UsageError(f"--{part} {printable(color)}: not a color")
+    if tag is None or not (tag in MIXED or tag in _WITHOUT_COLOR or color_of(tag)):
+        near = nearest(color, COLORS)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(COLORS))}"
+        raise click.UsageError(f"--{part} {printable(color)}: not a color that is told apart; {hint}")
     return tag
 
 

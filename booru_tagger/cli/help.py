@@ -22,8 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 READ, WRITE, SURE, FAST = "What to read", "What to write", "How sure", "How fast"
 THERE, SERVER = "The booru", "The server"
+WHO, FILES, LIKE = "Who and what", "Which files", "A face"
 _OWN, GENERAL = "Options", "General"
-_SECTIONS = (_OWN, READ, WRITE, SURE, FAST, THERE, SERVER, GENERAL)
+_SECTIONS = (_OWN, WHO, FILES, LIKE, READ, WRITE, SURE, FAST, THERE, SERVER, GENERAL)
 _LONGEST = 300
 _FEW = 12
 """Options up to which a list needs no sections."""

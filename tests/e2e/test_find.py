@@ -119,12 +119,25 @@ def test_says_why_nothing_was_found(home: Here) -> None:
         ("--heads", "many"),
         ("--since", "yesterday"),
         ("--hair", "unclear"),
+        ("--hair", "mauve"),
         ("--contact-sheet", "a.jpg"),
         ("--contact-sheet", "a.png", "--json"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(home: Here, args: tuple[str, ...]) -> None:
     assert home.run("find", *args).code == 2
+
+
+def test_colors_are_refused_that_nothing_tells_apart(home: Here) -> None:
+    assert "did you mean blue?" in home.run("find", "--eyes", "bleu").err
+    assert "there are amber, aqua, black" in home.run("find", "--hair", "xyz").err
+    for args in (
+        ("--hair", "light blue"),
+        ("--eyes", "closed"),
+        ("--hair", "multicolored"),
+        ("--hair", "gray"),
+    ):
+        assert home.run("find", *args).code in (0, EXIT_NOTHING_DONE)
 
 
 def test_pictures_of_an_older_version_are_found_and_can_be_completed(home: Here, tmp_path: Path) -> None:

@@ -67,6 +67,12 @@ def test_the_options_of_tag_stand_in_sections() -> None:
     assert "--help" in found["General"] and "PATH" not in found["General"]
 
 
+def test_the_options_of_find_stand_in_sections() -> None:
+    text = help_of(("find",), dict(COMMANDS)[("find",)])
+    headings = re.findall(r"^(\S[^\n]*):$", text, flags=re.MULTILINE)
+    assert headings[:3] == ["Who and what", "Which files", "A face"] and "Options" not in headings
+
+
 def test_a_command_s_own_options_come_first_and_no_line_of_a_group_is_cut() -> None:
     commands = dict(COMMANDS)
     untag = help_of(("untag",), commands[("untag",)])

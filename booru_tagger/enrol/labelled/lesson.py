@@ -72,6 +72,9 @@ class DoubtfulName:
     def __str__(self) -> str:
         if self.face is None:
             return "no face was found"
+        if self.likeness <= -1:
+            rival = f"looks like {self.other} ({self.other_likeness:.2f}), and " if self.other else ""
+            return f"{rival}no other face of that name is known"
         if self.other:
             return f"looks like {self.other} ({self.other_likeness:.2f} against {self.likeness:.2f})"
         return f"looks like nobody else of that name ({self.likeness:.2f})"
