@@ -25,13 +25,15 @@ INTENTS = (ImageCms.Intent.PERCEPTUAL, ImageCms.Intent.RELATIVE_COLORIMETRIC)
 
 
 def saved(image: Image.Image, profile: Path | None, intent: ImageCms.Intent) -> bytes:
-    """The picture as a JPEG, its colors turned into those of the profile."""
+    """The picture as a JPEG, its colors turned into those of the profile, black into its black."""
     stream, data = io.BytesIO(), None
     if profile is not None:
         data = profile.read_bytes()
         mode = {b"CMYK": "CMYK", b"GRAY": "L"}.get(data[16:20], "RGB")
         converted = ImageCms.profileToProfile(
-            image, ImageCms.createProfile("sRGB"), str(profile), intent, outputMode=mode
+            *(image, ImageCms.createProfile("sRGB"), str(profile), intent),
+            outputMode=mode,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
         assert converted is not None
         image = converted

@@ -1,7 +1,8 @@
-"""How often `solo` is right where one head is found, by how sure it is and how unsure a second one.
+"""How often `solo` is right where one head is found, by the chance that there is another one.
 
 The truth is the hand-checked boxes: a picture with one box and without regions that hold unclear heads.
-People whose head is out of the picture have no box, so that what Danbooru calls solo is a little rarer.
+People whose head is out of the picture have no box, so that what Danbooru calls solo is a little rarer. The
+bundle has to be calibrated (`booru-tagger export --calibrate`).
 """
 
 from __future__ import annotations
@@ -19,18 +20,17 @@ from booru_tagger.models.detector import Detector
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import SHIPPED
 
-LOWEST = 0.05
-SECOND = (0.1, 0.15, 0.2, 0.3, 0.5, 0.64)
-"""Bounds of the second head's score: below it there is no second head."""
+ANOTHER = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2)
+"""Bounds of the chance of another head: below it there is none."""
 
 
 def is_alone(scene: Scene) -> bool:
     return len(scene.boxes) == 1 and not scene.ignore
 
 
-def figures(seen: Sequence[tuple[Scene, tuple[float, ...]]], first: float, second: float) -> str:
+def figures(seen: Sequence[tuple[Scene, float]], bound: float) -> str:
     """How many pictures would be tagged, and how many of them and of all single people are right."""
-    told = [scene for scene, (best, other) in seen if best >= first and other < second]
+    told = [scene for scene, another in seen if another < bound]
     right = sum(map(is_alone, told))
     alone = sum(is_alone(scene) for scene, _ in seen)
     return f"{len(told):4} tagged, {right:4} right ({right / max(1, len(told)):.1%}), of {alone} alone"
@@ -44,17 +44,15 @@ def main(arguments: Sequence[str]) -> None:
     asked = parser.parse_args(arguments)
     bundle = Bundle.load(asked.bundle)
     assert bundle.detector is not None
-    threshold = bundle.detector.threshold
-    detector = Detector(Session(asked.bundle / bundle.detector.file), bundle.detector, LOWEST)
-    scenes = read_scenes(asked.data)
-    parts = split_scenes(scenes)
-    chosen = scenes if asked.all else [*parts["validation"], *parts["test"]]
-    seen = []
-    for scene in chosen:
-        scores = [face.score for face in detector.detect(read_picture(scene.path))]
-        seen.append((scene, (*scores, 0.0, 0.0)[:2]))
-    for kind in sorted({kind_of(scene) for scene in chosen}):
-        of_kind = [one for one in seen if kind_of(one[0]) == kind]
-        for first in (threshold, 0.8):
-            for second in SECOND:
-                print(f"{kind:14} first {first:.2f} second {second:.2f}: {figures(of_kind, first, second)}")
+    spec = bundle.detector
+    detector = Detector(Session(asked.bundle / spec.file), spec, spec.faintest)
+    parts = split_scenes(read_scenes(asked.data))
+    for part in ("train", "validation", "test") if asked.all else ("validation", "test"):
+        seen = []
+        for scene in parts[part]:
+            best, *others = [face.score for face in detector.detect(read_picture(scene.path))] or [0.0]
+            seen.append((scene, spec.another(others) if best >= spec.threshold else 1.0))
+        for kind in sorted({kind_of(scene) for scene in parts[part]}):
+            of_kind = [one for one in seen if kind_of(one[0]) == kind]
+            for bound in ANOTHER:
+                print(f"{part:10} {kind:14} another {bound:.2f}: {figures(of_kind, bound)}")

@@ -117,7 +117,9 @@ def _bundle(data: object, folder: Path) -> Bundle:
     files = read_files(table.table("files"))
     labels = read_labels(table)
     detector = read_detector(table.table("detector"), files) if table.has("detector") else None
-    recogniser = read_recogniser(table.table("recogniser"), files) if table.has("recogniser") else None
+    recogniser = (
+        read_recogniser(table.table("recogniser"), files, detector) if table.has("recogniser") else None
+    )
     if detector is None and recogniser is None:
         table.fail("", "it has neither a detector nor a recogniser")
     if recogniser is not None and not labels:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, fields
 
 from booru_tagger.models.fields import Table
 
+RAW_FACE, FACE = 0.75, 0.91
+"""Bounds of a detector's score: of its network's own, and of one that is a share of heads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caution:
@@ -17,18 +20,22 @@ class Caution:
     a scribble, a manga page) needs ``colorless``.
     """
 
-    face: float = 0.75
+    face: float = RAW_FACE
     side: float = 32.0
     sharpness: float = 3.0
     poor: float = 0.85
     colorless: float = 0.9
 
 
-def read_caution(table: Table) -> Caution | None:
-    """As the manifest has it. Without the section, scores that are chances get the usual one."""
+def read_caution(table: Table, *, calibrated: bool) -> Caution | None:
+    """As the manifest has it. Without the section, scores that are chances get the usual one.
+
+    ``calibrated``: whether the detector's scores are shares of heads.
+    """
+    usual = Caution(face=FACE if calibrated else RAW_FACE)
     if not table.has("caution"):
-        return Caution() if table.has("identity") else None
-    section, usual = table.table("caution"), Caution()
+        return usual if table.has("identity") else None
+    section = table.table("caution")
     section.only(*(item.name for item in fields(Caution)))
     return Caution(
         face=section.share("face", usual.face),

@@ -19,12 +19,13 @@ INSIDE = 0.7
 
 
 class Detector:
-    """A head detector. May be shared between threads. ``threshold`` replaces the model's own."""
+    """A head detector. May be shared between threads. ``threshold`` replaces the model's, on its scale."""
 
     def __init__(self, session: Session, spec: DetectorSpec, threshold: float | None = None) -> None:
         self.session = session
         self.spec = spec
         self.threshold = spec.threshold if threshold is None else threshold
+        self._lowest = spec.raw(self.threshold)
         self._checked = False
 
     def check(self) -> None:
@@ -50,12 +51,13 @@ class Detector:
         inside = INSIDE if is_long(self.spec, *size) else 1.0
         kept = suppress(boxes, scores, self.spec.nms_iou, max_heads(self.spec, *size), inside=inside)
         return tuple(
-            Face(Box(*corners), score)
+            Face(Box(*corners), self.spec.calibrated(score))
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
 
     def _at(self, picture: Picture, tile: Tile) -> tuple[Floats, Floats]:
-        """Boxes ``(K, 4)`` and scores ``(K,)`` above the threshold, of the heads that a look answers for."""
+        """Boxes ``(K, 4)`` and the network's scores ``(K,)``, not below the threshold, of the heads that a
+        look answers for."""
         spec = self.spec
         # Squares can go through a device together; alone, the less there is of padding the better.
         multiple = spec.multiple if self.session.batch == 1 else max(tile.side, spec.multiple)
@@ -65,7 +67,7 @@ class Detector:
         )
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
         boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
-        boxes, scores = boxes[scores >= self.threshold], scores[scores >= self.threshold]
+        boxes, scores = boxes[scores >= self._lowest], scores[scores >= self._lowest]
         corner = np.asarray([*tile.region[:2]] * 2, dtype=np.float32)
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
         boxes = np.clip(boxes / np.float32(scale * picture.scale) + corner, 0, limits)

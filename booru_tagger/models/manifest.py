@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from booru_tagger.imaging import Normalisation
+from booru_tagger.models.calibration import (
+    FAINTEST,
+    RAW_SECOND_HEAD,
+    SECOND_HEAD,
+    ScoreCurve,
+    read_calibration,
+)
 from booru_tagger.models.caution import Caution, read_caution
 from booru_tagger.models.fields import Table
 from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
@@ -36,7 +44,9 @@ class DetectorSpec:
     ``sides``: longest sides in pixels that the picture is scaled to, one run each, merged by NMS.
     ``head_shares``: for each side the heads that its run answers for, by their longer side as a share of the
     picture's: none is found well both as a dot and as a wall (Singh & Davis, "SNIP", 2018). Empty: all.
-    ``threshold``: lowest score of a face. ``nms_iou``: overlap from which the weaker of two boxes goes.
+    ``threshold``: lowest score of a face. With ``calibration`` it, and the scores of faces, are shares of
+    heads among such boxes; without, they are the network's own. ``nms_iou``: overlap from which the weaker of
+    two boxes goes. ``second_head``: in a picture of one person :meth:`another` is below it.
     ``tile_aspect``: a picture whose longer side is more than so many times its shorter one is looked at in
     tiles, the closest of which are ``tile_length`` shorter sides long
     (:func:`booru_tagger.models.tiles.tiles_of`). ``max_faces`` holds for each such length.
@@ -53,6 +63,27 @@ class DetectorSpec:
     head_shares: tuple[tuple[float, float], ...] = ()
     tile_aspect: float = 2.5
     tile_length: float = 1.0
+    second_head: float = RAW_SECOND_HEAD
+    calibration: ScoreCurve | None = None
+
+    def calibrated(self, score: float) -> float:
+        """What a score of the network's own is on the scale of this bundle."""
+        return score if self.calibration is None else self.calibration.share(score)
+
+    def raw(self, score: float) -> float:
+        """What a score on the scale of this bundle is on the network's own."""
+        return score if self.calibration is None else self.calibration.score(score)
+
+    @property
+    def faintest(self) -> float:
+        """The lowest score that counts in :meth:`another`."""
+        return self.second_head if self.calibration is None else FAINTEST
+
+    def another(self, scores: Iterable[float]) -> float:
+        """The chance that a box of one of these scores is a head; the highest of them, where none is one."""
+        if self.calibration is None:
+            return max(scores, default=0.0)
+        return 1 - math.prod(1 - score for score in scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +215,12 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
     """The section ``detector``."""
     table.only(
         *("file", "sides", "head_shares", "multiple", "max_upscale", "mean", "std", "threshold"),
-        *("nms_iou", "max_faces", "tile_aspect", "tile_length"),
+        *("nms_iou", "max_faces", "tile_aspect", "tile_length", "second_head", "calibration"),
     )
     sides = table.wholes("sides", low=32, high=8192)
     if not sides:
         table.fail("sides", "expected at least one side in pixels")
+    calibration = read_calibration(table)
     return DetectorSpec(
         file=_listed(table, files),
         sides=sides,
@@ -201,6 +233,8 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
         head_shares=_head_shares(table, len(sides)),
         tile_aspect=table.number("tile_aspect", 2.5, low=1),
         tile_length=table.number("tile_length", 1.0, low=1, high=100),
+        second_head=table.share("second_head", SECOND_HEAD if calibration else RAW_SECOND_HEAD),
+        calibration=calibration,
     )
 
 
@@ -218,8 +252,10 @@ def _head_shares(table: Table, sides: int) -> tuple[tuple[float, float], ...]:
     return tuple(bounds)
 
 
-def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> RecogniserSpec:
-    """The section ``recogniser``."""
+def read_recogniser(
+    table: Table, files: Mapping[str, FileRecord], detector: DetectorSpec | None = None
+) -> RecogniserSpec:
+    """The section ``recogniser`` of a bundle with that detector."""
     table.only(
         *("file", "size", "mean", "std", "expand", "views", "hair", "eyes", "thresholds"),
         *("review", "sure", "min_colourfulness", "identity", "caution"),
@@ -245,7 +281,7 @@ def read_recogniser(table: Table, files: Mapping[str, FileRecord]) -> Recogniser
         sure=table.share("sure", 0.8),
         min_colorfulness=table.number("min_colourfulness", 6.0),
         identity=_identity(table.table("identity"), files) if table.has("identity") else None,
-        caution=read_caution(table),
+        caution=read_caution(table, calibrated=bool(detector and detector.calibration)),
     )
 
 

@@ -23,8 +23,6 @@ from booru_tagger.types import Box, Face
 
 DETAIL = 2
 """A JPEG is decoded at this many times the detector's side or more: shrinking the rest antialiases."""
-SECOND_HEAD = 0.15
-"""The least score of what may be a second head, where pictures of one person are told from others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +127,13 @@ class Networks:
             return heads
         return tuple(head for head in heads if head.score >= self._min_face)
 
+    def _is_alone(self, heads: Sequence[Face], faces: Sequence[Face]) -> bool:
+        """Whether one of the ``heads``, best first, is sure, and none of the others likely."""
+        spec = self.bundle.detector
+        if not self.options.solo or spec is None or len(faces) != 1:
+            return False
+        return spec.another(head.score for head in heads[1:]) < spec.second_head
+
     def recognise(self, picture: Picture, boxes: Sequence[Box]) -> list[Recognition]:
         """The raw scores of the faces in ``boxes``, before any threshold."""
         if self._recogniser is None:
@@ -152,7 +157,7 @@ class Networks:
                 "use --crops, or another model"
             )
         self._min_face = self.options.thresholds.get("face", spec.threshold)
-        lowest = min(self._min_face, SECOND_HEAD) if self.options.solo else self._min_face
+        lowest = min(self._min_face, spec.faintest) if self.options.solo else self._min_face
         return Detector(self._session(spec.file), spec, lowest)
 
     def _make_recogniser(self) -> Recogniser | None:
@@ -210,10 +215,11 @@ class Networks:
             return Look(picture.width, picture.height, self.is_colored(picture), (whole,), (answer,))
         heads = self._heads(picture)
         faces = self._sure(heads)
-        alone = self.options.solo and len(heads) == len(faces) == 1
         colored = self.is_colored(picture)
         if data is not None and (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.options.limits)
         boxes = [face.box for face in faces]
         answers = self._recogniser.recognise(picture, boxes) if self._recogniser is not None else []
-        return Look(picture.width, picture.height, colored, faces, tuple(answers), alone=alone)
+        return Look(
+            picture.width, picture.height, colored, faces, tuple(answers), alone=self._is_alone(heads, faces)
+        )

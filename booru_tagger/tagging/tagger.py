@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 from booru_tagger.imaging import Picture, read_file
 from booru_tagger.models.bundle import Bundle, Label
+from booru_tagger.models.calibration import RAW_SECOND_HEAD
 from booru_tagger.models.gallery import open_gallery
 from booru_tagger.models.identity import space_of
 from booru_tagger.moving import Film, open_animation, open_video
@@ -20,7 +21,7 @@ from booru_tagger.tagging import rules
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.films import look_at_film, with_times
 from booru_tagger.tagging.implications import Implication, extended, read_implications
-from booru_tagger.tagging.looking import SECOND_HEAD, Look, Networks
+from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.tagging.options import MAX_FRAMES, TaggerOptions
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
@@ -86,7 +87,8 @@ class Tagger:
             "revision": rules.REVISION,
         }
         if self.options.solo:
-            decisive["solo"] = SECOND_HEAD
+            detector = self.bundle.detector
+            decisive["solo"] = detector.second_head if detector is not None else RAW_SECOND_HEAD
         frames = self.options.first_frame, self.options.max_frames
         if frames != (False, MAX_FRAMES):  # as usual it stays as it was before there was a choice
             decisive["frames"] = frames

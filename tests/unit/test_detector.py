@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Normalisation, Picture
 from booru_tagger.models.bundle import Bundle, DetectorSpec
+from booru_tagger.models.calibration import ScoreCurve
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box, Face
@@ -177,3 +181,32 @@ def test_a_look_for_several_sides_answers_for_the_heads_of_all() -> None:
     bounds = ((0.6, 1.0), (0.0, 0.2))
     faces = Detector(session, spec(sides=(128, 256), head_shares=bounds)).detect(blank(60, 40))
     assert [face.score for face in faces] == pytest.approx([0.9, 0.7])
+
+
+CURVE = ScoreCurve(slope=2.0, level=-1.0)
+
+
+def test_calibrated_scores_are_shares_of_heads_and_so_is_the_threshold() -> None:
+    answer: Found = [((10, 20, 30, 40), 0.9), ((50, 0, 60, 10), 0.7), ((80, 0, 90, 10), 0.6)]
+    raw = detect(blank(256, 128), answer, threshold=0.1)
+    assert [face.score for face in raw] == pytest.approx([0.9, 0.7, 0.6])
+    found = detect(blank(256, 128), answer, threshold=0.6, calibration=CURVE)
+    assert [face.box for face in found] == [face.box for face in raw[:2]]
+    assert [face.score for face in found] == pytest.approx(
+        [81 / (81 + math.e), 49 / (49 + 9 * math.e)], rel=1e-5
+    )
+
+
+@given(share=st.floats(0, 1))
+def test_a_curve_leads_there_and_back(share: float) -> None:
+    assert CURVE.score(CURVE.share(share)) == pytest.approx(share, abs=1e-9)
+    assert 0 <= CURVE.share(share) <= 1
+
+
+def test_another_head_is_as_likely_as_all_faint_boxes_together_where_scores_are_chances() -> None:
+    scores = (0.03, 0.02, 0.01)
+    assert spec().another(scores) == 0.03 and spec().another(()) == 0
+    calibrated = spec(calibration=CURVE, second_head=0.05)
+    assert calibrated.another(scores) == pytest.approx(1 - 0.97 * 0.98 * 0.99)
+    assert calibrated.another(()) == 0
+    assert spec().faintest == 0.15 and calibrated.faintest < 0.01

@@ -157,6 +157,17 @@ def test_caution_is_of_bundles_whose_scores_are_chances(tmp_path: Path) -> None:
     assert told and told.caution == Caution(poor=0.7)
 
 
+def test_caution_with_a_calibrated_detector_begins_at_a_share_of_heads(tmp_path: Path) -> None:
+    curve = {"slope": 2.0, "level": 0.0}
+    usual, own = (
+        Bundle.load(make_bundle(tmp_path / name, recogniser=section, detector={"calibration": curve}))
+        for name, section in (("a", {"caution": {}}), ("b", {"caution": {"face": 0.6}}))
+    )
+    assert usual.recogniser and usual.recogniser.caution == Caution(face=0.91)
+    assert own.recogniser and own.recogniser.caution == Caution(face=0.6)
+    assert usual.detector and own.detector and usual.detector.second_head == 0.05
+
+
 def test_closed_eyes_leave_the_implied_eye_color_out(tiny_bundle: Path) -> None:
     reading = read(tiny_bundle, {}, {"closed": 0.6})
     assert reading.face.eye_color is None

@@ -36,7 +36,7 @@ SCENES_JUDGED, FACES_JUDGED = 220, 1200
 the training part: half a point shows only on many heads, and rounding does not care what was learned from."""
 MAX_LOSS = 0.005
 """Half a point: what 8 bits may cost of any figure."""
-_MIN_FACE_SCORE = 0.25
+_MIN_RAW_SCORE = 0.25
 
 Item = TypeVar("Item", FaceItem, Scene)
 Halves: TypeAlias = tuple[list[Item], list[Item]]
@@ -140,7 +140,7 @@ class _Data:
         if bundle.detector is None or not self.scenes[1]:
             return chosen
         with progress("illustrations", len(self.scenes[1])) as step:
-            looked = look_at_scenes(folder, self.scenes[1], min_score=_MIN_FACE_SCORE, step=step)
+            looked = look_at_scenes(folder, self.scenes[1], min_raw_score=_MIN_RAW_SCORE, step=step)
         if part == "detector":
             found = matches(looked)
             return {"f1": found.at(bundle.detector.threshold)[0], "ap": found.average_precision()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from booru_export.cli.options import BUNDLE_OUT, CANON, DATA, PATH
-from booru_export.cli.preparing import TORCH, need
+from booru_export.cli.preparing import TORCH, need, say
 from booru_tagger.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RGB = click.Tuple([float, float, float])
     "--calibrate",
     "data",
     type=PATH,
-    help="Folder with faces/ and scenes/ to fit temperatures and 8-bit scales on.",
+    help="Folder with faces/ and scenes/ (or hard/) to fit scores and 8-bit scales on.",
 )
 @CANON
 @click.option(
@@ -87,9 +87,10 @@ def export(
 ) -> None:
     """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
 
-    With --int8, a bundle's folder may be given instead: its parts are quantised and put into --output, which
-    may be the same folder. With --labels, CHECKPOINT is a recogniser that was trained elsewhere: weights of
-    a network of torchvision, or a program that torch.export saved.
+    A bundle's folder may be given instead, and put into --output, which may be the same: with --int8 its
+    parts are quantised, with --calibrate alone the scores of its heads are calibrated. With --labels,
+    CHECKPOINT is a recogniser that was trained elsewhere: weights of a network of torchvision, or a program
+    that torch.export saved.
 
     \b
       booru-tagger export runs/recogniser/last.ckpt -o runs/bundle --calibrate data
@@ -109,12 +110,12 @@ def export(
     if int8 and data is not None:
         _to_int8(source, output, int8, data, max_loss)
         source = output
+    if data is not None:
+        _calibrate_scores(source, output, data)
     if complete and data is not None:
-        from booru_export.bundle_folder import copy_bundle
         from booru_export.bundles.identity import complete as complete_bundle
         from booru_export.data.canon import read_canon
 
-        copy_bundle(source, output)
         bundle = complete_bundle(output, data, read_canon(canon))
         click.echo(f"{output}: knows {len(bundle.labels)} characters")
 
@@ -135,8 +136,8 @@ def _refuse_what_does_not_fit(
         raise DataError("--complete needs the faces of the characters to add: --calibrate FOLDER")
     if int8 and data is None:
         raise DataError("--int8 needs pictures to take scales from and to judge on: --calibrate FOLDER")
-    if source.is_dir() and not (int8 or complete):
-        raise DataError(f"{source}: already a bundle; only --int8 and --complete can be done with it")
+    if source.is_dir() and data is None:
+        raise DataError(f"{source}: already a bundle; to do more with it, give pictures: --calibrate FOLDER")
 
 
 def _from_elsewhere(
@@ -154,6 +155,23 @@ def _from_elsewhere(
 def _tell(output: Path, bundle: Bundle, difference: float) -> None:
     total = sum(record.bytes for record in bundle.files.values())
     click.echo(f"{output}: {total / 1e6:.1f} MB, largest difference from torch {difference:.5f}")
+
+
+def _calibrate_scores(source: Path, output: Path, data: Path) -> None:
+    from booru_export.bundle_folder import copy_bundle
+    from booru_export.bundles.head_scores import calibrate_scores
+
+    if copy_bundle(source, output).detector is None:
+        return
+    scores = calibrate_scores(output, data)
+    if scores is None:
+        say(f"{data}: too few heads, or boxes that are none, to calibrate the detector's scores")
+        return
+    click.echo(
+        f"detector: scores fitted on {scores.boxes} boxes and {scores.heads} heads: "
+        f"slope {scores.curve.slope}, level {scores.curve.level}; "
+        f"threshold {scores.threshold:.4g}, best there {scores.best_threshold:.4g}"
+    )
 
 
 def _to_int8(source: Path, output: Path, which: str, data: Path, max_loss: float) -> None:

@@ -169,7 +169,11 @@ def train_recogniser(
 @click.argument("pictures", type=FOLDER)
 @click.option("-o", "--output", type=PATH, required=True, help="The boxes.jsonl to write.")
 @click.option(
-    "--sure", type=click.FloatRange(0, 1), default=0.55, show_default=True, help="Minimum score of a head."
+    "--sure",
+    type=click.FloatRange(0, 1),
+    default=0.55,
+    show_default=True,
+    help="Least score of a head, on the network's own scale.",
 )
 @click.option(
     "--maybe", type=click.FloatRange(0, 1), default=0.15, show_default=True, help="Ignored from here."

@@ -33,12 +33,13 @@ def label_heads(
     """Scenes with the heads that a bundle's detector finds in ``pictures``.
 
     Heads scored at least ``sure`` on average over four looks become boxes, those down to ``maybe`` regions to
-    ignore: what the detector doubts must neither be learned nor unlearned. Unreadable pictures are complained
+    ignore: what the detector doubts must neither be learned nor unlearned. Scores are the network's own, as
+    these looks are not those that a bundle's were calibrated with. Unreadable pictures are complained
     about and left out.
     """
     bundle = Bundle.load(folder)
     assert bundle.detector is not None
-    spec = dataclasses.replace(bundle.detector, sides=SIDES, head_shares=())
+    spec = dataclasses.replace(bundle.detector, sides=SIDES, head_shares=(), calibration=None)
     detector = Detector(Session(folder / spec.file), spec, threshold=maybe / 2)
     for path in pictures:
         step()

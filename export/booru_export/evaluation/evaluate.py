@@ -13,15 +13,18 @@ import numpy as np
 from booru_export.data.splits import SCENE_KINDS, kind_of
 from booru_export.data.tables import Scene
 from booru_export.evaluation.faces import SeenFace
-from booru_export.evaluation.metrics import Detections, Matches, f1_interval, match
+from booru_export.evaluation.metrics import Detections, Matches, calibration_error, f1_interval, match
 from booru_tagger.colors import Part, tag_for
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, Face, FaceResult
 
-MIN_FACE_SCORE = 0.05
-"""Heads are looked at down to this score, so that a threshold can be chosen afterwards."""
+MIN_RAW_SCORE = 0.05
+"""Down to this score of the network's own heads are looked at: a threshold can be chosen afterwards."""
+BINS, MIN_BINNED = 10, 0.05
+"""Scores are held against shares of heads in so many bins, from this score on: fainter boxes are hardly ever
+heads, and so many that they would hide the others."""
 MATCH_IOU = 0.5
 
 
@@ -37,11 +40,13 @@ def look_at_scenes(
     model: Path,
     scenes: Sequence[Scene],
     *,
-    min_score: float = MIN_FACE_SCORE,
+    min_raw_score: float = MIN_RAW_SCORE,
     step: Callable[[], None] = lambda: None,
 ) -> list[SeenScene]:
-    """Run the bundle on whole illustrations, down to faces that score ``min_score``."""
-    tagger = Tagger(TaggerOptions(str(model), thresholds={"face": min_score}, gallery=None))
+    """Run the bundle on whole illustrations, down to faces to which its network gives ``min_raw_score``."""
+    detector = Bundle.load(model).detector
+    lowest = min_raw_score if detector is None else detector.calibrated(min_raw_score)
+    tagger = Tagger(TaggerOptions(str(model), thresholds={"face": lowest}, gallery=None))
     seen = []
     for scene in scenes:
         seen.append(SeenScene(scene, tagger.tag(scene.path).faces))
@@ -90,9 +95,24 @@ def scene_figures(seen: Sequence[SeenScene], labels: frozenset[str], bundle: Bun
             figures |= {f"{name}_f1": f1, f"{name}_f1_low": low, f"{name}_f1_high": high}
             figures |= {f"{name}_precision": precision, f"{name}_recall": recall}
             figures[f"{name}_ap"] = found.average_precision()
+    figures |= reliability(matches(seen))
     if bundle.recogniser is not None:
         figures |= _naming_figures(seen, labels, threshold)
         figures |= color_figures(seen, threshold)
+    return figures
+
+
+def reliability(found: Matches) -> dict[str, float]:
+    """How far scores are from shares of heads: of the boxes from :data:`MIN_BINNED` on, and bin by bin."""
+    kept = found.scores >= MIN_BINNED
+    scores, right = found.scores[kept], found.right[kept]
+    if not len(scores):
+        return {}
+    figures = {"boxes": len(scores), "boxes_ece": calibration_error(scores, right, BINS)}
+    index = np.minimum((scores * BINS).astype(int), BINS - 1)
+    for number in np.unique(index).tolist():
+        inside, name = index == number, f"boxes scored {number / BINS:g}-{(number + 1) / BINS:g}"
+        figures |= {f"{name}, boxes": int(inside.sum()), f"{name}, heads": float(right[inside].mean())}
     return figures
 
 

@@ -113,12 +113,16 @@ def _redrawn_figures(folder: Path, faces: Sequence[FaceItem]) -> dict[str, float
     return figures
 
 
+def scenes_in(data: Path) -> list[Scene]:
+    """The whole pictures in a folder of data; none where it has no such."""
+    return read_all_scenes([table for name in SCENES if (table := data / name / "boxes.jsonl").is_file()])
+
+
 def pictures_of(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], list[Scene]]:
     """The faces and whole pictures of a part of the data that a bundle can be judged on.
 
     Raises :class:`DataError` where there are none.
     """
-    tables = [table for name in SCENES if (table := data / name / "boxes.jsonl").is_file()]
     faces: list[FaceItem] = []
     scenes: list[Scene] = []
     if bundle.recogniser is not None and (every := read_data_faces(data)):
@@ -132,7 +136,7 @@ def pictures_of(data: Path, bundle: Bundle, part: str) -> tuple[list[FaceItem], 
             )
         faces += unknown
     if bundle.detector is not None:
-        scenes = read_all_scenes(tables)
+        scenes = scenes_in(data)
         scenes = scenes if part == "all" else split_scenes(scenes)[cast(Part, part)]
     if not faces and not scenes:
         raise DataError(f"{data}: neither faces/ nor scenes/boxes.jsonl that this bundle could be judged on")
