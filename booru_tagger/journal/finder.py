@@ -38,14 +38,11 @@ class Finder:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def unindexed(self) -> int:
-        """How many pictures of an earlier version :meth:`index` has to make known to this class."""
-        return self._database.read(
-            lambda connection: int(connection.execute("SELECT count(*) FROM unindexed").fetchone()[0])
-        )
-
     def index(self, step: Callable[[], None] = lambda: None, at_once: int = 500) -> None:
-        """Do so; ``step`` is called for each of them. What is done stays done, however this ends."""
+        """Make pictures of an earlier version known to this class; ``step`` is called for each of them.
+
+        What is done stays done, however this ends.
+        """
         while self._database.write(lambda connection: _index_some(connection, at_once, step)):
             pass
 

@@ -171,12 +171,13 @@ def test_pictures_of_an_older_journal_are_indexed(journal: Journal, art: Path, p
     journal.close()
     age(place)
     with Journal.open(place) as older:
-        assert older.finder.unindexed() == 6 and names(older, Query()) == []
+        assert names(older, Query()) == []
         record(older, art / "miku.png", result(face("cirno")))
-        assert older.finder.unindexed() == 5
         steps: list[None] = []
         older.finder.index(lambda: steps.append(None), at_once=2)
-        assert len(steps) == 5 and older.finder.unindexed() == 0
+        assert len(steps) == 5  # of six, one was tagged again
+        older.finder.index(lambda: steps.append(None))
+        assert len(steps) == 5
         record(
             older,
             art / "miku.png",
