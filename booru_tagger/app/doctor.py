@@ -37,7 +37,8 @@ _PACKAGES = ("numpy", "pillow", "click", "watchdog", "exifread", "rich", "platfo
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "web": ("starlette", "uvicorn", "python_multipart"),
     "hub": ("huggingface_hub", "filelock"),
-    "cluster": ("ray", "fsspec"),
+    "video": ("av",),
+    "cluster": ("ray", "fsspec", "pyarrow"),
     "export": ("torch", "torchvision", "onnx", "onnxscript", "sklearn", "skl2onnx", "matplotlib"),
 }
 """Modules that each extra brings."""

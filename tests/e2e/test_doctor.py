@@ -13,6 +13,7 @@ from booru_tagger.errors import EXIT_SOME_FAILED
 from tests.support.command import Home, make_home
 
 EXPECTED = {"booru-tagger", "python", "packages", "providers", "extra web", "settings", "model", "gallery"}
+EXPECTED |= {f"extra {name}" for name in ("hub", "video", "cluster", "export")}
 EXPECTED |= {"journal", "folders", "watching", "self-test"}
 
 
