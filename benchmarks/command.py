@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,11 +24,11 @@ class Cost:
     megabytes: float = 0.0
 
 
-def run(*arguments: str | Path) -> Cost:
+def run(*arguments: str | Path, environ: Mapping[str, str] | None = None) -> Cost:
     """Run a program to its end. Raises RuntimeError where it fails."""
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [str(item) for item in arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [str(item) for item in arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environ
     )
     assert process.stderr is not None
     with process.stderr:

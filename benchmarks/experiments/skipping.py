@@ -85,6 +85,9 @@ def main(arguments: Sequence[str]) -> None:
         size = os.path.getsize(home.folder / "state/booru-tagger/journal.sqlite3") / 1e6  # noqa: PTH202
         print(f"{count:,} pictures, a journal of {size:.0f} MB")
         for _ in range(RUNS):
-            start = time.monotonic()
+            start, before = time.monotonic(), os.times()
             ended = home.run("tag", "--batch", "--format", "none")
-            print(f"{time.monotonic() - start:.1f} s: {ended.err.strip()}")
+            wall, after = time.monotonic() - start, os.times()
+            user = after.children_user - before.children_user
+            system = after.children_system - before.children_system
+            print(f"{wall:.1f} s ({user:.1f} user, {system:.1f} system): {ended.err.strip()}")

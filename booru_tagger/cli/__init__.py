@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -70,8 +72,13 @@ def cli(debug: bool) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code. This is the one place where errors become messages."""
+    """Run the command line and return its exit code. This is the one place where errors become messages.
+
+    Without ``args`` these are the program's own, and it is about to end afterwards.
+    """
     _accept_any_name()
+    if args is None:  # this is the whole program: at its end, there is no use in searching for what to free
+        atexit.register(gc.freeze)
     if "_BOORU_TAGGER_COMPLETE" in os.environ:
         import booru_tagger.cli.completion  # noqa: F401 (teaches click PowerShell)
     try:

@@ -40,6 +40,9 @@ because here nobody vouches for any of the faces. For bundles that do not say it
 SAME_PERSON = 0.45
 """The same where they are likely one person's anyway."""
 
+_BLOCK = 256
+"""Vectors that are brought to length 1 at once."""
+
 Bytes = npt.NDArray[np.int8]
 Numbers = npt.NDArray[np.int64]
 
@@ -92,10 +95,17 @@ def likeness_bounds(bundle: Bundle) -> tuple[float, float]:
     return (ALIKE, SAME_PERSON) if identity is None else (identity.alike, identity.same_person)
 
 
-def unit(vectors: Floats) -> Floats:
-    """The vectors ``(N, D)`` at length 1."""
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result: Floats = (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+def unit(vectors: Floats | Bytes) -> Floats:
+    """The vectors ``(N, D)``, or the only one ``(D,)``, at length 1."""
+    if len(vectors) > _BLOCK and vectors.ndim == 2:
+        # What is computed on the way then stays in the processor's cache, and takes no new memory each time.
+        whole = np.empty(vectors.shape, np.float32)
+        for start in range(0, len(vectors), _BLOCK):
+            whole[start : start + _BLOCK] = unit(vectors[start : start + _BLOCK])
+        return whole
+    numbers = vectors.astype(np.float32) if vectors.dtype == np.int8 else vectors
+    norms = np.linalg.norm(numbers, axis=-1, keepdims=True)
+    result: Floats = (numbers / np.maximum(norms, 1e-12)).astype(np.float32, copy=False)
     return result
 
 
@@ -137,9 +147,7 @@ def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:
     """What :func:`pack` wrote. Raises :class:`ModelError` for anything else, or another length."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            learned, means, faces = (
-                unit(arrays[key].astype(np.float32)) for key in ("learned", "means", "faces")
-            )
+            learned, means, faces = (unit(arrays[key]) for key in ("learned", "means", "faces"))
             starts, counts = (arrays[key].astype(np.int64) for key in ("starts", "counts"))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{name}: not a file of characters ({error}); install the model again") from error

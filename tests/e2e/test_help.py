@@ -213,3 +213,15 @@ def test_nothing_heavy_is_loaded_to_complete_a_command(home: Home) -> None:
     ended = Home(home.folder, variables).run(main=[MAIN[0], "-c", code])
     assert "tag" in ended.out
     assert not {"'numpy'", "'PIL'", "'booru_export'", "'rich'"} & set(re.findall(r"'\w+'", ended.err))
+
+
+@pytest.mark.parametrize(("call", "frozen"), [("main()", True), ("main(['config', 'show'])", False)])
+def test_only_the_whole_program_ends_without_searching_its_memory(
+    home: Home, call: str, frozen: bool
+) -> None:
+    code = (
+        "import atexit, gc; atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0));"
+        f"from booru_tagger.cli import main; {call}"
+    )
+    ended = home.run("config", "show", main=[MAIN[0], "-c", code])
+    assert ended.code == 0 and f"frozen {frozen}" in ended.out

@@ -169,3 +169,10 @@ def test_what_is_no_file_of_characters_is_refused() -> None:
     for data in (b"", b"PK\x03\x04 something", pack(some_people())[:-40]):
         with pytest.raises(ModelError, match="not a file of characters"):
             unpack(data, "characters.npz", 5)
+
+
+def test_many_vectors_get_the_very_numbers_that_each_gets_alone() -> None:
+    packed = np.random.default_rng(3).integers(-127, 128, (1000, 24)).astype(np.int8)
+    alone = np.stack([unit(row.astype(np.float32)) for row in packed])
+    assert np.array_equal(unit(packed), alone)
+    assert np.array_equal(unit(packed.astype(np.float32)), alone)
