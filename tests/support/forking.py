@@ -57,12 +57,13 @@ class Kill:
 def kills(chance: random.Random, count: int, whole: int) -> Iterator[Kill]:
     """Kills that all find at work a command that takes ``whole`` steps where nobody disturbs it.
 
-    Each run is to go on where the one before was killed. Every other kill comes early in its run; all of
-    them together leave work over.
+    Each run is to go on where the one before was killed. Every other kill comes early in its run; the
+    others come late enough for something to be done, and all of them together leave work over.
     """
+    share = whole // count
     for number in range(count):
-        farthest = 5 * whole // (2 * count) if number % 2 else 10 + whole // (10 * count)
-        yield Kill(chance.randrange(farthest), chance.randrange(20))
+        step = share + chance.randrange(share) if number % 2 else chance.randrange(10 + share // 10)
+        yield Kill(step, chance.randrange(20))
 
 
 class Forks:
