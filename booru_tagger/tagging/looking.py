@@ -202,7 +202,7 @@ class Networks:
         return math.ceil(scale * max(picture.width, picture.height)) if scale > picture.scale else None
 
     def _scores(self, picture: Picture) -> Floats | None:
-        return self.foreign.scores([picture.pixels])[0] if self.foreign is not None else None
+        return self.foreign.scores([picture.image])[0] if self.foreign is not None else None
 
     def _look_at_faces(self, picture: Picture, data: bytes | None = None, name: str = "") -> Look:
         """All faces of a picture, or the only one of a crop.

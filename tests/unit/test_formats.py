@@ -133,7 +133,7 @@ def test_the_input_is_to_the_pixel_what_its_makers_make(name: str, shape: tuple[
 
 @pytest.mark.parametrize("shape", SHAPES[1:5])
 def test_blocks_leave_no_seams(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "_WHOLE", 0)
+
     monkeypatch.setattr(prepare, "_BLOCK", 2_000)
     for name in ("wd", "deepdanbooru"):
         reference, tolerance = REFERENCES[name]
@@ -155,7 +155,7 @@ def test_a_line_of_pixels_takes_no_square_of_memory() -> None:
 
 
 def test_a_very_narrow_picture_may_be_off_by_a_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "_WHOLE", 0)
+
     wrong = total = 0
     for width, height in ((1, 40), (7, 300), (20, 1200), (31, 613), (44, 900)):
         image = noise(width, height)

@@ -13,7 +13,7 @@ import numpy as np
 
 from booru_tagger.errors import ModelError, docs_url
 from booru_tagger.files.stamps import sha256_of_bytes
-from booru_tagger.imaging import Floats, Pixels
+from booru_tagger.imaging import Floats, Source
 from booru_tagger.models.formats import Format, FoundFormat, ScoreOutput
 from booru_tagger.models.formats.extras import refined
 from booru_tagger.models.formats.labels import read_labels
@@ -102,16 +102,18 @@ class ForeignTagger:
         self.check()
         return self._side
 
-    def scores(self, pictures: Sequence[Pixels]) -> list[Floats]:
+    def scores(self, pictures: Sequence[Source]) -> list[Floats]:
         """The probability of each column, for each upright RGB picture. Raises :class:`ModelError`."""
         self.check()
         how, step = self.format.preparation, 1 if self._single else BATCH
         answers: list[Floats] = []
         for start in range(0, len(pictures), step):
             part = pictures[start : start + step]
-            feeds = {self._image: np.stack([prepare(pixels, self._side, how) for pixels in part])}
+            feeds: dict[str, Array] = {
+                self._image: _stacked([prepare(picture, self._side, how) for picture in part])
+            }
             if self.format.mask:
-                feeds[self.format.mask] = np.stack([padding(pixels, self._side, how) for pixels in part])
+                feeds[self.format.mask] = _stacked([padding(picture, self._side, how) for picture in part])
             answers += list(self._run(feeds))
         return answers
 
@@ -136,6 +138,11 @@ class ForeignTagger:
                 f"from {scores.min():.3g} to {scores.max():.3g}; export the model with its sigmoid"
             )
         return np.clip(scores, 0, 1)
+
+
+def _stacked(inputs: Sequence[Array]) -> Array:
+    """A batch; a single picture's is not copied."""
+    return np.stack(inputs) if len(inputs) > 1 else inputs[0][None]
 
 
 def _decisive(layout: Format) -> dict[str, Any]:

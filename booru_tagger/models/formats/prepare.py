@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from booru_tagger.imaging import Floats, Pixels
+from booru_tagger.imaging import Floats, Pixels, Source
+from booru_tagger.imaging.values import size_of
 from booru_tagger.models.formats.format_records import Canvas, Filter, Preparation
 
 _FILTERS = {
@@ -17,97 +19,124 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_NARROW = 16
-"""A picture this many times as high as it is wide is worked on without most of the margins beside it."""
-_REACH = 3.0
-"""How far the widest filter sees to either side, in pixels of the smaller picture."""
-_WHOLE = 2048
-"""Longest side in pixels of pictures that are padded as a whole, which is faster."""
+_REACH = {"bilinear": 1, "bicubic": 2, "lanczos": 3}
+"""How far each filter sees to either side, in pixels of the smaller picture."""
+_TRIES = 16
+"""Edges of which the best is taken for a part of a padded square."""
 _BLOCK = 1 << 22
 """Pixels that are worked on at a time: what a picture takes in memory must not grow with its shape."""
 
 
-def prepare(pixels: Pixels, side: int, how: Preparation) -> Floats:
+def prepare(source: Source, side: int, how: Preparation) -> Floats:
     """The input for one upright RGB picture: ``(side, side, 3)``, or ``(3, side, side)`` for ``nchw``."""
     square: Pixels | Floats
     if how.canvas is not None:
-        square = _on_canvas(pixels, side, how, how.canvas)
+        square = _on_canvas(source, side, how, how.canvas)
     elif how.fit == "pad":
-        square = _padded(pixels, side, how)
+        square = _padded(_image(source), side, how)
     elif how.fit == "shrink":
-        square = _shrunk(pixels, side, how.filter, how)
+        square = _shrunk(source, side, how.filter, how)
     elif how.fit == "stretch":
-        square = np.asarray(Image.fromarray(pixels).resize((side, side), _FILTERS[how.filter]))
+        square = np.asarray(_scaled(_image(source), (side, side), how))
     else:
-        square = _edged(pixels, side)
-    mean, std = np.asarray(how.mean, dtype=np.float32), np.asarray(how.std, dtype=np.float32)
-    values = ((square.astype(np.float32) * np.float32(how.factor)) - mean) / std
-    if how.channels == "bgr":
-        values = values[..., ::-1]
-    if how.layout == "nchw":
-        values = values.transpose(2, 0, 1)
-    return np.ascontiguousarray(values, dtype=np.float32)
+        square = _edged(np.asarray(source), side)
+    return _values(square, how)
 
 
-def _padded(pixels: Pixels, side: int, how: Preparation) -> Pixels:
+def _values(square: Pixels | Floats, how: Preparation) -> Floats:
+    """What the network is given for the pixels, laid out as it wants them: each is copied once."""
+    side, nchw = len(square), how.layout == "nchw"
+    values = np.empty((3, side, side) if nchw else (side, side, 3), dtype=np.float32)
+    for place in range(3):
+        color = 2 - place if how.channels == "bgr" else place
+        plane = values[place] if nchw else values[..., place]
+        plane[...] = square[..., color]
+        if how.factor != 1:
+            plane *= np.float32(how.factor)
+        if how.mean[color]:
+            plane -= np.float32(how.mean[color])
+        if how.std[color] != 1:
+            plane /= np.float32(how.std[color])
+    return values
+
+
+def _image(source: Source) -> Image.Image:
+    return source if isinstance(source, Image.Image) else Image.fromarray(source)
+
+
+def _padded(image: Image.Image, side: int, how: Preparation) -> Pixels:
     """On a centred square of the fill color, scaled to ``side``.
 
-    A large square is never made as a whole, which could take gigabytes for a narrow strip: Pillow scales rows
-    first and columns after, rounding in between, so doing the two apart gives the same pixels.
+    The square is never made as a whole, which would take time and, for a narrow strip, gigabytes: only what
+    sees the picture is reckoned. A few values in a million, that lie just between two, may be rounded the
+    other way.
     """
-    height, width = pixels.shape[:2]
-    longest = max(height, width)
-    left, top = (longest - width) // 2, (longest - height) // 2
-    if longest <= _WHOLE:
-        square = Image.new("RGB", (longest, longest), how.fill)
-        square.paste(Image.fromarray(pixels), (left, top))
-        return np.asarray(_scaled(square, (side, side), how))
-    rows = np.concatenate(
-        [_rows(pixels[start:end], left, longest, side, how) for start, end in _blocks(height, longest)]
-    )
-    if top or longest - height - top:
-        tall = _filled(longest, side, how)
-        tall[top : top + height] = rows
-        rows = tall
-    return np.asarray(_scaled(Image.fromarray(rows), (side, side), how))
+    longest = max(image.size)
+    if longest == side:
+        return _in_square(image, (side - image.width) // 2, (side - image.height) // 2, side, how)
+    columns, rows = (_Part.seeing(length, longest, side, how.filter) for length in image.size)
+    seen = image
+    if (columns.length, rows.length) != image.size:
+        seen = Image.new("RGB", (columns.length, rows.length), how.fill)
+        seen.paste(image, (columns.before, rows.before))
+    # Rows first, as Pillow does with a square; at other shapes it may begin with columns and round otherwise.
+    resample, width = _FILTERS[how.filter], columns.last - columns.first
+    seen = seen.resize((width, seen.height), resample, box=(columns.start, 0, columns.end, seen.height))
+    small = seen.resize((width, rows.last - rows.first), resample, box=(0, rows.start, width, rows.end))
+    return _in_square(small, columns.first, rows.first, side, how)
 
 
-def _blocks(count: int, length: int) -> list[tuple[int, int]]:
-    """Ranges of so many rows, or columns, that each makes some megabytes."""
-    step = max(1, _BLOCK // length)
-    return [(start, min(count, start + step)) for start in range(0, count, step)]
+def _in_square(image: Image.Image, left: int, top: int, side: int, how: Preparation) -> Pixels:
+    """On a square of the fill color."""
+    if image.size == (side, side):
+        return np.asarray(image)
+    square = _filled(side, side, how)
+    square[top : top + image.height, left : left + image.width] = np.asarray(image)
+    return square
 
 
-def _rows(part: Pixels, left: int, longest: int, side: int, how: Preparation) -> Pixels:
-    """Rows of the padded square, as long as ``side``."""
-    height, width = part.shape[:2]
-    if width * _NARROW < longest:
-        return _narrow_rows(part, left, longest, side, how)
-    if width < longest:
-        wide = _filled(height, longest, how)
-        wide[:, left : left + width] = part
-        part = wide
-    return np.asarray(_scaled(Image.fromarray(part), (side, height), how))
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What of one side of a padded square is worked on: the pixels of the small square from ``first`` to
+    ``last``, and what of the large one makes them, of which ``before`` come before the picture.
 
-
-def _narrow_rows(part: Pixels, left: int, longest: int, side: int, how: Preparation) -> Pixels:
-    """As :func:`_rows`, where most of each row is the fill color: only what sees the picture is reckoned.
-
-    A few pixels in a million, that lie just between two values, are rounded the other way.
+    ``length`` are the pixels of the large square that are laid out, ``start`` and ``end`` say where among
+    them those from ``first`` to ``last`` lie.
     """
-    height, width = part.shape[:2]
-    step = longest / side
-    reach = math.ceil(_REACH * max(1.0, step)) + 1
-    first = max(0, math.floor((left - reach) / step))
-    last = min(side, math.ceil((left + width + reach) / step) + 1)
-    start, end = max(0, math.floor(first * step) - reach), min(longest, math.ceil(last * step) + reach)
-    wide = _filled(height, end - start, how)
-    wide[:, left - start : left - start + width] = part
-    box = (first * step - start, 0, last * step - start, height)
-    rows = _filled(height, side, how)
-    size = (last - first, height)
-    rows[:, first:last] = np.asarray(Image.fromarray(wide).resize(size, _FILTERS[how.filter], box=box))
-    return rows
+
+    first: int
+    last: int
+    before: int
+    length: int
+    start: float
+    end: float
+
+    @classmethod
+    def seeing(cls, length: int, longest: int, side: int, filter_: Filter) -> _Part:
+        """The part that sees ``length`` pixels in the middle of ``longest``."""
+        step, margin = longest / side, (longest - length) // 2
+        reach = math.ceil(_REACH[filter_] * max(1.0, step)) + 1
+        least = max(0, math.floor((margin - reach) / step))
+        most = min(side, math.ceil((margin + length + reach) / step))
+        if least == 0 and most == side:
+            return cls(0, side, margin, longest, 0.0, float(longest))
+
+        def laid(edge: int) -> int:
+            return max(0, math.floor(edge * step) - reach)
+
+        # Pillow keeps the box in single precision: edges are taken that are hardly rounded in it.
+        first = min(
+            range(max(0, least - _TRIES), least + 1), key=lambda edge: _lost(edge * step - laid(edge))
+        )
+        begin = laid(first)
+        last = min(range(most, min(side, most + _TRIES) + 1), key=lambda edge: _lost(edge * step - begin))
+        until = min(longest, math.ceil(last * step) + reach)
+        return cls(first, last, margin - begin, until - begin, first * step - begin, last * step - begin)
+
+
+def _lost(value: float) -> float:
+    """How far off a number is in single precision."""
+    return abs(float(np.float32(value)) - value)
 
 
 def _filled(height: int, width: int, how: Preparation) -> Pixels:
@@ -118,25 +147,26 @@ def _scaled(image: Image.Image, size: tuple[int, int], how: Preparation) -> Imag
     return image if image.size == size else image.resize(size, _FILTERS[how.filter])
 
 
-def _on_canvas(pixels: Pixels, side: int, how: Preparation, canvas: Canvas) -> Pixels:
+def _on_canvas(source: Source, side: int, how: Preparation, canvas: Canvas) -> Pixels:
     """Fitted into a square of its own, which is then scaled, and its centre taken."""
-    square = Image.fromarray(_shrunk(pixels, canvas.side, canvas.filter, how).astype(np.uint8))
+    square = Image.fromarray(_shrunk(source, canvas.side, canvas.filter, how).astype(np.uint8))
     scaled = np.asarray(_scaled(square, (canvas.scaled, canvas.scaled), how))
     edge = (canvas.scaled - side) // 2
     return scaled[edge : edge + side, edge : edge + side]
 
 
-def _shrunk(pixels: Pixels, side: int, filter_: Filter, how: Preparation) -> Pixels | Floats:
+def _shrunk(source: Source, side: int, filter_: Filter, how: Preparation) -> Pixels | Floats:
     """Scaled in proportion, in the centre of the fill color."""
-    left, top, width, height = placed(pixels.shape[1], pixels.shape[0], side, how)
+    left, top, width, height = placed(*size_of(source), side, how)
     square: Pixels | Floats = _filled(side, side, how)
     size, resample = (width, height), _FILTERS[filter_]
     if how.fractions:
         square = square.astype(np.float32)
-        planes = (Image.fromarray(pixels[..., index].astype(np.float32)) for index in range(3))
+        pixels = np.asarray(source).astype(np.float32)
+        planes = (Image.fromarray(pixels[..., index]) for index in range(3))
         small = np.stack([np.asarray(plane.resize(size, resample)) for plane in planes], axis=-1)
     else:
-        small = np.asarray(Image.fromarray(pixels).resize(size, resample))
+        small = np.asarray(_image(source).resize(size, resample))
     square[top : top + height, left : left + width] = small
     return square
 
@@ -154,12 +184,18 @@ def placed(width: int, height: int, side: int, how: Preparation) -> tuple[int, i
     return (side - new_width) // 2, (side - new_height) // 2, new_width, new_height
 
 
-def padding(pixels: Pixels, side: int, how: Preparation) -> npt.NDArray[np.bool_]:
+def padding(source: Source, side: int, how: Preparation) -> npt.NDArray[np.bool_]:
     """Which pixels of the input of ``shrink`` show nothing of the picture: ``(side, side)``."""
-    left, top, width, height = placed(pixels.shape[1], pixels.shape[0], side, how)
+    left, top, width, height = placed(*size_of(source), side, how)
     mask = np.ones((side, side), dtype=np.bool_)
     mask[top : top + height, left : left + width] = False
     return mask
+
+
+def _blocks(count: int, length: int) -> list[tuple[int, int]]:
+    """Ranges of so many columns that each makes some megabytes."""
+    step = max(1, _BLOCK // length)
+    return [(start, min(count, start + step)) for start in range(0, count, step)]
 
 
 def _edged(pixels: Pixels, side: int) -> Floats:
