@@ -215,7 +215,7 @@ class Networks:
             return Look(picture.width, picture.height, self.is_colored(picture), (whole,), (answer,))
         heads = self._heads(picture)
         faces = self._sure(heads)
-        colored = self.is_colored(picture)
+        colored = self.options.faces and self.is_colored(picture)
         if data is not None and (longest := self._too_coarse(picture, faces)) is not None:
             picture = decode_picture(data, name, longest=longest, limits=self.options.limits)
         boxes = [face.box for face in faces]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from booru_tagger.imaging import Floats
 from booru_tagger.models.formats.format_records import TagLabel
 from booru_tagger.types import Tag
 from booru_tagger.vocab import CHARACTER, RATING
+
+Indices: TypeAlias = npt.NDArray[np.intp]
 
 SOURCE = "tagger"
 """Source of the tags that a foreign tagger gives."""
@@ -55,14 +59,18 @@ class Columns:
 
     def __init__(self, labels: Sequence[TagLabel]) -> None:
         self.labels = tuple(labels)
-        self._indices: dict[str, list[int]] = {}
+        indices: dict[str, list[int]] = {}
         self._column: dict[str, int] = {}
         self.own_thresholds = sum(label.min_score is not None for label in self.labels)
         for index, label in enumerate(labels):
             if label.tag is not None:
-                self._indices.setdefault(label.category, []).append(index)
+                indices.setdefault(label.category, []).append(index)
                 if label.category != RATING:
                     self._column.setdefault(label.tag, index)
+        self._indices = {category: np.asarray(places) for category, places in indices.items()}
+        self._own = np.asarray(
+            [np.nan if label.min_score is None else label.min_score for label in self.labels], np.float32
+        )
 
     def __contains__(self, tag: str) -> bool:
         return tag in self._column
@@ -81,28 +89,28 @@ class Columns:
             min_score = choice.threshold(category, own)
             if min_score is None:
                 continue
-            for at in np.flatnonzero(own >= self._min_scores(indices, category, min_score, choice)):
-                tag = self._tag(indices[at], float(own[at]))
-                if tag.tag not in found or found[tag.tag].score < tag.score:
+            passing = own >= self._min_scores(indices, category, min_score, choice)
+            for column, score in zip(indices[passing].tolist(), own[passing].tolist(), strict=True):
+                tag = self._tag(column, score)
+                if tag.tag not in found or found[tag.tag].score < score:
                     found[tag.tag] = tag
         return (*found.values(), *self._rating(scores))
 
     def _min_scores(
-        self, indices: Sequence[int], category: str, min_score: float, choice: ThresholdChoice
-    ) -> Floats:
-        """The least score of each of a category's columns."""
-        shared = np.full(len(indices), min_score, dtype=np.float32)
-        if self.own_thresholds and category not in choice.uniform and category not in choice.cut:
-            for place, index in enumerate(indices):
-                own = self.labels[index].min_score
-                shared[place] = min_score if own is None else own
-        return shared
+        self, indices: Indices, category: str, min_score: float, choice: ThresholdChoice
+    ) -> Floats | np.float32:
+        """The least score of each of a category's columns, or the one of all."""
+        shared = np.float32(min_score)
+        if not self.own_thresholds or category in choice.uniform or category in choice.cut:
+            return shared
+        own = self._own[indices]
+        return np.where(np.isnan(own), shared, own)
 
     def _rating(self, scores: Floats) -> tuple[Tag, ...]:
         indices = self._indices.get(RATING)
-        if not indices:
+        if indices is None:
             return ()
-        best = indices[int(np.argmax(scores[indices]))]
+        best = int(indices[np.argmax(scores[indices])])
         return (self._tag(best, float(scores[best])),)
 
     def _tag(self, column: int, score: float) -> Tag:
