@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from booru_tagger.models.session import Array, Session, Source
+from booru_tagger.providers import PROVIDERS
 
 
 @dataclass(slots=True, eq=False)
@@ -94,3 +95,13 @@ class CombiningSession(Session):
         finally:
             for call in calls:
                 call.done = True
+
+
+def open_session(source: Source, *, name: str, threads: int, provider: str) -> Session:
+    """A session as suits the provider: one that gathers runs where it wants several pictures at once.
+
+    Raises :class:`ConfigError` for an unknown ``provider``.
+    """
+    known = PROVIDERS.get(provider)
+    kind = CombiningSession if known is not None and known.batch > 1 else Session
+    return kind(source, name=name, threads=threads, provider=provider)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from booru_tagger.errors import ConfigError, ModelError
 from booru_tagger.imaging import Floats, Picture, colorfulness, decode_picture
-from booru_tagger.models.batching import CombiningSession
+from booru_tagger.models.batching import open_session
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.identity import Identity
@@ -17,7 +17,6 @@ from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import open_bundle, open_model
 from booru_tagger.models.tiles import pixels_needed
-from booru_tagger.providers import PROVIDERS
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.types import Box, Face
 
@@ -171,9 +170,7 @@ class Networks:
         return None
 
     def _session(self, file: str) -> Session:
-        provider = PROVIDERS.get(self.options.provider)
-        kind = CombiningSession if provider is not None and provider.batch > 1 else Session
-        return kind(
+        return open_session(
             functools.partial(self.bundle.read, file),
             name=str(self.bundle.folder / file),
             threads=self.options.threads,

@@ -18,11 +18,13 @@ from booru_tagger.errors import MissingExtraError, ModelError
 from booru_tagger.imaging import Picture
 from booru_tagger.models.batching import CombiningSession
 from booru_tagger.models.detector import Detector
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.session import Array, Session
 from booru_tagger.parallel import SerialExecutor, ThreadExecutor
 from booru_tagger.providers import PROVIDERS, Provider
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.tagger import Tagger
+from tests.support import taggers
 from tests.support.bundles import Painted, detector_model, paint
 from tests.support.here import Here
 
@@ -176,3 +178,9 @@ def test_threads_that_wait_for_a_device_leave_cores_to_others(monkeypatch: pytes
         executor = make_workers(settings.running, settings.tagging.provider)
         assert isinstance(executor, ThreadExecutor) and executor.jobs == jobs
     assert isinstance(make_workers(RunningSettings(jobs=1), "cpu"), SerialExecutor)
+
+
+def test_whole_pictures_of_several_threads_go_to_a_device_together(tmp_path: Path) -> None:
+    folder = taggers.make_wd(tmp_path / "wd")
+    assert isinstance(ForeignTagger(folder, provider="cuda").session, CombiningSession)
+    assert not isinstance(ForeignTagger(folder).session, CombiningSession)

@@ -14,6 +14,7 @@ import numpy as np
 from booru_tagger.errors import ModelError, docs_url
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Floats, Source
+from booru_tagger.models.batching import open_session
 from booru_tagger.models.formats import Format, FoundFormat, ScoreOutput
 from booru_tagger.models.formats.extras import refined
 from booru_tagger.models.formats.labels import read_labels
@@ -22,7 +23,7 @@ from booru_tagger.models.formats.recognising import found_in
 from booru_tagger.models.formats.signature import Signature
 from booru_tagger.models.formats.thresholds import Columns
 from booru_tagger.models.model_record import ModelRecord, digest, read_record
-from booru_tagger.models.session import Array, Session
+from booru_tagger.models.session import Array
 
 BATCH = 8
 """Pictures in one run at most, where the model takes several."""
@@ -50,7 +51,7 @@ class ForeignTagger:
         self.format = refined(found.format, folder, folder / found.labels)
         self.columns = Columns(read_labels(folder / found.labels, self.format, folder))
         path = folder / found.model
-        self.session = Session(path, name=str(path), threads=threads, provider=provider)
+        self.session = open_session(path, name=str(path), threads=threads, provider=provider)
         self._answer: ScoreOutput | None = None
         self._image = ""
         self._side = self.format.preparation.side
