@@ -34,7 +34,7 @@ SIDE = 448
 PACKAGES = ("dghs-imgutils", "onnxruntime", "wdtagger", "timm", "torch", "torchvision")
 CONSTRAINTS = Path(__file__).parents[1] / "constraints" / "cpu.txt"
 LOOP = Path(__file__).with_name("rival_loop.py")
-WANTED = {"imgutils, one after the other": ">= 5", "imgutils, thread pool": ">= 3"}
+WANTED = {"imgutils, one after the other": ">= 4", "imgutils, thread pool": ">= 3"}
 
 
 def stand_in(folder: Path) -> Path:

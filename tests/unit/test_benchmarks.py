@@ -17,8 +17,11 @@ from click.testing import CliRunner
 from benchmarks import __main__ as benchmarks
 from benchmarks import command, pictures, rivals, stages
 from benchmarks.experiment import FOLDER, experiments
+from benchmarks.experiments import accelerator, scale
 from benchmarks.report import FigureTable, Workload
+from booru_tagger.models import batching, session
 from booru_tagger.models.session import Session
+from booru_tagger.providers import PROVIDERS, Provider
 from tests.support.bundles import Painted, paint
 
 TINY = Workload(pictures=10, repeats=1, counts=(4, 8), rival_pictures=2)
@@ -116,3 +119,80 @@ def test_an_unknown_experiment_is_refused_with_the_known_ones() -> None:
     result = CliRunner().invoke(benchmarks.main, ["experiment", "luck"])
     assert result.exit_code == 2
     assert "strips" in result.output
+
+
+@pytest.mark.usefixtures("painted")
+def test_an_accelerator_is_given_what_waits_and_watched(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = {**PROVIDERS, "cuda": Provider("CPUExecutionProvider", "onnxruntime", batch=4)}
+    for module in (session, batching):
+        monkeypatch.setattr(module, "PROVIDERS", fake)
+    output = tmp_path / "figures.json"
+    options = ["--model", str(tiny_bundle), "--work", str(tmp_path), "--output", str(output)]
+    accelerator.main([*options, "--pictures", "6", "--rounds", "1", "--jobs", "3"])
+    content = json.loads(output.read_text("utf-8"))
+    figures = {row["name"]: row["value"] for row in content["figures"]}
+    assert content["machine"]["device"] == "CPUExecutionProvider"
+    assert figures["with the accelerator"] > 0 and figures["decoding alone"] > 0
+    assert 0 < figures["share of the time in which it works"] <= 1
+    assert figures["rows that it is given at once"] >= 1
+
+
+def test_without_an_accelerator_one_sentence_says_so(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "PROVIDERS", {"cuda": Provider("NoExecutionProvider", "onnxruntime", 4)})
+    with pytest.raises(SystemExit, match="nothing was measured: provider 'cuda' is not in the") as caught:
+        accelerator.main(["--model", str(tiny_bundle)])
+    assert isinstance(caught.value.code, str)  # which Python prints, and ends with 1
+
+
+def test_time_in_which_two_networks_work_counts_once() -> None:
+    work = accelerator.DeviceWork([(4, 5), (0, 2), (1, 3), (1.5, 2)], [1, 3, 2, 2])
+    assert work.seconds == 4 and work.batch == 2
+
+
+def scale_figures(folder: Path, **changed: float) -> Path:
+    """What the whole command took, on two cores."""
+    values = {"jpg: core time of the whole": 40.0, "jpg: share of it in the stages": 0.95, **changed}
+    values |= {f"whole command, {suffix}, 2 workers": 20.0 for suffix in scale.FORMATS}
+    machine = {"cores": 2, "processor": "P", "model": "default 5 (abc)", "date": "2026-01-02"}
+    rows = [{"name": name, "value": value} for name, value in values.items()]
+    path = folder / "figures.json"
+    path.write_text(json.dumps({"machine": machine, "figures": rows}), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ([], "cores, 1,000/s"),
+        (["--link", "0.3", "--megabytes", "3"], "link, 100/s"),
+        (["--cores-each", "100"], "writing, 500/s"),
+    ],
+)
+def test_the_first_limit_is_the_lowest(
+    options: list[str], first: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scale.main([str(scale_figures(tmp_path)), *options])
+    printed = capsys.readouterr().out
+    assert "| JPEG | 10/s | 2,780 |" in printed and f"| {first} |" in printed
+
+
+def test_a_page_s_table_is_renewed_and_nothing_else(tmp_path: Path) -> None:
+    page, figures = tmp_path / "scale.md", scale_figures(tmp_path)
+    page.write_text(f"before\n{scale.BEGIN}\nold\n{scale.END}\nafter\n", "utf-8")
+    scale.main([str(figures), "--write", str(page)])
+    text = page.read_text("utf-8")
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert "Measured 2026-01-02 on 2 cores" in text
+    scale.main([str(figures), "--write", str(page)])
+    assert page.read_text("utf-8") == text
+
+
+def test_missing_figures_are_named(tmp_path: Path) -> None:
+    path = scale_figures(tmp_path)
+    path.write_text(path.read_text("utf-8").replace("whole command, png", "no"), "utf-8")
+    with pytest.raises(SystemExit, match="whole command, png, 2 workers' is not in it"):
+        scale.main([str(path)])
