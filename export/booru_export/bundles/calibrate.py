@@ -12,10 +12,11 @@ from booru_export.bundles.to_onnx import Calibration
 from booru_export.recogniser.samples import UNLABELLED, Faces, whole
 from booru_export.training.inputs import to_input
 from booru_export.training.nets import FaceNet
+from booru_export.training.pair import FacePair
 
 
 @torch.no_grad()
-def calibrate(net: FaceNet, heads: Faces, *, size: int) -> Calibration:
+def calibrate(net: FaceNet | FacePair, heads: Faces, *, size: int) -> Calibration:
     """Fit the colors' temperatures by likelihood (Guo et al., "On calibration of modern neural networks",
     2017) on ``heads`` of scenes that training did not see.
     """

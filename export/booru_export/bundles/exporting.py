@@ -23,6 +23,7 @@ from booru_export.recogniser.samples import load_heads
 from booru_export.training.checkpoint import read_checkpoint, training_of
 from booru_export.training.inputs import NORMALISATION
 from booru_export.training.nets import FaceNet
+from booru_export.training.pair import FacePair
 from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle, View
@@ -37,19 +38,29 @@ HEAD_SHARES = ((0.3, 1.0), (0.0, 0.5))
 
 
 def export_checkpoint(
-    checkpoint: Path, output: Path, *, data: Path | None, canon: Path | None, size: int | None = None
+    checkpoint: Path,
+    output: Path,
+    *,
+    data: Path | None,
+    canon: Path | None,
+    size: int | None = None,
+    beside: Path | None = None,
 ) -> tuple[Bundle, float]:
     """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
 
     With ``data`` (a folder with ``faces`` or ``identities``, and perhaps ``scenes``) scores are calibrated on
     its validation part. ``size``: the side in pixels at which faces are looked at; ``None``: as in training.
+    ``beside``: checkpoint of a second recogniser of the same characters; both answer as one
+    (:mod:`booru_export.training.pair`). Raises :class:`DataError`.
     """
     state = read_checkpoint(checkpoint)
     kind = state.get("kind")
+    if beside and kind != "recogniser":
+        raise DataError(f"{checkpoint}: holds a {kind!r}; only recognisers are put beside each other")
     if kind == "detector":
         return _export_detector(state, output)
     if kind == "recogniser":
-        return _export_recogniser(state, output, data, read_canon(canon), size)
+        return _export_recogniser(state, output, data, read_canon(canon), size, beside)
     raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
 
 
@@ -76,11 +87,23 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
 
 
 def _export_recogniser(
-    state: dict[str, Any], output: Path, data: Path | None, canon: dict[str, Canon], size: int | None
+    state: dict[str, Any],
+    output: Path,
+    data: Path | None,
+    canon: dict[str, Canon],
+    size: int | None,
+    beside: Path | None,
 ) -> tuple[Bundle, float]:
     recipe = from_table(RecogniserRecipe, state["recipe"], "checkpoint")
     labels: list[str] = state["labels"]
-    net = recogniser_task.from_checkpoint(state)
+    net: FaceNet | FacePair = recogniser_task.from_checkpoint(state)
+    training = {state["kind"]: training_of(state)}
+    if beside:
+        other = _other(beside, labels)
+        net = FacePair(
+            recogniser_task.from_checkpoint(state), recogniser_task.from_checkpoint(other), len(labels)
+        )
+        training["beside"] = training_of(other)
     size = size or recipe.schedule.sizes[-1]
     calibration = _calibration(net, labels, data, size) if data else Calibration()
     graph = RecogniserGraph(net, calibration)
@@ -102,13 +125,21 @@ def _export_recogniser(
     }
     more = {
         "labels": [canon.get(tag, Canon(tag)).to_label() for tag in labels],
-        "training": {state["kind"]: training_of(state), "calibration": dataclasses.asdict(calibration)},
+        "training": {**training, "calibration": dataclasses.asdict(calibration)},
     }
     bundle = put_part(output, "recogniser", model, values, more, {IDENTITY_FILE: characters})
     return fit_identity(output, data) if data else bundle, difference
 
 
-def _calibration(net: FaceNet, labels: list[str], data: Path, size: int) -> Calibration:
+def _other(checkpoint: Path, labels: list[str]) -> dict[str, Any]:
+    """The second of a pair. Raises :class:`DataError` where it does not know the same characters."""
+    state = read_checkpoint(checkpoint)
+    if state.get("kind") != "recogniser" or state["labels"] != labels:
+        raise DataError(f"{checkpoint}: is not a recogniser of the same characters as the first checkpoint")
+    return state
+
+
+def _calibration(net: FaceNet | FacePair, labels: list[str], data: Path, size: int) -> Calibration:
     if not (data / "scenes" / "boxes.jsonl").is_file():
         return Calibration()
     heads = load_heads(split_scenes(read_scenes(data / "scenes"))["validation"], labels)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from booru_export.detector.task import decode
 from booru_export.onnx_weights import halve_weights
 from booru_export.training.nets import FaceNet, HeadDetector
+from booru_export.training.pair import FacePair
 from booru_tagger.errors import ModelError
 from booru_tagger.models.session import Session
 
@@ -54,7 +55,7 @@ class RecogniserGraph(nn.Module):
     outputs = ("embedding", "hair", "eyes")
     input_name = "faces"
 
-    def __init__(self, net: FaceNet, calibration: Calibration) -> None:
+    def __init__(self, net: FaceNet | FacePair, calibration: Calibration) -> None:
         super().__init__()
         self.net, self.calibration = net, calibration
 

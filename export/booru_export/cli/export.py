@@ -48,6 +48,11 @@ RGB = click.Tuple([float, float, float])
     "224 with --labels).",
 )
 @click.option(
+    "--beside",
+    type=PATH,
+    help="Checkpoint of a second recogniser of the same characters: both answer as one.",
+)
+@click.option(
     "--complete",
     is_flag=True,
     help="Name exactly the characters of --canon: add those left out of training, by their faces in "
@@ -81,6 +86,7 @@ def export(
     int8: str | None,
     max_loss: float,
     size: int | None,
+    beside: Path | None,
     complete: bool,
     labels: Path | None,
     **elsewhere: Any,
@@ -98,6 +104,8 @@ def export(
     """
     given = {name: value for name, value in elsewhere.items() if value is not None}
     need(*TORCH)
+    if beside and (source.is_dir() or labels is not None):
+        raise DataError("--beside goes with the checkpoint of the first recogniser")
     _refuse_what_does_not_fit(source, data, int8, complete, labels, given)
     if labels is not None:
         _from_elsewhere(source, output, labels, canon, {**given, **({"size": size} if size else {})})
@@ -105,7 +113,8 @@ def export(
     if not source.is_dir():
         from booru_export.bundles.exporting import export_checkpoint
 
-        _tell(output, *export_checkpoint(source, output, data=data, canon=canon, size=size))
+        exported = export_checkpoint(source, output, data=data, canon=canon, size=size, beside=beside)
+        _tell(output, *exported)
         source = output
     if int8 and data is not None:
         _to_int8(source, output, int8, data, max_loss)

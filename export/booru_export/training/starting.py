@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from booru_export.onnx_weights import widen_weights
 from booru_export.training.checkpoint import history_of, read_checkpoint, training_of, write_checkpoint
 from booru_export.training.loop import TrainingTask
-from booru_export.training.nets import ConvNorm, FaceNet
+from booru_export.training.nets import FaceNet
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.identity import Identity
@@ -24,6 +25,8 @@ SETTLING_BATCHES, BLENDING_BATCHES = 8, 16
 BLENDED = "blended.ckpt"
 _OF_GRAPH = "net."
 """What the export puts before the names of a net's weights."""
+_OF_PAIR = ("net.first.", "net.second.")
+"""The same where two nets answer as one (:class:`~.pair.FacePair`)."""
 _DIRECTIONS = "directions"
 """What the export calls the prototypes, made unit vectors; older bundles have them as learned."""
 _NOT_EXPORTED = ("stranger", "prototypes")
@@ -72,10 +75,10 @@ def start_from(task: TrainingTask, source: Path, size: int) -> dict[str, Any]:
 def unfolded(net: nn.Module, model: onnx.ModelProto, where: str) -> State:
     """The weights of an exported net, of half size or in 8 bits perhaps, as a state for ``net``.
 
-    Norms become the identity and a shift: see :func:`settle_norms`. Raises :class:`DataError` naming
-    ``where`` and the weight that is missing.
+    Norms become the identity and a shift: see :func:`settle_norms`. Of a pair, that net is taken whose
+    weights fit. Raises :class:`DataError` naming ``where`` and the weight that is missing.
     """
-    weights = _weights(model)
+    weights = _own(net, _weights(model))
     state = {name: value.clone() for name, value in net.state_dict().items()}
     wanted = {name for name, _ in net.named_parameters() if name not in _NOT_EXPORTED}
     for kernel, norm in _normed(net):
@@ -83,26 +86,39 @@ def unfolded(net: nn.Module, model: onnx.ModelProto, where: str) -> State:
         state[f"{norm}.running_mean"].zero_()
         state[f"{norm}.running_var"].fill_(1.0)
         wanted -= {f"{norm}.weight", f"{norm}.bias"}
-        _take(state, f"{norm}.bias", weights, f"{kernel}.weight_bias", where)
+        folded = f"{kernel}.weight_bias"
+        _take(state, f"{norm}.bias", weights, folded if folded in weights else f"{kernel}.bias", where)
     for name in sorted(wanted):
         _take(state, name, weights, name, where)
-    if _OF_GRAPH + "prototypes" in weights:
+    if "prototypes" in weights:
         _take(state, "prototypes", weights, "prototypes", where)
     return state
 
 
 def _take(state: State, name: str, weights: Mapping[str, Tensor], source: str, where: str) -> None:
-    found = weights.get(_OF_GRAPH + source)
+    found = weights.get(source)
     if found is None:
         raise DataError(f"{where}: has no weights {source!r}, so it is not the recipe's net")
     state[name] = found
 
 
+def _own(net: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A graph's weights under the names that they have in ``net``; of a pair, those of the more alike one."""
+    shapes = {name: value.shape for name, value in net.named_parameters()}
+    sets = [
+        {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+        for prefix in (*_OF_PAIR, _OF_GRAPH)
+    ]
+    return max(sets, key=lambda own: sum(own[name].shape == shapes[name] for name in own.keys() & shapes))
+
+
 def _normed(net: nn.Module) -> Iterator[tuple[str, str]]:
     """Names of the layers with a norm behind them, and of the norms, which an export folds into them."""
     for name, module in net.named_modules():
-        if isinstance(module, ConvNorm):
-            yield f"{name}.0", f"{name}.1"
+        if isinstance(module, nn.Sequential):
+            for (kernel, layer), (norm, behind) in pairwise(module.named_children()):
+                if isinstance(layer, nn.Conv2d) and isinstance(behind, nn.BatchNorm2d):
+                    yield f"{name}.{kernel}", f"{name}.{norm}"
     if isinstance(net, FaceNet):
         yield "embed", "norm"
 

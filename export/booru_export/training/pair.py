@@ -1,0 +1,74 @@
+"""Two recognisers of the same characters as one net: what one of them mistakes, the other often knows.
+
+Their embeddings count alike (Hansen & Salamon, "Neural network ensembles", 1990). Side by side they would be
+twice as long, but most of what they say is the same, so they are turned into the directions in which
+characters differ most (principal components of the prototypes), of which the first ones are kept. Norms,
+weights and turn are all linear, so each trunk needs one matrix.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from booru_export.training.nets import FaceNet
+
+NUMBERS = 192
+"""Of a pair's embedding: of two with 256 numbers each, this loses what cannot be measured."""
+
+
+class _Member(nn.Module):
+    """One of the two: its part of the embedding ``(N, D)``, and its logits of hair and eye colors."""
+
+    def __init__(self, net: FaceNet, turn: Tensor) -> None:
+        super().__init__()
+        self.trunk, self.colours = net.trunk, net.colours
+        weight, bias = _folded(net)
+        self.embed = nn.Linear(weight.shape[1], turn.shape[1])
+        self.embed.weight.data = turn.T @ weight
+        self.embed.bias.data = turn.T @ bias
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        maps = self.trunk(x)[-len(self.colours.where) :]
+        return (self.embed(maps[-1].float().mean((2, 3))), *self.colours(maps))
+
+
+class FacePair(nn.Module):
+    """Two trained nets of the same characters, ready to be exported; it is not for training.
+
+    Answers like :class:`~.nets.FaceNet`. ``prototypes`` are unit vectors ``(characters, D)``, ``D`` being at
+    most :data:`NUMBERS`.
+    """
+
+    prototypes: Tensor
+
+    def __init__(self, first: FaceNet, second: FaceNet, characters: int) -> None:
+        super().__init__()
+        own = [F.normalize(net.prototypes.detach()[:characters], dim=1) for net in (first, second)]
+        both = torch.cat(own, 1)
+        turn = torch.linalg.svd(both, full_matrices=True)[2][:NUMBERS].T
+        self.register_buffer("prototypes", F.normalize(both @ turn, dim=1))
+        halves = turn.split([part.shape[1] for part in own])
+        nets = (copy.deepcopy(net).eval() for net in (first, second))
+        self.first, self.second = (_Member(net, half) for net, half in zip(nets, halves, strict=True))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colors."""
+        (one, hair, eyes), (other, more_hair, more_eyes) = self.first(x), self.second(x)
+        return F.normalize(one + other, dim=1), (hair + more_hair) / 2, (eyes + more_eyes) / 2
+
+
+@torch.no_grad()
+def _folded(net: FaceNet) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a net's embedding with its norm in them, of length 1 as a rule.
+
+    The norm leaves each number with a known mean and spread, which tell how long embeddings are.
+    """
+    norm = net.norm
+    assert norm.running_mean is not None and norm.running_var is not None
+    length = (norm.weight.square() + norm.bias.square()).sum().sqrt()
+    slope = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return slope[:, None] * net.embed.weight / length, (norm.bias - slope * norm.running_mean) / length
