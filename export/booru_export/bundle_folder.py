@@ -101,7 +101,10 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
 
 
 def _text(manifest: Mapping[str, Any]) -> bytes:
-    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+    """JSON to be read and compared by people, with a line for each label."""
+    text = json.dumps({**manifest, "labels": []}, indent=1, ensure_ascii=False)
+    labels = ",\n".join(f"  {json.dumps(label, ensure_ascii=False)}" for label in manifest["labels"])
+    return (text.replace('"labels": []', f'"labels": [\n{labels}\n ]', 1) + "\n").encode()
 
 
 def normalisation_keys(normalisation: Normalisation) -> dict[str, list[float]]:

@@ -29,7 +29,8 @@ from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle, View
 
 VIEWS = (View(0.95), View(0.95, flip=True, below=0.95, above=0.1))
-"""Looks at each face: the second one only where the first leaves a doubt that it may settle."""
+"""Looks at each face: the second one only where the first leaves a doubt that it may settle. A pair of nets
+looks once: its second net says more than a second look."""
 DEFAULT_FACE_THRESHOLD = 0.4
 SIDES = (256, 512)
 """Longest sides in pixels that the runtime looks at."""
@@ -117,7 +118,7 @@ def _export_recogniser(
         "size": size,
         **normalisation_keys(NORMALISATION),
         "expand": 1.0,
-        "views": [view.keys() for view in VIEWS],
+        "views": [view.keys() for view in (VIEWS[:1] if beside else VIEWS)],
         "hair": list(HAIR),
         "eyes": list(EYES),
         "thresholds": DEFAULT_THRESHOLDS,

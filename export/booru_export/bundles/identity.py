@@ -37,7 +37,7 @@ from booru_tagger.models.identity import (
 from booru_tagger.models.manifest import Weights
 
 FILE = "characters.npz"
-FACES_KEPT = 8
+FACES_KEPT = 6
 """Faces kept of each character: all, or as many centres of them."""
 CANDIDATES = 3
 """Likeliest characters of each face that the weights are fitted on."""

@@ -48,7 +48,6 @@ class Canon:
             "category": "character",
             "series": self.series,
             "implied": list(self.implied_tags()),
-            "threshold": None,
         }
 
 

@@ -16,8 +16,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from booru_export.training.nets import FaceNet
 
-NUMBERS = 192
-"""Of a pair's embedding: of two with 256 numbers each, this loses what cannot be measured."""
+NUMBERS = 160
+"""Of a pair's embedding: of two with 256 numbers each, this loses hardly what can be measured."""
 
 
 class _Member(nn.Module):
