@@ -133,6 +133,15 @@ def test_training_goes_on_from_either_of_a_bundle(
     assert torch.allclose(cosines(functional.normalize(known, dim=1)), cosines(both.prototypes), atol=0.03)
 
 
+def test_weights_that_others_replace_are_not_asked_for(data: Path) -> None:
+    """Who goes on from a bundle needs no package that holds ImageNet's."""
+    (data / "recipe.toml").write_text('initial = "nowhere.pth"\n' + LITE, "utf-8")
+    recipe = read_recipe(RecogniserRecipe, data / "recipe.toml")
+    with pytest.raises(DataError, match=r"nowhere\.pth"):
+        RecogniserTask(recipe, [data / "faces"])
+    assert RecogniserTask(recipe, [data / "faces"], fresh=False).labels
+
+
 def test_nets_of_other_characters_are_refused(data: Path, tmp_path: Path) -> None:
     learner = task(data, RECIPE.replace("steps = 25", "steps = 1"), leave_out=("hatsune_miku",))
     fewer = run(learner, learner.recipe.schedule, tmp_path / "fewer", say=lambda _: None)

@@ -158,7 +158,12 @@ def train_recogniser(
     def task(chosen: RecogniserRecipe, place: Device) -> TrainingTask:
         without = {*leave_out, *(left_out(read_all_faces(faces)) if leave_out_some else ())}
         return RecogniserTask(
-            *(chosen, faces, scenes), more=more_scenes, teacher=teacher, leave_out=without, device=place
+            *(chosen, faces, scenes),
+            more=more_scenes,
+            teacher=teacher,
+            leave_out=without,
+            fresh=not (run["start"] or run["resume"]),
+            device=place,
         )
 
     click.echo(_train(RecogniserRecipe, recipe, task, **run))

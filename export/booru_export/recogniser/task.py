@@ -120,11 +120,13 @@ class RecogniserTask:
         more: Sequence[Path] = (),
         teacher: Path | None = None,
         leave_out: Collection[str] = (),
+        fresh: bool = True,
         device: Device = CPU,
     ) -> None:
         """``faces`` and ``scenes`` are split, without those of the characters to ``leave_out``, by whom
         strangers and enrolment are judged; heads of the scenes in ``more`` are all trained on. ``teacher`` is
-        the checkpoint of a net for the same characters, whose opinions are learned, too.
+        the checkpoint of a net for the same characters, whose opinions are learned, too. ``fresh``: whether
+        the weights that the recipe names are needed, since no others replace them at once.
         """
         self.recipe, self.device = recipe, device
         items = read_all_faces(faces)
@@ -146,7 +148,8 @@ class RecogniserTask:
         train_heads = join(train_heads, draw_heads(recipe.drawn))
         self.counts = {name: len(part) for name, part in self.parts.items()} | {"heads": len(train_heads)}
         torch.manual_seed(recipe.schedule.seed)
-        self.face_net = _start(build(recipe, len(self.labels)), recipe).to(device.place)
+        net = build(recipe, len(self.labels))
+        self.face_net = (_start(net, recipe) if fresh else net).to(device.place)
         self.net: nn.Module = self.face_net
         self.teacher = _teacher(teacher, self.labels).to(device.place) if teacher else None
         self.batches = Batches(recipe, train_faces, train_heads, len(self.labels), device.place)
