@@ -129,14 +129,22 @@ class Recogniser:
         again = [view for view in self.spec.views if view.below is not None]
         crops = self._crops(range(faces), first, cut)
         sums, counts = self._sums(crops, len(first)), np.full(faces, len(first))
-        best = self._means(sums, counts)["character"].max(axis=1) if again else np.zeros(faces)
+        means = self._means(sums, counts)
+        best = means["character"].max(axis=1) if again else np.zeros(faces)
+        seen_again = np.zeros(faces, dtype=bool)
         for view in again:
             doubtful = np.flatnonzero((best < (view.below or 0)) & (best >= view.above))
             if len(doubtful):
                 for name, values in self._sums(self._crops(doubtful.tolist(), [view], cut), 1).items():
                     sums[name][doubtful] += values
                 counts[doubtful] += 1
-        means = self._means(sums, counts)
+                seen_again[doubtful] = True
+        if seen_again.any():
+            others = self._means(
+                {name: values[seen_again] for name, values in sums.items()}, counts[seen_again]
+            )
+            for name, values in others.items():
+                means[name][seen_again] = values
         answers = [
             Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(faces)
         ]

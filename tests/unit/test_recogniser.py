@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Normalisation, Picture, crop, square_around
 from booru_tagger.models.bundle import Bundle, RecogniserSpec, View
+from booru_tagger.models.identity import Scores
 from booru_tagger.models.recogniser import BATCH, Recogniser
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box
@@ -126,6 +127,26 @@ def test_a_face_that_is_like_nobody_is_not_looked_at_again() -> None:
     session = Recording({"character": 3, "embedding": 3})
     Recogniser(session, spec(views=views), 3).recognise(picture, [Box(20, 10, 60, 50), Box(130, 10, 170, 50)])
     assert [len(fed) for fed in session.fed] == [2, 1]
+
+
+def test_each_face_is_told_once_and_again_only_after_another_look() -> None:
+    class Counting:
+        told = 0
+
+        def score(self, embedding: Any) -> Scores:
+            self.told += 1
+            return Scores(np.abs(embedding), np.zeros(0, np.float32))
+
+    identity, picture = Counting(), Picture(np.full((60, 200, 3), 20, dtype=np.uint8), 200, 60)
+    picture.pixels[:, 100:] = np.arange(0, 240, 80)
+    session = Recording({"embedding": 3})
+    views = (View(1.0), View(1.0, flip=True, below=0.8))
+    boxes = [Box(20, 10, 60, 50), Box(130, 10, 170, 50)]
+    grey, vivid = Recogniser(session, spec(views=views), 3, cast("Any", identity)).recognise(picture, boxes)
+    assert [len(fed) for fed in session.fed] == [2, 1]
+    assert identity.told == 3
+    assert grey.character == pytest.approx(np.full(3, 3**-0.5), abs=1e-5)
+    assert vivid.character == pytest.approx(np.arange(3) / 5**0.5, abs=1e-5)
 
 
 def test_a_crowd_is_run_in_parts() -> None:
