@@ -29,7 +29,8 @@ def colorfulness(source: Source, *, face: bool = False) -> float:
     level = (0.299 * red + 0.587 * green + 0.114 * blue) / 255
     curve = np.stack([np.ones_like(level), level, level**2], axis=1)
     channels = np.stack([red - green, (red + green) / 2 - blue], axis=1)
-    told = curve @ np.linalg.lstsq(curve, channels)[0]
+    # Normal equations take a tenth of the time that thousands of rows take; of one level they are singular.
+    told = curve @ np.linalg.lstsq(curve.T @ curve, curve.T @ channels)[0]
     left, whole = (math.sqrt(float(np.square(part).mean()) * 2) for part in (channels - told, channels))
     return left / 2 if left < _TINTED * whole and not face else left
 
