@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Picture, letterbox
@@ -44,7 +47,8 @@ class Detector:
         """The heads in a picture, best first; boxes are in pixels of the upright original."""
         self.check()
         tiles = tiles_of(self.spec, picture.width, picture.height, picture.scale)
-        found = [self._at(picture, tile) for tile in tiles]
+        image, scale = _shrunk(picture, tiles)
+        found = [self._at(picture, image, scale, tile) for tile in tiles]
         boxes = np.concatenate([part[0] for part in found])
         scores = np.concatenate([part[1] for part in found])
         size = picture.width, picture.height
@@ -55,25 +59,35 @@ class Detector:
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
 
-    def _at(self, picture: Picture, tile: Tile) -> tuple[Floats, Floats]:
+    def _at(self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile) -> tuple[Floats, Floats]:
         """Boxes ``(K, 4)`` and the network's scores ``(K,)``, not below the threshold, of the heads that a
-        look answers for."""
+        look answers for. ``image`` has ``shrunk`` pixels for each of the original."""
         spec = self.spec
         # Squares can go through a device together; alone, the less there is of padding the better.
         multiple = spec.multiple if self.session.batch == 1 else max(tile.side, spec.multiple)
-        region = Box(*(value * picture.scale for value in tile.region))
-        canvas, scale = letterbox(
-            picture.image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale
-        )
+        region = Box(*(value * shrunk for value in tile.region))
+        canvas, scale = letterbox(image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale)
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
         boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
         boxes, scores = boxes[scores >= self._lowest], scores[scores >= self._lowest]
         corner = np.asarray([*tile.region[:2]] * 2, dtype=np.float32)
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
-        boxes = np.clip(boxes / np.float32(scale * picture.scale) + corner, 0, limits)
+        boxes = np.clip(boxes / np.float32(scale * shrunk) + corner, 0, limits)
         size = boxes[:, 2:] - boxes[:, :2]
         good = (size >= MIN_SIDE).all(axis=1) & _answered(boxes, tile)  # NaN is neither
         return boxes[good], np.minimum(scores[good], 1)
+
+
+def _shrunk(picture: Picture, tiles: Sequence[Tile]) -> tuple[Image.Image, float]:
+    """What all looks can be taken from, and how many pixels it has for each of the original.
+
+    The means of whole blocks of pixels, as large as the closest look allows: it would begin with the same.
+    """
+    longest = [max(tile.region.width, tile.region.height) * picture.scale / tile.side for tile in tiles]
+    block = int(min(longest))
+    if block < 2:
+        return picture.image, picture.scale
+    return picture.image.reduce(block), picture.scale / block
 
 
 def _answered(boxes: Floats, tile: Tile) -> npt.NDArray[np.bool_]:

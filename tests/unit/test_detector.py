@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageFilter
 
 from booru_tagger.errors import ModelError
-from booru_tagger.imaging import Floats, Normalisation, Picture
+from booru_tagger.imaging import Floats, Normalisation, Picture, letterbox
 from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.calibration import ScoreCurve
 from booru_tagger.models.detector import Detector
@@ -76,6 +77,18 @@ def test_the_network_sees_a_normalised_letterbox() -> None:
     assert Detector(session, spec()).detect(blank(256, 130)) == ()
     assert session.fed[0].shape == (1, 3, 96, 128) and session.fed[0].dtype == np.float32
     assert session.fed[0][0, 0, 0, 0] == pytest.approx(99 / 127.5 - 1)
+
+
+def test_all_looks_begin_with_one_shrunken_picture() -> None:
+    """The closest look is what it would be alone; the other is smoother, and boxes go back the same way."""
+    noise = np.random.default_rng(1).integers(0, 256, (311, 403, 3), dtype=np.uint8)
+    pixels = np.asarray(Image.fromarray(noise).filter(ImageFilter.GaussianBlur(6)))
+    session = Scripted([((8, 8, 24, 24), 0.9)], [((16, 16, 48, 48), 0.8)])
+    (face,) = Detector(session, spec(sides=(64, 128), nms_iou=0.9)).detect(Picture(pixels, 403, 311))
+    for fed, side, most in zip(session.fed, (64, 128), (3 / 255, 1e-6), strict=True):
+        alone = Normalisation().apply(letterbox(pixels, side)[0][None])
+        assert np.abs(fed - alone).max() <= 2 * most
+    assert face.box == pytest.approx(Box(*(value * 403 / 64 for value in (8, 8, 24, 24))))
 
 
 def test_thresholds() -> None:
