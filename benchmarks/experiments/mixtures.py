@@ -20,6 +20,7 @@ from booru_export.data.tables import read_data_faces
 from booru_export.evaluation.embedding import EmbeddedFace, embeddings, look
 
 from booru_tagger.enrol.choosing import ChosenFaces, choose
+from booru_tagger.models.manifest import IdentitySpec
 from booru_tagger.models.store.local import open_bundle
 
 PURE = (5, 8, 11, 20)
@@ -53,8 +54,8 @@ def mixtures(
             return
 
 
-def judged(faces: Sequence[EmbeddedFace], same_person: float) -> ChosenFaces:
-    return choose(embeddings(faces), np.arange(len(faces)), same_person)
+def judged(faces: Sequence[EmbeddedFace], spec: IdentitySpec) -> ChosenFaces:
+    return choose(embeddings(faces), np.arange(len(faces)), spec.same_person, spec.one_character)
 
 
 def told(name: str, choices: Sequence[ChosenFaces]) -> str:
@@ -95,11 +96,11 @@ def main(arguments: Sequence[str]) -> None:
             )
             if sets:
                 name = f"{where}: {count} of one ({len(able)} able)"
-                print(told(name, [judged(one, spec.identity.same_person) for one in sets]), flush=True)
+                print(told(name, [judged(one, spec.identity) for one in sets]), flush=True)
         for first, second in MIXED:
             for alike in (False, True):
                 found = mixtures(pool, first, second, chance, alike=alike, sets=asked.sets)
-                choices = [judged(one, spec.identity.same_person) for one in found]
+                choices = [judged(one, spec.identity) for one in found]
                 if choices:
                     name = f"{where}: {first}+{second}{', one source' if alike else ''}"
                     print(told(name, choices), flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,8 @@ FEWEST = 3
 """Faces of a second character from which on it is told apart from a few odd pictures of one."""
 LEAST_SHARE = 0.1
 """Share of all faces that a second character has at least."""
-APART = 0.26
-"""How much more alike the faces of each of two characters are, on average, than those of one to the other's.
-
-Fitted on characters that the net was not trained on; ``python -m benchmarks experiment mixtures``.
-"""
+LOOSEST = 0.05
+"""Mean similarity of the faces of one side that is reckoned with at least: less tells of no character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,11 @@ class ChosenFaces:
         return self.rival >= len(self.kept) or 2 * len(self.kept) < self.pictures
 
 
-def choose(faces: Floats, pictures: npt.NDArray[np.int64], same_person: float) -> ChosenFaces:
-    """The faces of the person common to most pictures. Arguments as for :func:`find_majority`."""
+def choose(
+    faces: Floats, pictures: npt.NDArray[np.int64], same_person: float, one_character: float
+) -> ChosenFaces:
+    """The faces of the person common to most pictures. Arguments as for :func:`find_majority` and
+    :func:`second_character`."""
     found = find_majority(faces, pictures, same_person)
     rest = np.flatnonzero(~np.isin(pictures, pictures[list(found.kept)]))
     theirs = list(found.outliers)
@@ -53,19 +54,28 @@ def choose(faces: Floats, pictures: npt.NDArray[np.int64], same_person: float) -
         others = find_majority(faces[rest], pictures[rest], same_person)
         theirs = rest[[*others.kept, *others.outliers]].tolist()
     rows = [*found.kept, *theirs]
-    second = tuple(rows[index] for index in second_character(faces[rows]))
+    second = tuple(rows[index] for index in second_character(faces[rows], one_character))
     return ChosenFaces(found.kept, found.outliers, found.rival, len(np.unique(pictures)), second)
 
 
-def second_character(faces: Floats) -> tuple[int, ...]:
+def second_character(faces: Floats, one_character: float) -> tuple[int, ...]:
     """The faces that are another character's than most, as far as that is plain; none where it is not.
 
-    ``faces`` are unit vectors ``(N, D)``. They are parted in two around the pairs that are least alike, as
-    well as that can be done; parts of one character by several artists stay closer than those of two.
+    ``faces`` are unit vectors ``(N, D)``. Two parts of one character by several artists have a
+    :func:`likeness` of ``one_character`` or more, those of two characters mostly less.
     """
+    fewer = smaller_part(faces)
+    if fewer is None or likeness(faces, fewer) >= one_character:
+        return ()
+    return tuple(np.flatnonzero(fewer).tolist())
+
+
+def smaller_part(faces: Floats) -> npt.NDArray[np.bool_] | None:
+    """The smaller of the two parts ``(N,)`` that the faces fall in around the pairs that are least alike, as
+    well as that can be done; ``None`` where it is too small for a character."""
     count = len(faces)
     if count < 2 * FEWEST:
-        return ()
+        return None
     similarities = faces @ faces.T
     partings = {
         _settled(faces, similarities[:, one] >= similarities[:, int(similarities[one].argmin())]).tobytes()
@@ -76,9 +86,18 @@ def second_character(faces: Floats) -> tuple[int, ...]:
         key=lambda first: float(sum(np.linalg.norm(faces[side].sum(axis=0)) for side in (first, ~first))),
     )
     fewer = best if 2 * best.sum() < count else ~best
-    if fewer.sum() < max(FEWEST, LEAST_SHARE * count) or _gap(similarities, fewer) < APART:
-        return ()
-    return tuple(np.flatnonzero(fewer).tolist())
+    return fewer if fewer.sum() >= max(FEWEST, LEAST_SHARE * count) else None
+
+
+def likeness(faces: Floats, first: npt.NDArray[np.bool_]) -> float:
+    """How alike the characters of two sides are, each of two faces or more: 1 for one, about 0 for two.
+
+    It is the cosine of the directions that the sides are drawn from, as far as their pairs tell: the mean
+    similarity across, set against those within, so that it matters little how much each varies.
+    """
+    similarities = faces @ faces.T
+    within = [max(_mean_of_pairs(similarities[np.ix_(side, side)]), LOOSEST) for side in (first, ~first)]
+    return float(similarities[np.ix_(first, ~first)].mean()) / math.sqrt(within[0] * within[1])
 
 
 def _settled(faces: Floats, first: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -93,12 +112,6 @@ def _settled(faces: Floats, first: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool
             break
         first = moved
     return first
-
-
-def _gap(similarities: Floats, first: npt.NDArray[np.bool_]) -> float:
-    """Mean similarity within the two sides, less that between them."""
-    within = [_mean_of_pairs(similarities[np.ix_(side, side)]) for side in (first, ~first)]
-    return sum(within) / 2 - float(similarities[np.ix_(first, ~first)].mean())
 
 
 def _mean_of_pairs(similarities: Floats) -> float:

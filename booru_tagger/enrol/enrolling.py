@@ -20,6 +20,7 @@ from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageE
 from booru_tagger.imaging import Floats, read_file
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
+from booru_tagger.models.manifest import ONE_CHARACTER
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 from booru_tagger.vocab import tag_named
@@ -106,7 +107,7 @@ def enrol(
     details = details or Details()
     seen = _look_at(tagger, pictures, step)
     bound = same_person_of(tagger) if same_person is None else same_person
-    choice = _checked_choice(seen, bound, tagger.options.crops, keep_outliers)
+    choice = _checked_choice(seen, bound, one_character_of(tagger), tagger.options.crops, keep_outliers)
     keeps = keep_outliers or tagger.options.crops
     rows = [*choice.kept, *(choice.outliers if keeps else ())]
     faces = [seen.sightings[row] for row in rows]
@@ -130,6 +131,12 @@ def same_person_of(tagger: Tagger) -> float:
     """The similarity from which two faces of pictures that share a name are taken for one person's."""
     identity = tagger.networks.identity
     return SAME_PERSON if identity is None else identity.spec.same_person
+
+
+def one_character_of(tagger: Tagger) -> float:
+    """How alike two parts of one character's faces are at least (:func:`second_character`)."""
+    identity = tagger.networks.identity
+    return ONE_CHARACTER if identity is None else identity.spec.one_character
 
 
 def checked_name(text: str) -> str:
@@ -161,14 +168,17 @@ def _look_at(tagger: Tagger, pictures: Iterable[Path], step: Callable[[], None])
     return seen
 
 
-def _checked_choice(seen: _Seen, same_person: float, crops: bool, keep_outliers: bool) -> ChosenFaces:
+def _checked_choice(
+    seen: _Seen, same_person: float, one_character: float, crops: bool, keep_outliers: bool
+) -> ChosenFaces:
     """Whose faces they are. Raises :class:`DataError` where that is in doubt, and nobody insists."""
     sightings = seen.sightings
     if not sightings:
         raise DataError(_why_no_face(seen))
     names = list(dict.fromkeys(sighting.picture for sighting in sightings))
     owners = np.array([names.index(sighting.picture) for sighting in sightings])
-    choice = choose(np.stack([sighting.embedding for sighting in sightings]), owners, same_person)
+    faces = np.stack([sighting.embedding for sighting in sightings])
+    choice = choose(faces, owners, same_person, one_character)
     alone = len(names) == len(sightings)  # then each picture says itself whom it shows
     if choice.second and not keep_outliers:
         _refuse_mixture(choice, [sighting.picture for sighting in sightings])

@@ -11,6 +11,7 @@ import numpy as np
 from booru_tagger.enrol.choosing import second_character
 from booru_tagger.enrol.common_colors import common_colors
 from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_number
+from booru_tagger.enrol.enrolling import one_character_of
 from booru_tagger.enrol.gallery_file import fitting
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label
@@ -66,7 +67,7 @@ def doubts_about(
             continue
         faces = [one.face for one in seen]
         doubts = about_number(len(found.faces))
-        if second := second_character(found.faces):
+        if second := second_character(found.faces, one_character_of(tagger)):
             pictures = ", ".join(found.pictures[row] for row in second)
             doubts.append(
                 f"{len(second)} of {len(found.faces)} faces look like those of another character: {pictures}"

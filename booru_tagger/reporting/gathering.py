@@ -61,7 +61,7 @@ class _Cutting:
     """Cuts faces out, picture by picture, and remembers the pictures that cannot be read any more."""
 
     def __init__(self, face_cache: FaceCache, step: Callable[[], None]) -> None:
-        self._face_cache, self.alike = face_cache, face_cache.alike
+        self._face_cache, self.bundle = face_cache, face_cache.bundle
         self._step = step
         self.failures: dict[Path, PictureError] = {}
 
@@ -220,7 +220,7 @@ def _strangers(unknown: Sequence[_Seen], cutting: _Cutting) -> tuple[UnknownGrou
     if not embeddings:
         return ()
     pictures, found = [face.picture for face in faces], []
-    for group in strangers(np.stack(embeddings), pictures, cutting.alike)[:MAX_UNKNOWN_GROUPS]:
+    for group in strangers(np.stack(embeddings), pictures, cutting.bundle)[:MAX_UNKNOWN_GROUPS]:
         members = [faces[row] for row in group.members]
         of_them = tuple(dict.fromkeys(member.picture for member in members))
         sheet = _sheet(members, cutting)

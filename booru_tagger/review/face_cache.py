@@ -24,7 +24,6 @@ from booru_tagger.files.cache import open_cache
 from booru_tagger.files.user_folders import user_folder
 from booru_tagger.imaging import Floats, Picture, square_around
 from booru_tagger.moving import read_frames
-from booru_tagger.review.similarity import bound_of
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult
 
@@ -52,13 +51,12 @@ def default_path() -> Path:
 class FaceCache:
     """Cut-outs by picture and box. May be used from any thread.
 
-    Embeddings are of ``tagger``'s recogniser; another model's are made anew. ``alike``: the similarity from
-    which on two of them are one person's.
+    Embeddings are of ``tagger``'s recogniser; another model's are made anew. ``bundle``: what they are of.
     """
 
     def __init__(self, path: Path, tagger: Tagger) -> None:
         self._tagger = tagger
-        self.alike = bound_of(tagger.bundle)
+        self.bundle = tagger.bundle
         self._space = f"{_FORMAT}:{tagger.bundle.recogniser_sha256}".encode()
         self._lock = threading.Lock()
         self._connection = open_cache(path, "cutouts", "jpeg BLOB NOT NULL, embedding BLOB")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.identity import ALIKE as ALIKE
 from booru_tagger.models.identity import likeness_bounds
+from booru_tagger.models.manifest import Coincidence
 from booru_tagger.types import Box
 
 TICKED = 0.6
@@ -19,6 +20,9 @@ SMALLEST = 32
 """Longer side of a head, in pixels, below which strangers look like each other whoever they are."""
 WORTH_NAMING = 3
 """Look-alikes from which a stranger is worth a name: fewer are hardly enough to know one again."""
+MOST_CHANCE, HIGHEST = 0.02, 0.95
+"""Share of the alike pairs among strangers that chance may account for, and the similarity that is asked for
+where it always accounts for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +35,29 @@ class Group:
 def groups(faces: Floats, alike: float = ALIKE) -> list[Group]:
     """Groups of unit vectors ``(N, D)``, the largest first; a face unlike all others is a group of its own.
 
-    Each face joins the group whose mean direction it is nearest to, if that is near enough, else it begins
-    one (leader clustering); then every face is given once more to the nearest of the groups that came of it,
-    so that the order in which they were looked at matters less. Takes N times the number of groups steps.
+    Each face joins the group whose members it is most alike on average, if that is ``alike`` or more, else it
+    begins one (leader clustering); then every face is given once more to such a group of those that came of
+    it, so that the order in which they were looked at matters less, and leaves it where the others are less
+    alike. Takes N times the number of groups steps.
     """
     if not len(faces):
         return []
     sums = np.empty_like(faces)
-    norms = np.empty(len(faces), np.float32)
+    sizes = np.zeros(len(faces), np.float32)
     count = 0
     for face in faces:
-        best = int(np.argmax(sums[:count] @ face / norms[:count])) if count else -1
-        if best >= 0 and float(sums[best] @ face) >= alike * norms[best]:
+        near = sums[:count] @ face / sizes[:count]
+        best = int(np.argmax(near)) if count else -1
+        if best >= 0 and near[best] >= alike:
             sums[best] += face
         else:
             best, count = count, count + 1
             sums[best] = face
-        norms[best] = np.linalg.norm(sums[best])
-    centres = sums[:count] / norms[:count, None]
-    owners, near = _nearest(faces, centres)
-    found = [_group(np.flatnonzero(owners == owner), near, alike) for owner in np.unique(owners)]
-    alone = [Group((int(row),)) for row in np.flatnonzero(near < alike)]
+        sizes[best] += 1
+    owners = _nearest(faces, sums[:count] / sizes[:count, None])
+    found = [_group(faces, np.flatnonzero(owners == owner), alike) for owner in np.unique(owners)]
+    inside = {row for group in found for row in group.members}
+    alone = [Group((row,)) for row in range(len(faces)) if row not in inside]
     ordered = sorted((group for group in found if group.members), key=lambda group: -len(group.members))
     return [*ordered, *alone]
 
@@ -62,10 +68,14 @@ def is_clear(box: Box) -> bool:
 
 
 def strangers(
-    faces: Floats, pictures: Sequence[object], alike: float = ALIKE, least: int = WORTH_NAMING
+    faces: Floats, pictures: Sequence[Hashable], bundle: Bundle, least: int = WORTH_NAMING
 ) -> list[Group]:
     """The groups of ``least`` faces or more in several ``pictures``, one picture a face: whoever comes back
-    may be worth a name."""
+    may be worth a name. ``bundle`` is that of the embeddings."""
+    identity = bundle.recogniser.identity if bundle.recogniser is not None else None
+    alike = bound_of(bundle)
+    if identity is not None and identity.coincidence is not None:
+        alike = crowd_bound(faces, pictures, alike, identity.coincidence)
     return [
         group
         for group in groups(faces, alike)
@@ -73,23 +83,52 @@ def strangers(
     ]
 
 
+def crowd_bound(faces: Floats, pictures: Sequence[Hashable], alike: float, coincidence: Coincidence) -> float:
+    """The similarity, ``alike`` or more, from which on few of these faces' pairs can be mere coincidences.
+
+    The more people there are and the fewer of them come back, the more of the alike pairs are of different
+    people: where somebody does, there are more such pairs than chance gives. Pairs in one picture do not
+    count.
+    """
+    some = np.linspace(0, len(faces) - 1, min(len(faces), _CROWD), dtype=np.int64)
+    numbers = {picture: number for number, picture in enumerate(dict.fromkeys(pictures))}
+    owners = np.array([numbers[pictures[row]] for row in some])
+    high, pairs = [np.empty(0, np.float32)], 0
+    for start in range(0, len(some), _BLOCK):
+        rows = some[start : start + _BLOCK]
+        apart = owners[start : start + _BLOCK, None] != owners[None]
+        similarities = (faces[rows] @ faces[some].T)[apart]
+        pairs += similarities.size
+        high.append(similarities[similarities >= alike])
+    seen = np.sort(np.concatenate(high))
+    for bound in np.arange(alike, HIGHEST, 0.01).tolist():
+        if coincidence.share(bound) * pairs <= MOST_CHANCE * (len(seen) - np.searchsorted(seen, bound)):
+            return float(bound)
+    return max(alike, HIGHEST)
+
+
 _BLOCK = 1_024
+_CROWD = 4_000
+"""Faces, spread evenly, that tell of all how many are alike."""
 
 
-def _nearest(faces: Floats, centres: Floats) -> tuple[np.ndarray, Floats]:
-    """For each face the nearest centre and how near it is, in blocks so that memory stays small."""
+def _nearest(faces: Floats, means: Floats) -> np.ndarray:
+    """For each face the group whose mean it is nearest to, in blocks so that memory stays small."""
     owners = np.empty(len(faces), np.int64)
-    near = np.empty(len(faces), np.float32)
     for start in range(0, len(faces), _BLOCK):
-        similarities = faces[start : start + _BLOCK] @ centres.T
-        owners[start : start + _BLOCK] = similarities.argmax(axis=1)
-        near[start : start + _BLOCK] = similarities.max(axis=1)
-    return owners, near
+        owners[start : start + _BLOCK] = (faces[start : start + _BLOCK] @ means.T).argmax(axis=1)
+    return owners
 
 
-def _group(rows: np.ndarray, near: Floats, alike: float) -> Group:
-    inside = rows[near[rows] >= alike]
-    return Group(tuple(inside[np.argsort(-near[inside], kind="stable")].tolist()))
+def _group(faces: Floats, rows: np.ndarray, alike: float) -> Group:
+    """Those of the rows that are like the others on average; none where that leaves only one."""
+    if len(rows) < 2:
+        return Group(())
+    near = (faces[rows] @ faces[rows].sum(axis=0) - 1) / (len(rows) - 1)
+    inside = near >= alike
+    if inside.sum() < 2:
+        return Group(())
+    return Group(tuple(rows[inside][np.argsort(-near[inside], kind="stable")].tolist()))
 
 
 class EmbeddingIndex:

@@ -16,6 +16,7 @@ from booru_tagger.enrol.similar_names import near_names
 from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
+from booru_tagger.models.manifest import ONE_CHARACTER
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, ScoredTag
@@ -237,9 +238,10 @@ def directions(*similarities: float, seed: int = 0) -> np.ndarray:
     return np.asarray(along * own + np.sqrt(1 - along**2) * rest, dtype=np.float32)
 
 
-def of_two(first: int, second: int, likeness: float) -> np.ndarray:
-    """So many faces of each of two characters; ``likeness`` is that of their centres."""
-    one, other = directions(*[0.8] * first), directions(*[0.8] * second, seed=1)
+def of_two(first: int, second: int, likeness: float, typical: float = 0.8) -> np.ndarray:
+    """So many faces of each of two characters; ``likeness`` is that of their centres, ``typical`` that of a
+    face to its own."""
+    one, other = directions(*[typical] * first), directions(*[typical] * second, seed=1)
     turned = other.copy()
     turned[:, 0], turned[:, 1] = (
         likeness * other[:, 0] - (1 - likeness**2) ** 0.5 * other[:, 1],
@@ -251,15 +253,23 @@ def of_two(first: int, second: int, likeness: float) -> np.ndarray:
 @pytest.mark.parametrize(("first", "second"), [(4, 4), (8, 3), (3, 8), (6, 5), (20, 4)])
 @pytest.mark.parametrize("likeness", [0.0, 0.4])
 def test_two_characters_are_told_apart(first: int, second: int, likeness: float) -> None:
-    found = second_character(of_two(first, second, likeness))
+    found = second_character(of_two(first, second, likeness), ONE_CHARACTER)
     fewer = range(first, first + second) if second <= first else range(first)
     assert found == tuple(fewer) or (first == second and found == tuple(range(first)))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8, 20, 60])
 def test_one_character_is_not_parted(count: int) -> None:
-    assert second_character(directions(*np.linspace(0.4, 0.9, count))) == ()
-    assert second_character(directions(*[0.9] * count, *[0.0] * 2)) == (), "two odd ones are outliers"
+    assert second_character(directions(*np.linspace(0.4, 0.9, count)), ONE_CHARACTER) == ()
+    odd = directions(*[0.9] * count, *[0.0] * 2)
+    assert second_character(odd, ONE_CHARACTER) == (), "two odd ones are outliers"
+
+
+def test_two_tight_series_of_one_character_are_not_parted() -> None:
+    """Stickers: all of a costume are nearly the same picture, those of two costumes are merely alike."""
+    mixed = of_two(6, 5, 0.65, typical=0.98)
+    assert second_character(mixed, ONE_CHARACTER) == ()
+    assert second_character(mixed, 0.7), "a bundle may ask for more"
 
 
 def test_two_characters_are_refused_unless_that_is_meant(tagger: Tagger, tmp_path: Path) -> None:

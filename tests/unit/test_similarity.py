@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from booru_tagger.imaging import Floats
-from booru_tagger.review.similarity import ALIKE, EmbeddingIndex, groups, like
+from booru_tagger.models.manifest import Coincidence
+from booru_tagger.review.similarity import ALIKE, EmbeddingIndex, crowd_bound, groups, like
 from tests.support.comparing import about
 
 
@@ -37,6 +38,24 @@ def test_the_most_typical_stands_first() -> None:
     faces[1] = np.array([0.9, np.sqrt(1 - 0.81), 0, 0], np.float32)
     first = groups(faces)[0]
     assert set(first.members) == {0, 1, 2} and first.members[-1] == 1
+
+
+def test_a_group_takes_nobody_whom_its_members_are_unlike_on_average() -> None:
+    """Near the middle of three that are not much alike is still not near any of them."""
+    four = np.sqrt(0.55) * np.eye(6)[0] + np.sqrt(0.45) * np.eye(6)[1:5]
+    faces = np.stack([*four, np.eye(6)[0]]).astype(np.float32)
+    assert all(len(group.members) == 1 for group in groups(faces[:4], 0.6))
+    assert len(groups(faces, 0.6)[0].members) < 5
+
+
+def test_where_nobody_comes_back_chance_asks_for_more() -> None:
+    chance = Coincidence(0.45, 0.7)
+    crowd, _ = people(300, 1, spread=0.02, seed=4)
+    pictures = list(range(len(crowd)))
+    assert crowd_bound(crowd, pictures, 0.4, chance) > 0.7
+    cast, owners = people(15, 20, spread=0.02, seed=4)
+    assert crowd_bound(cast, pictures, 0.4, chance) < 0.7
+    assert crowd_bound(cast, owners.tolist(), 0.4, chance) > 0.7, "pairs of one picture tell nothing"
 
 
 def test_nobody_and_one() -> None:

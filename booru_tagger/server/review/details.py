@@ -80,8 +80,8 @@ def stranger_groups(session: ReviewSession) -> list[list[dict[str, Any]]]:
     seen = [(head, head.embedding) for head in heads if head.embedding is not None]
     if not seen:
         return []
-    embeddings, alike = np.stack([face for _, face in seen]), bound_of(session.tools.tagger.bundle)
-    found = strangers(embeddings, [head.picture.id for head, _ in seen], alike, PAIR)
+    embeddings, bundle = np.stack([face for _, face in seen]), session.tools.tagger.bundle
+    found = strangers(embeddings, [head.picture.id for head, _ in seen], bundle, PAIR)
     return [
         _shown((seen[row][0], float(embeddings[row] @ embeddings[group.members[0]])) for row in group.members)
         for group in found[:MAX_GROUPS]

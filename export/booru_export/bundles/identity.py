@@ -18,6 +18,7 @@ from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
 from booru_export.bundle_folder import put_file, read_manifest, write_manifest
+from booru_export.bundles.likeness import Likeness, fit_likeness
 from booru_export.data.canon import Canon
 from booru_export.data.splits import split_faces, split_strangers
 from booru_export.data.tables import read_data_faces
@@ -48,12 +49,6 @@ STRANGERS_TO_ENROLLED = 0.7
 """The same for enrolled characters: people enrol whom they have pictures of."""
 DRAWS, MIN_PICTURES, MAX_PICTURES = 40, 3, 10
 """Galleries that are drawn to learn how enrolled characters fare, and how many faces each has."""
-SAME_PERSON_KEPT = 0.9
-"""Share of the pairs of one character's faces that ``same_person`` lets pass."""
-ALIKE_RIGHT = 0.9
-"""Share of the pairs from ``alike`` on that show one character."""
-
-
 UNFITTED = Weights(level=-6.0, learned=4.0, mean=4.0, nearest=4.0, rival=-3.0, faces=0.0)
 """Of a bundle whose scores nobody calibrated: in a sensible order, no more."""
 
@@ -89,16 +84,15 @@ def unfitted(prototypes: Floats) -> tuple[bytes, dict[str, Any]]:
     learned = unit(prototypes)
     ones = np.ones(len(learned), dtype=np.int64)
     people = KnownCharacters(learned, learned, learned, np.arange(len(learned) + 1), ones)
-    return pack(people), _section(UNFITTED, UNFITTED, 0.3, 0.7)
+    return pack(people), _section(UNFITTED, UNFITTED, Likeness())
 
 
-def _section(trained: Weights, enrolled: Weights, same_person: float, alike: float) -> dict[str, Any]:
+def _section(trained: Weights, enrolled: Weights, likeness: Likeness) -> dict[str, Any]:
     return {
         "file": FILE,
         "trained": asdict(trained),
         "enrolled": asdict(enrolled),
-        "same_person": round(same_person, 3),
-        "alike": round(alike, 3),
+        **likeness.keys(),
     }
 
 
@@ -128,10 +122,10 @@ def fit_identity(folder: Path, data: Path) -> Bundle:
     spec = bundle.recogniser.identity if bundle.recogniser is not None else None
     trained = fit_trained(people, validation, strangers, labels)
     enrolled = fit_enrolled(people, validation, strangers) or (spec.enrolled if spec else UNFITTED)
-    bounds = similarity_bounds(strangers) or ((spec.same_person, spec.alike) if spec else (0.3, 0.7))
+    likeness = fit_likeness(strangers, validation, Likeness.of(spec) if spec else Likeness())
     put_file(folder, FILE, pack(people))
     manifest = read_manifest(folder)
-    manifest["recogniser"]["identity"] = _section(trained, enrolled, *bounds)
+    manifest["recogniser"]["identity"] = _section(trained, enrolled, likeness)
     return write_manifest(folder, manifest)
 
 
@@ -269,19 +263,3 @@ def _draws(
         asked += [(strangers[row], -1) for row in others.tolist()]
         some = rng.permutation(len(known))[: len(asked)].tolist()
         yield KnownCharacters.of_faces(faces), [*asked, *((known[row], -1) for row in some)]
-
-
-def similarity_bounds(strangers: Sequence[EmbeddedFace]) -> tuple[float, float] | None:
-    """``same_person`` and ``alike`` from pairs of faces of people whom the net was not trained on."""
-    if len(strangers) < 2:
-        return None
-    faces, labels = embeddings(strangers), np.asarray([one.label for one in strangers])
-    rows, columns = np.triu_indices(len(faces), 1)
-    cosine, same = (faces @ faces.T)[rows, columns], labels[rows] == labels[columns]
-    if not same.any():
-        return None
-    order = np.argsort(-cosine)
-    right = np.cumsum(same[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(right >= ALIKE_RIGHT)
-    alike = float(cosine[order[good[-1]]]) if len(good) else 1.0
-    return float(np.clip(np.quantile(cosine[same], 1 - SAME_PERSON_KEPT), 0, 1)), float(np.clip(alike, 0, 1))
