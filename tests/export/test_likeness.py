@@ -9,10 +9,17 @@ import pytest
 
 pytest.importorskip("sklearn", reason="likeness is measured with the extra [export]")
 
-from booru_export.bundles.likeness import Likeness, coincidence_of, fit_likeness, one_character_bound
+from booru_export.bundles.likeness import (
+    STRICTEST,
+    Likeness,
+    coincidence_of,
+    fit_likeness,
+    one_character_bound,
+)
 from booru_export.data.tables import FaceItem
 from booru_export.evaluation.embedding import EmbeddedFace
 
+from booru_tagger.models.manifest import ONE_CHARACTER
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import Box, Face
 
@@ -35,9 +42,8 @@ def people(count: int, each: int, shared: float) -> list[EmbeddedFace]:
 
 
 def test_the_bound_of_mixtures_follows_how_alike_people_are() -> None:
-    apart, closer = (one_character_bound(people(12, 8, shared)) for shared in (0.0, 0.4))
-    assert apart is not None and closer is not None
-    assert 0 <= apart < 0.35 < closer <= 0.6
+    apart, closer = (one_character_bound(people(12, 8, shared)) for shared in (0.0, 0.8))
+    assert apart == ONE_CHARACTER and closer == STRICTEST
 
 
 def test_too_few_people_leave_what_was_known() -> None:

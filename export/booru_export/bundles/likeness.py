@@ -24,7 +24,8 @@ NOTICED = 0.92
 """Share of the sets of two characters of one game or artist that are to be noticed. It is set by these, not
 by what it costs sets of one: few characters have enough pictures to tell that."""
 STRICTEST = 0.6
-"""Two parts of one character by several artists are hardly less alike."""
+"""Two parts of one character by several artists are hardly less alike. Below the usual bound nothing is
+gained for these, and mixtures of another kind of characters than those measured are overlooked."""
 FEWEST_CHARACTERS = 10
 SETS, LARGEST_PART = 400, 8
 """Sets that are drawn, and the most faces of a character in one."""
@@ -115,7 +116,7 @@ def one_character_bound(strangers: Sequence[EmbeddedFace]) -> float | None:
         return None
     chance = random.Random(0)
     found = [each for faces in _of_two(able, chance) if (each := _likeness(faces)) is not None]
-    return float(np.clip(np.quantile(found, NOTICED), 0, STRICTEST)) if found else None
+    return float(np.clip(np.quantile(found, NOTICED), ONE_CHARACTER, STRICTEST)) if found else None
 
 
 def _likeness(faces: Sequence[EmbeddedFace]) -> float | None:
