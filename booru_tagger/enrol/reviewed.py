@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from booru_tagger.enrol.choosing import second_character
 from booru_tagger.enrol.common_colors import common_colors
 from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_number
 from booru_tagger.enrol.enrolling import one_character_of
@@ -16,6 +15,7 @@ from booru_tagger.enrol.gallery_file import fitting
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
+from booru_tagger.models.gallery.parting import second_character
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 

@@ -147,8 +147,8 @@ class IdentitySpec:
     for most people in a folder are none of those enrolled; of those in the bundle itself the more, the more
     there are (:func:`booru_tagger.models.identity.margin_of`).
     ``one_character``: how alike two parts of the faces of one character are at least
-    (:func:`booru_tagger.enrol.choosing.second_character`). ``coincidence``: what alike strangers among many
-    faces are weighed against.
+    (:func:`booru_tagger.models.gallery.parting.second_character`). ``coincidence``: what alike strangers
+    among many faces are weighed against.
     """
 
     file: str

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from booru_tagger.enrol import Details, adding, edit, enrol, gallery_file, importing, read
-from booru_tagger.enrol.choosing import second_character
 from booru_tagger.enrol.common_colors import common_colors
 from booru_tagger.enrol.majority import find_majority
 from booru_tagger.enrol.similar_names import near_names
 from booru_tagger.errors import ConfigError, DataError, ModelError, OutputError
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, dump, load
+from booru_tagger.models.gallery.parting import second_character
 from booru_tagger.models.manifest import ONE_CHARACTER
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from booru_export.evaluation.embedding import EmbeddedFace, embeddings
-from booru_tagger.enrol.choosing import FEWEST, likeness, smaller_part
 from booru_tagger.imaging import Floats
+from booru_tagger.models.gallery.parting import FEWEST, likeness, smaller_part
 from booru_tagger.models.manifest import ONE_CHARACTER, Coincidence, IdentitySpec
 
 SAME_PERSON_KEPT = 0.9
