@@ -134,11 +134,10 @@ class _Run:
         try:
             if self._reviewer is not None:
                 result = self._reviewer.overlay(path, raw)
+                waiting = self._reviewer.note(path, raw)  # once it is kept, no run comes back to a picture
             result = self._policy.applied(result)
             if self._output is not None:
                 kept = self._output.keep(path, result, raw)
-            if self._reviewer is not None and not kept.failures:
-                waiting = self._reviewer.note(path, raw)
         except OutputError as error:  # of the journal
             kept = WriteOutcome(failures=[error], fatal=error)
         if kept.fatal is not None:

@@ -49,7 +49,7 @@ class Reviewer(Protocol):
         """The result as they see it, before any policy."""
 
     def note(self, picture: Path, found: TagResult) -> tuple[Box, ...]:
-        """Takes what was found, once it is written; returns the boxes of faces somebody should look at."""
+        """Takes what was found, before it is written; returns the boxes of faces somebody should look at."""
 
 
 @dataclass(slots=True)

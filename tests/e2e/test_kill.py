@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from booru_tagger.journal import Journal
 from tests.support.bundles import WHO, Painted, paint
 from tests.support.command import Home, make_home
 from tests.support.forking import Forks, Kill, forks, kills
@@ -78,8 +79,8 @@ def tag(
 ) -> tuple[list[str], int, int]:
     """Run the batch; the pictures that it reported as tagged, its exit code and its steps."""
     writers = [option for name in (text, *OTHERS) for option in ("--writer", name)]
-    args = ["tag", "--batch", folder, "--format", "jsonl", "--journal", journal, "--jobs", "1", *writers]
-    run = commands.run(*args, kill=kill)
+    args = ["tag", "--batch", folder, "--format", "jsonl", "--journal", journal, "--jobs", "1"]
+    run = commands.run(*args, "--review-band", "0-1", *writers, kill=kill)
     assert run.code in (0, -9), run.err
     lines = run.out.split(b"\n")[:-1]  # what stands behind the last newline was cut by the kill
     return [json.loads(line)["path"] for line in lines], run.code, run.steps
@@ -125,8 +126,16 @@ def test_the_sum_of_killed_runs_is_one_undisturbed_run(
     # A picture is reported once it is recorded. A kill right between the two leaves it unreported.
     assert max(reported.values()) == 1
     assert len(reported) >= count - times
+    queue = in_queue(home, "pictures", "journal.sqlite3")
+    assert queue and queue == in_queue(home, "peace", "peace.sqlite3")
     assert tag(commands, text, "pictures", JOURNAL)[0] == [], "nothing is left to be done"
     check_taken_back(home, commands, work, original)
+
+
+def in_queue(home: Home, folder: str, journal: str) -> set[Path]:
+    """The pictures of a folder that wait for a person."""
+    with Journal.open(home.folder / journal) as opened:
+        return {path.relative_to((home.work / folder).resolve()) for path in opened.reviews.waiting()}
 
 
 def check_taken_back(home: Home, commands: Forks, work: Path, original: dict[str, bytes]) -> None:

@@ -22,14 +22,16 @@ from booru_tagger.errors import (
 )
 from booru_tagger.journal import Journal
 from booru_tagger.parallel import Executor, SerialExecutor, ThreadExecutor
+from booru_tagger.review.verdicts import Band, JournalReviewer
 from booru_tagger.runner import Interrupted, Interrupts, Outcome, Output, RunReport, run
 from booru_tagger.runner.report import MAX_FAILURES
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.policy import Policy
-from booru_tagger.types import PictureError, Tag, TagResult
+from booru_tagger.types import Box, FaceResult, PictureError, Tag, TagResult
 from booru_tagger.writers.base import Job, Written
 from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.txt import TxtWriter
+from tests.support.journaling import KilledError
 
 TAGS = (Tag("aqua_hair", "general", 0.9, "measured"), Tag("hatsune_miku", "character", 0.9, "recogniser"))
 
@@ -370,6 +372,26 @@ def test_a_picture_for_which_a_writer_failed_is_done_again(tmp_path: Path, journ
     weak.fail = lambda picture: None
     assert go([path], real(tmp_path, journal, writers=[txt, weak]))[0].tagged == 1
     assert weak.pictures == ["a.png"]
+
+
+def test_a_run_killed_once_a_picture_is_recorded_leaves_its_faces_to_people(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (picture,) = pictures(tmp_path, "a.png")
+    found = TagResult(str(picture), 10, 10, (FaceResult(Box(1, 1, 9, 9), 1.0),), TAGS)
+    reviewer = JournalReviewer(journal, lambda reading, who: reading, Band(0.0, 1.0))
+    record = journal.record
+
+    def killed(*facts: Any) -> None:
+        record(*facts)
+        raise KilledError
+
+    monkeypatch.setattr(journal, "record", killed)
+    with pytest.raises(KilledError):
+        go([picture], real(tmp_path, journal), tag=lambda path: found, reviewer=reviewer)
+    monkeypatch.undo()
+    assert go([picture], real(tmp_path, journal), reviewer=reviewer)[0].skipped == 1
+    assert journal.reviews.waiting() == [picture]
 
 
 def test_what_was_found_earlier_can_be_recalled(tmp_path: Path, journal: Journal) -> None:
