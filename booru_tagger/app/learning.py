@@ -27,7 +27,14 @@ from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.enrol import edit, fitting, learning, read
 from booru_tagger.enrol.enrolling import checked_name, same_person_of
 from booru_tagger.enrol.labelled.approval import Approval, read_approval
-from booru_tagger.enrol.labelled.labels import LabelReader, Posts, Said, embedded_tags, journalled
+from booru_tagger.enrol.labelled.labels import (
+    Embedded,
+    LabelReader,
+    Posts,
+    Said,
+    journalled,
+    read_embedded,
+)
 from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
 from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.enrol.labelled.page import is_page, page
@@ -215,8 +222,8 @@ class _Finding:
     def _said(self, viewed: Viewed, path: Path, root: Path) -> Said:
         said = self._labels.read(path, root)
         try:
-            inside = self._reader.remembered("keywords", viewed, lambda: _keywords(viewed))
-            said |= self._labels.embedded(json.loads(inside), path)
+            inside = self._reader.remembered("embedded", viewed, lambda: _embedded(viewed))
+            said |= self._labels.embedded(Embedded(*json.loads(inside)), path)
             for url, site in self._sites if not said.names else ():
                 ask = functools.partial(_looked_up, site, viewed)
                 said |= self._labels.characters(
@@ -255,8 +262,8 @@ def _has_journal(settings: Settings) -> bool:
     return named is not False and (named if isinstance(named, Path) else default_journal()).exists()
 
 
-def _keywords(viewed: Viewed) -> str:
-    return json.dumps(embedded_tags(viewed.read()))
+def _embedded(viewed: Viewed) -> str:
+    return json.dumps(read_embedded(viewed.read()))
 
 
 def _lookup_site(url: str, settings: Settings) -> tuple[str, Danbooru]:

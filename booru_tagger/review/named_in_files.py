@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.errors import OutputError
 from booru_tagger.tagging.rules import picture_result
-from booru_tagger.types import PERSON, Box, CharacterMatch, Reading, TagResult
+from booru_tagger.types import PERSON, Box, CharacterMatch, FaceResult, Reading, TagResult
 from booru_tagger.writers.atomic import read_target
 
 PERSONS_FACE = 0.3
@@ -43,16 +43,17 @@ def with_names_in_files(
         return raw
     from booru_tagger.review.named_regions import names_in  # readers of formats, for the few that need them
 
-    names = [(box, tag) for box, tag in names_in(picture, files, raw, ours) if not _is_ours(raw, box, tag)]
-    return with_names(raw, names, retell)
+    names = names_in(picture, files, (raw.width, raw.height), ours)
+    news = [(box, tag) for box, tag in names if not is_own_guess(raw.faces, box, tag)]
+    return with_names(raw, news, retell)
 
 
-def _is_ours(raw: TagResult, box: Box, tag: str) -> bool:
+def is_own_guess(faces: Iterable[FaceResult], box: Box, tag: str) -> bool:
     """Whether the program itself says the same of this very box: then it wrote the region, before the journal
     that would know it was lost."""
     return any(
         face.character is not None and face.character.tag == tag and box.iou(face.box) >= _VERY_SAME
-        for face in raw.faces
+        for face in faces
     )
 
 
@@ -61,22 +62,33 @@ def with_names(raw: TagResult, names: Sequence[tuple[Box, str]], retell: Retell)
     if not names:
         return raw
     readings = list(raw.readings or (retell(Reading.of(face), face.character) for face in raw.faces))
+    placed = faces_at([box for box, _ in names], raw.faces)
+    for row, index in placed.items():
+        readings[index] = retell(readings[index], CharacterMatch(names[row][1], 1.0, PERSON))
+    return picture_result(raw, readings, raw.whole_picture) if placed else raw
+
+
+def faces_at(boxes: Sequence[Box], faces: Sequence[FaceResult]) -> dict[int, int]:
+    """For each box that a person drew, by its number, the face that it is about, if any; the best overlaps
+    first, no face twice."""
     pairs = sorted(
         (
             (box.iou(face.box), row, index)
-            for row, (box, _) in enumerate(names)
-            for index, face in enumerate(raw.faces)
+            for row, box in enumerate(boxes)
+            for index, face in enumerate(faces)
         ),
         reverse=True,
     )
-    told: set[int] = set()
-    used: set[int] = set()
+    placed: dict[int, int] = {}
     for overlap, row, index in pairs:
-        if overlap >= PERSONS_FACE and row not in used and index not in told:
-            used.add(row)
-            told.add(index)
-            readings[index] = retell(readings[index], CharacterMatch(names[row][1], 1.0, PERSON))
-    return picture_result(raw, readings, raw.whole_picture) if told else raw
+        if overlap >= PERSONS_FACE and row not in placed and index not in placed.values():
+            placed[row] = index
+    return placed
+
+
+def may_name_faces(data: bytes) -> bool:
+    """Whether there may be regions in these bytes of a picture or of XMP."""
+    return any(sign in data for sign in _SIGNS)
 
 
 def _with_regions(file: Path) -> bytes:
@@ -85,4 +97,4 @@ def _with_regions(file: Path) -> bytes:
         data = read_target(file)
     except OutputError:
         return b""
-    return data if data is not None and any(sign in data for sign in _SIGNS) else b""
+    return data if data is not None and may_name_faces(data) else b""

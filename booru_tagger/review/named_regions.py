@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from booru_tagger.types import Box, TagResult
+from booru_tagger.types import Box
 from booru_tagger.vocab import tag_named
 from booru_tagger.writers.embedded.blocks import EmbedError
 from booru_tagger.writers.embedded.formats import take_apart
@@ -16,28 +16,44 @@ from booru_tagger.writers.xmp_packet import to_utf8
 
 
 def names_in(
-    picture: Path, files: Mapping[Path, bytes], raw: TagResult, ours: Callable[[Path], Collection[str]]
+    picture: Path,
+    files: Mapping[Path, bytes],
+    size: tuple[int, int],
+    ours: Callable[[Path], Collection[str]],
 ) -> list[tuple[Box, str]]:
     """Boxes and tags of the named regions in ``files``: the picture, or XMP beside it, with their bytes.
 
-    ``ours`` as for :func:`~.named_in_files.with_names_in_files`.
+    ``size``: width and height of the upright picture. ``ours`` as for
+    :func:`~.named_in_files.with_names_in_files`.
     """
-    return list(_names(picture, files, raw, ours))
+    packets = ((file, _packet(data, embedded=file == picture)) for file, data in files.items())
+    return [
+        named
+        for file, packet in packets
+        if packet
+        for named in names_in_packet(picture, packet, ours(file), lambda: size)
+    ]
 
 
-def _names(
-    picture: Path, files: Mapping[Path, bytes], raw: TagResult, ours: Callable[[Path], Collection[str]]
+def names_in_packet(
+    picture: Path, packet: bytes, ours: Collection[str], size: Callable[[], tuple[int, int] | None]
 ) -> Iterator[tuple[Box, str]]:
-    turned = None
-    for file, data in files.items():
-        packet = _packet(data, embedded=file == picture)
-        for region in named_regions(packet, ours(file)) if packet else ():
-            try:
-                tag = tag_named(region.name)
-            except ValueError:  # a name that no tag can have
-                continue
-            turned = orientation(picture) if turned is None else turned
-            yield upright(region, raw.width, raw.height, turned), tag
+    """The same of one XMP packet that is about the picture; ``ours`` are the notes of our own regions there.
+
+    ``size`` is asked where there are named regions; ``None``: the picture cannot be read, so nobody knows
+    where they are.
+    """
+    regions = named_regions(packet, ours)
+    shape = size() if regions else None
+    if shape is None:
+        return
+    turned = orientation(picture)
+    for region in regions:
+        try:
+            tag = tag_named(region.name)
+        except ValueError:  # a name that no tag can have
+            continue
+        yield upright(region, *shape, turned), tag
 
 
 def _packet(data: bytes, *, embedded: bool) -> bytes:

@@ -65,6 +65,18 @@ def orientation(picture: Path) -> int:
     return value if value in range(1, 9) else 1
 
 
+def upright_size(picture: Path) -> tuple[int, int] | None:
+    """Width and height of a picture as it is shown, by its header; ``None`` where that cannot be read."""
+    from PIL import Image  # late, as above
+
+    try:
+        with Image.open(picture) as image:
+            width, height = image.size
+    except Exception:  # as above
+        return None
+    return (height, width) if orientation(picture) >= 5 else (width, height)
+
+
 def stored(box: Box, width: int, height: int, turned: int) -> Region:
     """The region of a box in pixels of the upright picture (``width`` by ``height``)."""
     x0, x1 = (min(max(value / width, 0.0), 1.0) for value in (box.x0, box.x1))

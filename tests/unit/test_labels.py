@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from booru_tagger.enrol.labelled.labels import (
     Ours,
     Posts,
     Said,
-    embedded_tags,
     journalled,
     listed,
+    read_embedded,
 )
 from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.errors import ConfigError
@@ -28,7 +29,9 @@ from booru_tagger.writers.base import Job, Writer
 from booru_tagger.writers.embed import EmbedWriter
 from booru_tagger.writers.json_sidecar import JsonWriter
 from booru_tagger.writers.naming import WriterOptions
+from booru_tagger.writers.regions import stored, upright
 from booru_tagger.writers.xmp import XmpWriter
+from tests.support.person_regions import packet
 
 NAMES = CharacterNames(
     [Label("hatsune_miku", series="vocaloid"), Label("saber", series="fate_(series)")], ["jinx"]
@@ -175,9 +178,57 @@ def test_keywords_in_trees_say_what_they_are(tmp_path: Path) -> None:
     assert names(path) == {"new_one", "jinx"}
     inside = picture(tmp_path, "b.png")
     write(EmbedWriter(WriterOptions()), inside)
-    tags = embedded_tags(inside.read_bytes())
-    assert LabelReader(NAMES).embedded(tags, inside).names == {"new_one", "jinx"}
-    assert embedded_tags(b"no picture") == []
+    found = read_embedded(inside.read_bytes())
+    assert LabelReader(NAMES).embedded(found, inside).names == {"new_one", "jinx"}
+    assert read_embedded(b"no picture") == ([], "")
+
+
+def named_face(turned: int, name: str = "Jinx") -> tuple[str, Box]:
+    """XMP about a picture of 8 by 4 pixels as it is stored; and where the face is upright."""
+    box = Box(1, 1, 3, 4)
+    width, height = (4, 8) if turned >= 5 else (8, 4)
+    return packet(box, name, 8, 4), upright(stored(box, 8, 4, 1), width, height, turned)
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_name_at_a_face_says_where_somebody_is(tmp_path: Path, turned: int) -> None:
+    text, box = named_face(turned)
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    for number, inside in enumerate((False, True)):
+        path = tmp_path / f"{number}.jpg"
+        Image.new("RGB", (8, 4)).save(path, exif=exif, xmp=text.encode() if inside else b"")
+        if not inside:
+            path.with_suffix(".xmp").write_text(text)
+        reader = LabelReader(NAMES)
+        said = reader.read(path, tmp_path) | reader.embedded(read_embedded(path.read_bytes()), path)
+        ((tag, found),) = said.regions
+        assert tag == "jinx" and said.names == {"jinx"} and not said.heads
+        assert found == pytest.approx(box)
+
+
+def test_a_name_at_a_face_needs_a_picture_and_a_tag(tmp_path: Path) -> None:
+    path = picture(tmp_path)
+    path.with_suffix(".xmp").write_text(named_face(1, " ")[0])
+    assert LabelReader(NAMES).read(path, tmp_path) == Said()
+    path.with_suffix(".xmp").write_text(named_face(1)[0])
+    path.write_bytes(b"no picture")
+    assert LabelReader(NAMES).read(path, tmp_path) == Said()
+
+
+def test_a_region_of_ours_is_no_news_and_a_person_s_name_there_is(tmp_path: Path) -> None:
+    path, writer = picture(tmp_path), XmpWriter(WriterOptions())
+    face = FaceResult(Box(1, 1, 5, 5), 0.9, CharacterMatch("hatsune_miku", 0.9))
+    target = writer.target(path)
+    assert target is not None
+    tag = Tag("hatsune_miku", "character", 0.9, "recogniser")
+    written = writer.write(Job(path, target, TagResult(str(path), 8, 8, (face,)), (tag,)))
+    ours = Ours(owned={os.path.realpath(target): written.owned})
+    reader = LabelReader(NAMES, ours=lambda _: ours)
+    assert reader.read(path, tmp_path) == Said()
+    named = re.sub("<mwg-rs:Name>[^<]*", "<mwg-rs:Name>Jinx", target.read_text("utf-8"))
+    target.write_text(named, "utf-8")
+    assert reader.read(path, tmp_path).names == {"jinx"}
 
 
 def test_of_our_own_files_only_what_people_said_counts(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from booru_tagger.enrol.labelled.solving import Bounds, NamedPicture, Solution, 
 from booru_tagger.enrol.seen_faces import SeenFaces
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
-from booru_tagger.types import Box, FaceResult
+from booru_tagger.types import Box, CharacterMatch, FaceResult
 
 Rows = npt.NDArray[np.float32]
 DIMENSION = 64
@@ -193,6 +193,22 @@ def test_a_lesson_has_faces_and_doubts() -> None:
     assert found.too_few == {"c": 1}
     reasons = {(doubt.picture, doubt.tag): str(doubt) for doubt in found.doubts}
     assert reasons["5", "b"] == "no face was found" and set(reasons) == {("5", "b"), ("6", "a")}
+
+
+def test_who_is_named_at_a_face_is_believed_unless_the_program_put_that_there() -> None:
+    looks = {name: seen("a", int(name)) for name in "123"}
+    guessed = FaceResult(HEADS[1], 0.9, CharacterMatch("a", 0.8))
+    looks["4"] = SeenFaces((*seen("x", 4).faces, guessed), np.stack([face("x", 4), face("y", 5)]))
+    said = {name: Said(frozenset("a")) for name in looks}
+
+    def learned(box: Box) -> list[Box]:
+        said["4"] = Said(frozenset("a"), regions=(("a", box),))
+        (a,) = learn(said, looks, {}, 0.3, Wishes()).characters
+        return [one.face.box for one in a.faces if one.picture == "4"]
+
+    assert learned(Box(10, 18, 40, 48)) == [HEADS[0]], "a box of the face alone"
+    assert learned(Box(110, 18, 140, 48)) == [HEADS[1]]
+    assert learned(HEADS[1]) == []
 
 
 def test_wishes_are_followed() -> None:

@@ -6,14 +6,16 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from booru_tagger.enrol.labelled.names import CharacterNames
 from booru_tagger.errors import ConfigError
 from booru_tagger.files.text import decoded, read_text
 from booru_tagger.journal import Journal
+from booru_tagger.review.named_in_files import may_name_faces
+from booru_tagger.review.named_regions import names_in_packet
 from booru_tagger.sources.booru_posts import Post, file_keys, flat_tags, marked_characters, posts_in
 from booru_tagger.sources.listed import is_picture_name
 from booru_tagger.types import SCHEMA, Box, TagResult
@@ -25,6 +27,7 @@ from booru_tagger.writers.embedded.metadata import read_metadata
 from booru_tagger.writers.json_sidecar import BY_PERSON, GUEST_KEY
 from booru_tagger.writers.json_text import loads
 from booru_tagger.writers.keywords import DIGIKAM, LIGHTROOM, SUBJECT
+from booru_tagger.writers.regions import upright_size
 from booru_tagger.writers.xml_text import XmlError
 from booru_tagger.writers.xmp import read_fields
 from booru_tagger.writers.xmp_packet import to_utf8
@@ -36,18 +39,24 @@ _BY_PEOPLE = frozenset({"review", "person"})
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Names of characters that are said to be in a picture; ``heads``: those of whom it is said where."""
+    """Names of characters that are said to be in a picture; ``heads``: those of whom it is said where.
+
+    ``regions``: the same, as other programs keep it in the picture or beside it. The boxes are a person's, or
+    another program's, so that they hardly fit, and this program's own where the journal was lost.
+    """
 
     names: frozenset[str] = frozenset()
     heads: tuple[tuple[str, Box], ...] = ()
+    regions: tuple[tuple[str, Box], ...] = ()
 
     def __or__(self, other: Said) -> Said:
-        return Said(self.names | other.names, (*self.heads, *other.heads))
+        return Said(self.names | other.names, (*self.heads, *other.heads), (*self.regions, *other.regions))
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What the journal knows of a picture: what people said, and by target the tags that we put there."""
+    """What the journal knows of a picture: what people said, and by target what we put there: tags, and the
+    writers' notes."""
 
     said: Said = field(default_factory=Said)
     owned: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -65,7 +74,7 @@ def journalled(journal: Journal) -> Callable[[Path], Ours]:
             return Ours(Said(frozenset(names), heads))
         if entry.raw is not None:
             names |= {tag.tag for tag in entry.raw.result.whole_picture if tag.category == CHARACTER}
-        owned = {os.path.realpath(mark.target): plain(mark.owned) for mark in entry.marks}
+        owned = {os.path.realpath(mark.target): frozenset(mark.owned) for mark in entry.marks}
         return Ours(Said(frozenset(names), heads), owned)
 
     return look_up
@@ -115,14 +124,16 @@ class LabelReader:
         post = self._posts.of(picture) if self._posts is not None else None
         if post is not None:
             said |= self._of_post(post)
-        for suffix, understand in self._formats.items():
+        for suffix, understand in self._formats(picture, ours).items():
             for sidecar in self._folder(picture.parent).sidecars(picture, suffix):
                 said |= self._without_ours(self._read(sidecar, understand), sidecar, ours)
         return said
 
-    def embedded(self, tags: Iterable[str], picture: Path) -> Said:
-        """What :func:`embedded_tags` of a picture's own file say."""
-        return self._without_ours(self.tags(tags), picture, self._ours(picture))
+    def embedded(self, inside: Embedded, picture: Path) -> Said:
+        """What a picture's own file says."""
+        ours = self._ours(picture)
+        said = self.tags(inside.tags) | self._of_regions(picture, inside.regions.encode(), picture, ours)
+        return self._without_ours(said, picture, ours)
 
     def tags(self, tags: Iterable[str]) -> Said:
         """What tags of all kinds say."""
@@ -134,13 +145,12 @@ class LabelReader:
         found = map(self._names.marked, tags)
         return Said(frozenset(tag for tag in found if tag is not None))
 
-    @property
-    def _formats(self) -> dict[str, Callable[[Path], Said]]:
+    def _formats(self, picture: Path, ours: Ours) -> dict[str, Callable[[Path], Said]]:
         return {
             ".txt": self._of_text,
             ".caption": self._of_text,
             ".json": self._of_json,
-            ".xmp": lambda path: self.tags(_packet_tags(to_utf8(path.read_bytes())[0])),
+            ".xmp": lambda path: self._of_xmp(picture, path, ours),
         }
 
     def _read(self, sidecar: Path, understand: Callable[[Path], Said]) -> Said:
@@ -152,9 +162,23 @@ class LabelReader:
 
     def _without_ours(self, said: Said, target: Path, ours: Ours) -> Said:
         """A name that this program wrote there is its own guess, and no news to it."""
-        owned = ours.owned.get(os.path.realpath(target), frozenset())
+        owned = plain(ours.owned.get(os.path.realpath(target), ()))
         guessed = {self._names.found(tag) or self._names.marked(tag) for tag in owned}
-        return Said(said.names - guessed, said.heads)
+        placed = {tag for tag, _ in (*said.heads, *said.regions)}
+        return replace(said, names=(said.names - guessed) | placed)
+
+    def _of_xmp(self, picture: Path, sidecar: Path, ours: Ours) -> Said:
+        packet, _ = to_utf8(sidecar.read_bytes())
+        return self.tags(_packet_tags(packet)) | self._of_regions(picture, packet, sidecar, ours)
+
+    def _of_regions(self, picture: Path, packet: bytes, file: Path, ours: Ours) -> Said:
+        """Whom a packet in ``file`` names where, but for regions that this program put there."""
+        if not may_name_faces(packet):
+            return Said()
+        owned = ours.owned.get(os.path.realpath(file), frozenset())
+        names = names_in_packet(picture, packet, owned, lambda: upright_size(picture))
+        regions = tuple((tag, box) for box, text in names if (tag := self._names.marked(text)) is not None)
+        return Said(frozenset(tag for tag, _ in regions), regions=regions)
 
     def _of_folders(self, picture: Path, root: Path) -> Said:
         inside = picture.parent.relative_to(root) if picture.is_relative_to(root) else Path()
@@ -198,14 +222,23 @@ class LabelReader:
         return self.tags(flat_tags(post)) if marked is None else self.characters(marked)
 
 
-def embedded_tags(data: bytes) -> list[str]:
-    """The keywords in a picture's own file, those that stand in a tree with their category in front."""
+class Embedded(NamedTuple):
+    """What is said in a picture's own file: keywords, those that stand in a tree with their category in
+    front; and XMP, where there may be names of faces in it."""
+
+    tags: list[str]
+    regions: str = ""
+
+
+def read_embedded(data: bytes) -> Embedded:
+    """What is said in the file with these bytes."""
     try:
         metadata = read_metadata(take_apart(data).blocks)
         tags = _packet_tags(metadata.packet) if metadata.packet else []
     except (EmbedError, XmlError):  # another format, or nothing that programs read
-        return []
-    return [*tags, *(text for texts in metadata.flat.values() for text in texts)]
+        return Embedded([])
+    regions = metadata.packet.decode("utf-8", "replace") if may_name_faces(metadata.packet) else ""
+    return Embedded([*tags, *(text for texts in metadata.flat.values() for text in texts)], regions)
 
 
 def _packet_tags(packet: bytes) -> list[str]:

@@ -16,7 +16,8 @@ from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.identity import Identity
-from booru_tagger.types import Box, FaceResult
+from booru_tagger.review.named_in_files import faces_at, is_own_guess
+from booru_tagger.types import FaceResult
 
 RIVAL = 0.2
 """How much more like another character a head must be for its name to be doubted.
@@ -150,7 +151,7 @@ class _Library:
             first = len(self.places)
             self.places += [(picture, index) for index in range(len(faces))]
             parts.append(faces.embeddings)
-            sure = _placed(one.heads, faces.faces)
+            sure = _placed(one, faces.faces)
             self.pictures.append(
                 NamedPicture(
                     picture,
@@ -186,11 +187,16 @@ class _Library:
                         yield DoubtfulName(picture, tag, None, 0.0, "", 0.0)
 
 
-def _placed(heads: Iterable[tuple[str, Box]], faces: Sequence[FaceResult]) -> dict[str, int]:
+def _placed(said: Said, faces: Sequence[FaceResult]) -> dict[str, int]:
     """Which of the faces have names already; one that lies where no face was found is none."""
     found: dict[str, int] = {}
-    for tag, box in heads:
+    for tag, box in said.heads:
         best = max(range(len(faces)), key=lambda index: faces[index].box.iou(box), default=None)
         if best is not None and faces[best].box.iou(box) >= SAME_HEAD and best not in found.values():
             found[tag] = best
+    regions = [(tag, box) for tag, box in said.regions if not is_own_guess(faces, box, tag)]
+    for row, index in faces_at([box for _, box in regions], faces).items():
+        tag, _ = regions[row]
+        if tag not in found and index not in found.values():
+            found[tag] = index
     return found
