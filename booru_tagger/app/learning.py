@@ -38,7 +38,7 @@ from booru_tagger.enrol.labelled.labels import (
 from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
 from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.enrol.labelled.page import is_page, page
-from booru_tagger.enrol.seen_faces import FaceReader, SeenFaces, Viewed, default_path
+from booru_tagger.enrol.seen_faces import HYDRUS, SZURUBOORU, FaceReader, SeenFaces, Viewed, default_path
 from booru_tagger.errors import DataError, ImageError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
@@ -240,7 +240,7 @@ class _Finding:
         for file, tags in hydrus.tags(hydrus.search(self._request.hydrus)):
             if file.is_picture:
                 fetch = functools.partial(hydrus.fetch, file.hash, self._limits.file_bytes)
-                yield Viewed(f"hydrus:{file.hash}", file.hash, fetch), self._labels.tags(tags)
+                yield Viewed(f"{HYDRUS}:{file.hash}", file.hash, fetch), self._labels.tags(tags)
 
     def _of_szurubooru(self) -> Iterator[tuple[Viewed, Said]]:
         if self._request.szurubooru is None:
@@ -254,7 +254,7 @@ class _Finding:
             post = site.post(number)
             tags = [tag for tag in post.tags if post.categories.get(tag, "").lower() == category.lower()]
             fetch = functools.partial(site.fetch, post, self._limits.file_bytes)
-            yield Viewed(f"szurubooru:{number}", post.content, fetch), self._labels.characters(tags)
+            yield Viewed(f"{SZURUBOORU}:{number}", post.content, fetch), self._labels.characters(tags)
 
 
 def _has_journal(settings: Settings) -> bool:

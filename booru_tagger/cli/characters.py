@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from booru_tagger.models.gallery import Enrolled, Gallery
 
 _path = click.Path(path_type=Path)
+_SEARCHES = {"hydrus": "TAG", "szurubooru": "QUERY"}
+"""What `learn` wants to be told of a booru."""
 
 
 @click.group(cls=FullGroup, epilog=more_at("characters"))
@@ -181,8 +183,9 @@ characters.add_command(learn)
 def refresh(dry_run: bool, loaded: Loaded) -> int:
     """Enrol the characters of the gallery anew with the model in use, from the same pictures.
 
-    To be run after a change of model. Pictures that cannot be found are named, and the old gallery stays
-    beside the new one, under the name of its model.
+    To be run after a change of model. Pictures that cannot be found are named, as are characters with faces
+    from a booru, which have to be learned from there again. The old gallery stays beside the new one, under
+    the name of its model.
 
     \b
       booru-tagger characters refresh --dry-run
@@ -202,12 +205,25 @@ def refresh(dry_run: bool, loaded: Loaded) -> int:
         click.echo(printable(f"{picture}: cannot be found or read, so its faces are left out"), err=True)
     for tag, picture in told.unclear:
         click.echo(printable(f"{picture}: which face is {tag} is not clear, so it is left out"), err=True)
+    _tell_fetched(told.fetched)
     for tag in told.dropped:
         tell(f"{tag}: none of its faces was found again, so it is enrolled no more")
     _tell_enrolled(len(told.gallery), told.gallery, None if dry_run else path)
     if not dry_run:
         tell(f"the gallery as it was is kept in {renewal.kept}")
-    return EXIT_SOME_FAILED if told.lost or told.unclear or told.dropped else 0
+    return EXIT_SOME_FAILED if told.lost or told.unclear or told.fetched or told.dropped else 0
+
+
+def _tell_fetched(fetched: Mapping[tuple[str, str], int]) -> None:
+    """Say whose faces came from boorus, and how to get them back."""
+    for (tag, booru), count in fetched.items():
+        tell(
+            f"{tag}: {counted(count, 'picture')} came from {booru}, where this command does not look, "
+            "so the faces are left out"
+        )
+    for booru in dict.fromkeys(booru for _, booru in fetched):
+        again = f"booru-tagger characters learn --{booru} {_SEARCHES[booru]}"
+        tell(f"to have faces from {booru} again, learn them from there: {again}")
 
 
 @characters.command()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from booru_tagger.enrol.majority import find_majority
-from booru_tagger.enrol.seen_faces import SeenFaces
+from booru_tagger.enrol.seen_faces import NOTHING, SeenFaces, booru_of
 from booru_tagger.imaging import Floats
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.types import Box, FaceResult
@@ -22,18 +23,22 @@ class Refreshed:
     """The gallery under the new model, and what is not in it any more.
 
     ``lost``: pictures that cannot be read (any more). ``unclear``: characters and pictures that are there,
-    but in which nobody can say which face it was. ``dropped``: characters of whom no face is left.
+    but in which nobody can say which face it was. ``fetched``: how many pictures, by character and booru,
+    were fetched from there, so that there is no file to look at. ``dropped``: characters of whom no face is
+    left.
     """
 
     gallery: Gallery
     lost: tuple[str, ...] = ()
     unclear: tuple[tuple[str, str], ...] = ()
+    fetched: Mapping[tuple[str, str], int] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
 
 
 def pictures_of(gallery: Gallery) -> list[str]:
-    """All pictures that the gallery remembers, each once."""
-    return list(dict.fromkeys(picture for enrolled in gallery for picture in enrolled.pictures if picture))
+    """All files that the gallery remembers, each once."""
+    pictures = dict.fromkeys(picture for enrolled in gallery for picture in enrolled.pictures if picture)
+    return [picture for picture in pictures if booru_of(picture) is None]
 
 
 def refreshed(old: Gallery, empty: Gallery, seen: Mapping[str, SeenFaces], same_person: float) -> Refreshed:
@@ -43,8 +48,11 @@ def refreshed(old: Gallery, empty: Gallery, seen: Mapping[str, SeenFaces], same_
     where that is not remembered, the only one, or else the one most like the character's other faces.
     """
     characters, unclear, dropped = [], [], []
+    fetched: Counter[tuple[str, str]] = Counter()
     for enrolled in old:
-        chosen = _faces_again(enrolled, seen, same_person)
+        fetched.update((enrolled.label.tag, booru) for one in enrolled.pictures if (booru := booru_of(one)))
+        shown = {one: NOTHING if booru_of(one) else seen[one] for one in enrolled.pictures if one}
+        chosen = _faces_again(enrolled, shown, same_person)
         again = [(picture, face) for picture, face in zip(enrolled.pictures, chosen, strict=False) if face]
         if again:
             characters.append(_renewed(enrolled, again))
@@ -53,11 +61,11 @@ def refreshed(old: Gallery, empty: Gallery, seen: Mapping[str, SeenFaces], same_
         unclear += [
             (enrolled.label.tag, picture)
             for picture, face in zip(enrolled.pictures, chosen, strict=False)
-            if face is None and picture and seen[picture].error is None
+            if face is None and picture in seen and seen[picture].error is None
         ]
     lost = tuple(picture for picture in pictures_of(old) if seen[picture].error is not None)
     gallery = Gallery(empty.recogniser, characters, model=empty.model, matching=empty.matching)
-    return Refreshed(gallery, lost, tuple(unclear), tuple(dropped))
+    return Refreshed(gallery, lost, tuple(unclear), fetched, tuple(dropped))
 
 
 _Face = tuple[FaceResult, Floats]

@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -29,6 +30,8 @@ from booru_tagger.tagging.rules import Rules
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 
+HYDRUS, SZURUBOORU = "hydrus", "szurubooru"
+_FETCHED = re.compile(rf"({HYDRUS}):[0-9a-f]{{64}}|({SZURUBOORU}):\d+")
 _FORMAT = 1
 _DAY = 86_400
 
@@ -66,6 +69,12 @@ class Viewed:
         stamp = stamp_of(path)
         told = "" if stamp is None else f"{stamp.size}:{stamp.mtime_ns}"
         return cls(str(path), told, functools.partial(read_file, path, limits))
+
+
+def booru_of(name: str) -> str | None:
+    """The booru that a picture was fetched from, by the name that it is remembered under; of a file none."""
+    match = _FETCHED.fullmatch(name)
+    return match and (match[1] or match[2])
 
 
 def default_path() -> Path:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
-import onnx
 import pytest
 
 from booru_tagger import errors
 from booru_tagger.app.known_characters import Figures, find_known, known_characters
 from booru_tagger.config import TaggingSettings
-from tests.support.bundles import Painted, make_bundle, paint, read_manifest, write_manifest
+from tests.support.bundles import Painted, make_bundle, make_newer_bundle, paint
 from tests.support.command import Ended, Home, make_home
 
 HEAD = Painted(20, 40, 90, (235, 20, 30), "purple", "green")
@@ -266,18 +264,7 @@ def test_a_table_of_implied_tags(home: Home) -> None:
 def test_a_gallery_outlives_its_model(home: Home) -> None:
     enrolled(home)
     before = gallery(home).read_bytes()
-    newer = make_bundle(home.folder / "newer", version="2")
-    recogniser = newer / "recogniser.onnx"
-    model = onnx.load(recogniser)
-    model.producer_name = "another"
-    onnx.save(model, recogniser)
-    data = read_manifest(newer)
-    content = recogniser.read_bytes()
-    data["files"]["recogniser.onnx"] = {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-    }
-    write_manifest(newer, data)
+    newer = make_newer_bundle(home.folder / "newer")
     refused = home.run("tag", "new.png", "--model", str(newer))
     assert refused.code == errors.ModelError.exit_code and "characters refresh" in refused.err
     (home.work / "oc" / "3.png").unlink()

@@ -13,7 +13,7 @@ import pytest
 from booru_tagger import errors
 from booru_tagger.models.gallery import load
 from tests.support.booru_servers import AnswerError, Asked, Fake
-from tests.support.bundles import Painted, paint
+from tests.support.bundles import Painted, make_newer_bundle, paint
 from tests.support.command import Ended, Home, make_home
 from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
 
@@ -190,3 +190,11 @@ def test_files_in_hydrus_are_learned_from(home: Home) -> None:
         args = ("--hydrus", "system:filetype is image", "--hydrus-url", hydrus.url, "--hydrus-key", KEY)
         assert "my_oc: 3 faces" in learn(home, *args).out
     assert all(name.startswith("hydrus:") for name in pictures(home)["my_oc"])
+    newer = str(make_newer_bundle(home.folder / "newer"))
+    refreshed = home.run("characters", "refresh", "--model", newer)
+    assert refreshed.code == errors.EXIT_SOME_FAILED
+    assert "my_oc: 3 pictures came from hydrus" in refreshed.err
+    assert "characters learn --hydrus TAG" in refreshed.err and "hydrus:" not in refreshed.err
+    with hydrus.running():
+        args = ("--hydrus", "system:filetype is image", "--hydrus-url", hydrus.url, "--hydrus-key", KEY)
+        assert "my_oc: 3 faces" in learn(home, *args, "--model", newer).out

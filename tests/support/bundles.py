@@ -143,6 +143,21 @@ def make_bundle(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def make_newer_bundle(folder: Path) -> Path:
+    """A later version of the tiny bundle, whose recogniser is another file."""
+    import onnx  # which most tests do without
+
+    make_bundle(folder, version="2")
+    model = onnx.load(folder / "recogniser.onnx")
+    model.producer_name = "another"
+    content = model.SerializeToString()
+    (folder / "recogniser.onnx").write_bytes(content)
+    data = read_manifest(folder)
+    data["files"]["recogniser.onnx"] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    write_manifest(folder, data)
+    return folder
+
+
 def write_manifest(folder: Path, data: Mapping[str, Any]) -> None:
     (folder / "manifest.json").write_text(json.dumps(data, indent=1), "utf-8")
 

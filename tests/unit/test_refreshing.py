@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from booru_tagger.enrol.refreshing import pictures_of, refreshed
-from booru_tagger.enrol.seen_faces import NOTHING, FaceReader, SeenFaces, Viewed
+from booru_tagger.enrol.seen_faces import NOTHING, FaceReader, SeenFaces, Viewed, booru_of
 from booru_tagger.errors import UnreadableImageError
 from booru_tagger.imaging import Limits
 from booru_tagger.models.bundle import Label
@@ -68,6 +68,17 @@ def test_what_is_gone_is_told() -> None:
     done = refreshed(old, Gallery(NEW), {"1": seen(3), "2": LOST}, 0.5)
     assert done.lost == ("2",) and done.dropped == ("b", "shared")
     assert {one.label.tag: one.pictures for one in done.gallery} == {"a": ("1",), "c": ("1",)}
+
+
+def test_what_came_from_a_booru_is_told_apart() -> None:
+    hydrus, post = f"hydrus:{'0f' * 32}", "szurubooru:12"
+    old = Gallery(OLD, [enrolled("a", "1", hydrus, boxes=HEADS[:2]), enrolled("b", post)])
+    assert pictures_of(old) == ["1"]
+    done = refreshed(old, Gallery(NEW), {"1": seen(3)}, 0.5)
+    assert done.fetched == {("a", "hydrus"): 1, ("b", "szurubooru"): 1} and done.dropped == ("b",)
+    assert (done.lost, done.unclear) == ((), ())
+    assert {one.label.tag: one.pictures for one in done.gallery} == {"a": ("1",)}
+    assert booru_of("hydrus:notes.png") is None
 
 
 def test_a_picture_is_looked_at_once(tiny_bundle: Path, tmp_path: Path) -> None:
