@@ -16,7 +16,7 @@ from booru_tagger.cli.plugins import entry_points
 from booru_tagger.config import settings
 from booru_tagger.config.toml import literal
 from tests.support.bundles import Painted, paint
-from tests.support.command import MAIN, Home, make_home
+from tests.support.command import MAIN, TIMEOUT, Home, make_home
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -234,7 +234,7 @@ def test_a_closed_pipe_ends_it_quietly(home: Home, tiny_bundle: Path) -> None:
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline().startswith(b'{"schema"')
     process.stdout.close()
-    assert process.wait(60) == EXIT_BROKEN_PIPE
+    assert process.wait(TIMEOUT) == EXIT_BROKEN_PIPE
     assert process.stderr.read() == b""
     process.stderr.close()
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.bundles import Painted, paint
-from tests.support.command import Home, make_home
+from tests.support.command import TIMEOUT, Home, make_home
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,7 +63,7 @@ def test_every_picture_is_done_though_a_node_is_killed(nodes: Any, tmp_path: Pat
     assert running.stdout is not None
     first = [running.stdout.readline() for _ in range(PICTURES // 8)]
     nodes.remove_node(nodes.list_all_nodes()[-1], allow_graceful=False)
-    rest, errors = running.communicate(timeout=150)
+    rest, errors = running.communicate(timeout=TIMEOUT)
     assert running.returncode == 0, os.fsdecode(errors)
     # Ray itself tells of the lost node on standard output.
     told = [json.loads(line) for line in (*first, *rest.splitlines()) if line.startswith(b"{")]

@@ -17,7 +17,7 @@ import pytest
 from booru_tagger.cli import cli
 from booru_tagger.cli.help import FAST, READ, SURE, WRITE
 from tests.support.bundles import Painted, paint
-from tests.support.command import MAIN, Home, make_home
+from tests.support.command import MAIN, TIMEOUT, Home, make_home
 
 ROOT = Path(__file__).parents[2]
 URL = re.compile(r"https://github\.com/booru-tagger/booru-tagger/blob/main/(docs/\S+\.md)")
@@ -198,7 +198,7 @@ def test_the_shell_itself_completes(home: Home, tmp_path: Path, shell: str, scri
         cwd=home.work,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
         check=False,
     )
     assert {"stem", "stem-or-full"} <= set(done.stdout.split()), done.stderr

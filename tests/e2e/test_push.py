@@ -15,7 +15,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.types import Verdict
 from tests.support.booru_servers import Asked, Fake, KilledError, drop, killing
 from tests.support.bundles import Painted, paint
-from tests.support.command import Home, make_home
+from tests.support.command import TIMEOUT, Home, make_home
 from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
 from tests.support.fake_szurubooru import FakeSzurubooru
 from tests.support.here import Here
@@ -24,9 +24,9 @@ WHO = ("hatsune_miku", "cirno", "kagamine_rin")
 POSTS = ("push", "szurubooru", "--posts", "type:image")
 
 
-def drawn(who: str) -> bytes:
+def drawn(who: str, width: int = 96) -> bytes:
     stream = io.BytesIO()
-    paint([Painted(10, 10, 60, who, "red", "green")], size=(96, 80)).save(stream, "PNG")
+    paint([Painted(10, 10, 60, who, "red", "green")], size=(width, 80)).save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -312,7 +312,7 @@ def kill_second(fake: Fake, home: Home, command: tuple[str, ...]) -> None:
 
     fake.before = before
     running.append(home.start(*command, "--jobs", "1"))
-    assert running[0].wait(60) == -signal.SIGKILL
+    assert running[0].wait(TIMEOUT) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])
@@ -323,6 +323,8 @@ def test_a_server_that_goes_away_ends_the_run_with_a_report(
         if asked.path == "/add_tags/add_tags":
             hydrus.faults.extend([drop] * 1000)
 
+    for number in range(7):  # more than are on their way at once: some are left when it is gone
+        hydrus.put(drawn("cirno", 97 + number))
     hydrus.before = gone
     ended = here.run("push", "hydrus", "system:inbox", "--jobs", jobs)
 
@@ -333,7 +335,7 @@ def test_a_server_that_goes_away_ends_the_run_with_a_report(
     hydrus.before = lambda asked: None
     hydrus.faults.clear()
     assert here.run("push", "hydrus", "system:inbox").code == 0
-    assert len(hydrus.current) == 3
+    assert len(hydrus.current) == 10
 
 
 def test_a_picture_that_fails_does_not_stop_the_others(here: Here, hydrus: FakeHydrus) -> None:

@@ -19,7 +19,7 @@ from booru_tagger.errors import EXIT_NOTHING_DONE, OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.types import Box, Verdict
 from tests.support.bundles import RGB, Painted, paint
-from tests.support.command import make_home
+from tests.support.command import TIMEOUT, make_home
 from tests.support.here import Here
 from tests.support.old_journal import age
 from tests.support.person_regions import packet
@@ -128,9 +128,9 @@ class TestReview:
             assert address is not None
             server.stderr.readline()
             with pytest.raises(urllib.error.HTTPError, match="403"):
-                urllib.request.urlopen(address[1].decode(), timeout=30)
+                urllib.request.urlopen(address[1].decode(), timeout=TIMEOUT)
             server.send_signal(signal.SIGINT)
-            rest = server.communicate(timeout=60)[1]
+            rest = server.communicate(timeout=TIMEOUT)[1]
         finally:
             server.kill()
         assert server.returncode == 0, rest

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from tests.support.command import TIMEOUT
 from tests.support.extras import need
 
 need("torch")
@@ -25,7 +26,7 @@ def test_the_next_batch_is_made_while_this_one_is_learned_from() -> None:
     ahead = Ahead(make)
     main = threading.current_thread().name
     assert ahead.draw(8, 0) == (8, 0, main)
-    assert made[8, 1].wait(10)
+    assert made[8, 1].wait(TIMEOUT)
     size, step, thread = ahead.draw(8, 1)
     assert (size, step) == (8, 1)
     assert thread.startswith("batches")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,14 +120,10 @@ def drop(handler: Any) -> None:
     handler.connection.close()
 
 
-def dawdle(seconds: float) -> Callable[[Any], None]:
-    """Answer too late."""
-
-    def fault(handler: Any) -> None:
-        time.sleep(seconds)
-        drop(handler)
-
-    return fault
+def silence(handler: Any) -> None:
+    """Say nothing until the client hangs up."""
+    handler.rfile.read(1)
+    drop(handler)
 
 
 class KilledError(BaseException):

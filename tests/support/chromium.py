@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-WAIT = 30.0
+from tests.support.command import TIMEOUT
+
 _FLAGS = (
     *("--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -57,7 +58,7 @@ def chromium(folder: Path, *, width: int = 1440, height: int = 900, phone: bool 
 
 def until(holds: Callable[[], Any], what: str) -> Any:
     """Wait for it; a generous limit, for the machine may be busy."""
-    end = time.monotonic() + WAIT
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         if value := holds():
             return value
@@ -82,4 +83,4 @@ def served(make: Callable[[int], Any]) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             server.should_exit = True
-            thread.join(WAIT)
+            thread.join(TIMEOUT)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 MAIN = [sys.executable, "-c", "import sys; from booru_tagger.cli import main; sys.exit(main())"]
-TIMEOUT = 120
+TIMEOUT = 300
+"""Seconds after which what must end or happen counts as not happening. Generous, as a machine may be busy."""
 
 
 @dataclass(frozen=True)

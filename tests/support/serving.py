@@ -15,7 +15,7 @@ from PIL import Image
 
 from booru_tagger.errors import DamagedImageError
 from booru_tagger.types import Box, FaceResult, ScoredTag, Tag, TagResult
-from tests.support.command import Home
+from tests.support.command import TIMEOUT, Home
 
 MODEL = "tiny 1"
 
@@ -38,7 +38,7 @@ class Stub:
 
     def tag(self, data: bytes, name: str) -> TagResult:
         self.asked.append(name)
-        self.gate.wait(30)
+        self.gate.wait(TIMEOUT)
         if not data.startswith(b"\x89PNG"):
             raise DamagedImageError(f"{name}: no picture")
         candidates = (ScoredTag("hatsune_miku", 0.9), ScoredTag("akiyama_mio", 0.05))
@@ -51,19 +51,32 @@ class Stub:
         return TagResult(name, 64, 48, (face,), tags, model=MODEL)
 
 
+def free_port() -> int:
+    """A port that nobody listens on, but perhaps by the time that it is used."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
 @contextlib.contextmanager
 def running(home: Home, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The address of a server in a process of its own, and the process."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    process = home.start("serve", "--port", str(port), *options, stderr=subprocess.PIPE)
+    process, line = _serving(home, *options)
+    while "cannot be listened on" in line:  # somebody was faster
+        process.communicate()
+        process, line = _serving(home, *options)
     try:
         assert process.stderr is not None
-        line = process.stderr.readline().decode()
         address = re.search(r"http://\S+", line)
         assert address, line + process.stderr.read().decode()
         yield address.group().rstrip("/"), process
     finally:
         process.kill()
         process.communicate()
+
+
+def _serving(home: Home, *options: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server that has just been started, and the first line that it says."""
+    process = home.start("serve", "--port", str(free_port()), *options, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    return process, process.stderr.readline().decode()

@@ -17,10 +17,7 @@ import numpy as np
 from PIL import Image
 
 from tests.support.bundles import Painted, paint
-from tests.support.command import MAIN, Home
-
-PATIENCE = 120
-"""Seconds without a word in the log after which what must happen counts as not happening."""
+from tests.support.command import MAIN, TIMEOUT, Home
 
 
 class Watcher:
@@ -56,10 +53,11 @@ class Watcher:
         return Counter(Path(line["path"]).name for line in self.events("tagged"))
 
     def until(self, condition: Callable[[], Any]) -> None:
-        size, end = 0, time.monotonic() + PATIENCE
+        """Wait for it, and fail after long enough without a word in the log."""
+        size, end = 0, time.monotonic() + TIMEOUT
         while not condition():
             if self.log.stat().st_size > size:
-                size, end = self.log.stat().st_size, time.monotonic() + PATIENCE
+                size, end = self.log.stat().st_size, time.monotonic() + TIMEOUT
             assert self.process.poll() is None, self.log.read_text()[-2000:]
             assert time.monotonic() < end, self.log.read_text()[-2000:]
             time.sleep(0.1)
@@ -69,7 +67,7 @@ class Watcher:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
 
 def png(**options: Any) -> bytes:
@@ -101,6 +99,13 @@ def sidecars(folder: Path) -> set[str]:
 def cpu_seconds(process: int) -> float:
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wakeups(process: int) -> int:
+    """How often its threads have gone to sleep so far."""
+    word = "\nvoluntary_ctxt_switches:"
+    texts = [path.read_text() for path in Path(f"/proc/{process}/task").glob("*/status")]
+    return sum(int(text.partition(word)[2].split()[0]) for text in texts)
 
 
 def resident_megabytes(process: int) -> float:

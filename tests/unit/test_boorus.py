@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from booru_tagger.boorus.to_szurubooru import picture_of as post_picture
 from booru_tagger.errors import ConfigError, RemoteError
 from booru_tagger.journal import Journal, Pushed
 from booru_tagger.types import Tag, TagResult
-from tests.support.booru_servers import AnswerError, Asked, Fake, KilledError, dawdle, drop, killing
+from tests.support.booru_servers import AnswerError, Asked, Fake, KilledError, drop, killing, silence
+from tests.support.command import TIMEOUT
 from tests.support.fake_hydrus import KEY, MY_TAGS, REPOSITORY, FakeHydrus
 from tests.support.fake_szurubooru import FakeSzurubooru
 
@@ -70,12 +72,24 @@ def test_what_may_pass_is_tried_again(hydrus: FakeHydrus, fault: object) -> None
     assert len(hydrus.log) == TRIES
 
 
-def test_a_time_out_is_tried_again(hydrus: FakeHydrus) -> None:
-    hydrus.faults.append(dawdle(0.4))
+def test_a_time_out_is_tried_again(hydrus: FakeHydrus, monkeypatch: pytest.MonkeyPatch) -> None:
+    hydrus.faults.append(silence)
+    told: list[float] = []
 
-    to(hydrus, timeout=0.1).connect()
+    class Connection(HTTPConnection):
+        """The first soon runs out of patience; the next one has as much as it takes."""
 
-    assert len(hydrus.log) == 2
+        def connect(self) -> None:
+            assert self.timeout is not None
+            told.append(self.timeout)
+            self.timeout = 0.5 if len(told) == 1 else TIMEOUT
+            super().connect()
+
+    monkeypatch.setattr("booru_tagger.boorus.http.http.client.HTTPConnection", Connection)
+    to(hydrus, timeout=7).connect()
+
+    assert told == [7, 7]
+    assert hydrus.log[0] == hydrus.log[1]
 
 
 @pytest.mark.parametrize(("fault", "error"), [(500, StatusError), (drop, LostError)])

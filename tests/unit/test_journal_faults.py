@@ -17,6 +17,7 @@ import pytest
 from booru_tagger.errors import ConfigError, OutputError
 from booru_tagger.journal import Journal, Ownership, claims
 from booru_tagger.journal.schema import VERSION
+from tests.support.command import TIMEOUT
 from tests.support.journaling import account, result_for, tag
 
 
@@ -283,15 +284,24 @@ class TestTwoProcesses:
         for process in processes:
             process.start()
         for process in processes:
-            process.join(60)
+            process.join(TIMEOUT)
         assert [process.exitcode for process in processes] == [0, 0, 0]
         lines = (tmp_path / "list.txt").read_text().splitlines()
         assert sorted(lines) == sorted(picture.name for picture in pictures)
         with Journal.open(place) as journal:
             assert all(journal.is_done(picture, "f") for picture in pictures)
 
-    def test_the_second_waits_until_the_first_is_through(self, place: Path, picture: Path) -> None:
+    def test_the_second_waits_until_the_first_is_through(
+        self, place: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         order: list[str] = []
+        waits, sleep = threading.Event(), time.sleep
+
+        def pause(seconds: float) -> None:
+            waits.set()
+            sleep(seconds)
+
+        monkeypatch.setattr("booru_tagger.journal.claims.time.sleep", pause)
 
         def second() -> None:
             with Journal.open(place) as journal, journal.turn(picture, []):
@@ -301,9 +311,9 @@ class TestTwoProcesses:
             with journal.turn(picture, []):
                 thread = threading.Thread(target=second)
                 thread.start()
-                time.sleep(0.1)
+                assert waits.wait(TIMEOUT)
                 order.append("first")
-            thread.join(10)
+            thread.join(TIMEOUT)
         assert order == ["first", "second"]
 
     @pytest.mark.skipif(os.name == "nt", reason="a dead process is told by its age there")
