@@ -100,6 +100,13 @@ def ownership(connection: Connection, target: bytes, picture: bytes) -> Ownershi
     return Ownership() if row is None else Ownership(tags_of(row[0]), tags_of(row[1]))
 
 
+def announced(connection: Connection, target: bytes, picture: bytes) -> frozenset[str]:
+    """Tags that are ours in the target if a change that was announced, and never recorded, was made."""
+    query = "SELECT owned FROM intents WHERE target = ? AND picture = ?"
+    row = connection.execute(query, (target, picture)).fetchone()
+    return frozenset() if row is None else tags_of(row[0])
+
+
 def change_of(
     connection: Connection, picture: bytes, target: bytes, writer: str, report: WriteReport
 ) -> Change:

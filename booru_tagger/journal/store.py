@@ -221,6 +221,13 @@ class Journal:
         mine = self._database.read(lambda connection: ledger.ownership(connection, *keys))
         return mine if stamp_of(target) is not None else Ownership(deleted=mine.deleted)
 
+    def perhaps_ours(self, target: Path, picture: Path) -> frozenset[str]:
+        """Which tags in ``target`` we put there for ``picture``, or may have before we were killed."""
+        keys = self._keys(target), self._keys(picture)
+        return self._database.read(
+            lambda connection: ledger.ownership(connection, *keys).owned | ledger.announced(connection, *keys)
+        )
+
     def announce(self, picture: Path, writer: str, report: WriteReport) -> None:
         """Note a change right before it is made, so that it is known even if we are killed right after it."""
         keys = self._keys(picture), self._keys(report.target)

@@ -170,7 +170,7 @@ class JournalReviewer:
     def __init__(
         self, journal: Journal, retell: Retell, band: Band | None, *, read_only: bool = False
     ) -> None:
-        self._reviews, self._ownership = journal.reviews, journal.ownership
+        self._reviews, self._perhaps_ours = journal.reviews, journal.perhaps_ours
         self._retell = retell
         self._read_only = read_only
         self.band = band
@@ -190,7 +190,7 @@ class JournalReviewer:
         """What a run found, with the names that people gave in the picture itself or in the XMP beside it."""
 
         def ours(target: Path) -> frozenset[str]:
-            return self._ownership(target, picture).owned
+            return self._perhaps_ours(target, picture)
 
         return with_names_in_files(picture, raw, self._retell, ours)
 

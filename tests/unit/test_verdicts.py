@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +361,18 @@ def test_our_own_regions_are_nobodys_word(result: TagResult, tagger: Tagger, tmp
         written = writer.write(Job(picture, target, result, result.tags))
         journal.record(picture, "f", result, [("xmp", written)])
         assert JournalReviewer(journal, tagger.retell, None).overlay(picture, result) == result
+
+
+def test_a_region_that_a_killed_run_wrote_is_nobodys_word(
+    result: TagResult, tagger: Tagger, tmp_path: Path
+) -> None:
+    """Not even for another model, which says something else of the same head."""
+    picture, writer = tmp_path / "a.png", XmpWriter(WriterOptions())
+    with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        announce = partial(journal.announce, picture, "xmp")
+        writer.write(Job(picture, writer.target(picture), result, result.tags, announce=announce))
+        other = replace(result, faces=tuple(replace(face, character=None) for face in result.faces))
+        assert JournalReviewer(journal, tagger.retell, None).overlay(picture, other) == other
 
 
 @pytest.mark.parametrize("turned", range(1, 9))
