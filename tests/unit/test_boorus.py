@@ -50,13 +50,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def to(fake: Fake, key: str = KEY, timeout: float = 5) -> Hydrus:
+def to(fake: Fake, key: str = KEY, timeout: float = TIMEOUT) -> Hydrus:
     return Hydrus(Server(fake.url, {KEY_HEADER: key}, rate=10_000, timeout=timeout, patience=0))
 
 
 def szurubooru(fake: FakeSzurubooru) -> Szurubooru:
     headers = login("bot", "t0ken", None)
-    return Szurubooru(Server(api_address(fake.url), headers, rate=10_000, timeout=5, patience=0))
+    return Szurubooru(Server(api_address(fake.url), headers, rate=10_000, timeout=TIMEOUT, patience=0))
 
 
 def result(*tags: Tag) -> TagResult:

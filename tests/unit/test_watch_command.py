@@ -19,6 +19,7 @@ from booru_tagger.cli.watch_log import LOGGER, WatchStats, log_outcome, log_to_s
 from booru_tagger.errors import OutputError
 from booru_tagger.runner import Outcome, RunReport
 from booru_tagger.types import PictureError, Tag, TagResult
+from tests.support.command import TIMEOUT
 from tests.support.here import Here
 
 TAGGED = Outcome(
@@ -90,7 +91,7 @@ def test_counts_are_logged_time_and_again(caplog: pytest.LogCaptureFixture) -> N
     for outcome in (TAGGED, FAILED, FAILED, SKIPPED):
         stats.count(outcome)
     with stats.logged_every(0.01):
-        end = time.monotonic() + 30
+        end = time.monotonic() + TIMEOUT
         while len(caplog.messages) < 2 and time.monotonic() < end:
             time.sleep(0.01)
     count = len(caplog.messages)
