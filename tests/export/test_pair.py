@@ -74,14 +74,21 @@ def cosines(embedding: Tensor) -> Tensor:
     return embedding @ embedding.T
 
 
-def test_both_count_alike(nets: tuple[FaceNet, FaceNet], pictures: Tensor) -> None:
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_each_counts_by_its_share(nets: tuple[FaceNet, FaceNet], pictures: Tensor, share: float) -> None:
     """Faces are as alike as both nets together say: by embeddings of full length side by side."""
     with torch.inference_mode():
         whole = [net.raw(pictures)[0] for net in nets]
         lengths = [(net.norm.weight.square() + net.norm.bias.square()).sum().sqrt() for net in nets]
-        beside = torch.cat([one / length for one, length in zip(whole, lengths, strict=True)], 1)
+        beside = torch.cat(
+            [
+                one / length * part**0.5
+                for one, length, part in zip(whole, lengths, (1 - share, share), strict=True)
+            ],
+            1,
+        )
         assert beside.shape[1] <= pair.NUMBERS  # nothing is left out
-        answer = FacePair(*nets, characters=3)(pictures)
+        answer = FacePair(*nets, characters=3, share=share)(pictures)
         colors = [net(pictures)[1:] for net in nets]
     assert torch.allclose(cosines(answer[0]), cosines(functional.normalize(beside, dim=1)), atol=1e-4)
     for number in (0, 1):

@@ -46,13 +46,14 @@ def export_checkpoint(
     canon: Path | None,
     size: int | None = None,
     beside: Path | None = None,
+    share: float = 0.5,
 ) -> tuple[Bundle, float]:
     """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
 
     With ``data`` (a folder with ``faces`` or ``identities``, and perhaps ``scenes``) scores are calibrated on
     its validation part. ``size``: the side in pixels at which faces are looked at; ``None``: as in training.
-    ``beside``: checkpoint of a second recogniser of the same characters; both answer as one
-    (:mod:`booru_export.training.pair`). Raises :class:`DataError`.
+    ``beside``: checkpoint of a second recogniser of the same characters; both answer as one, and of how alike
+    faces are, ``share`` is what the second says (:mod:`booru_export.training.pair`). Raises :class:`DataError`.
     """
     state = read_checkpoint(checkpoint)
     kind = state.get("kind")
@@ -61,7 +62,7 @@ def export_checkpoint(
     if kind == "detector":
         return _export_detector(state, output)
     if kind == "recogniser":
-        return _export_recogniser(state, output, data, read_canon(canon), size, beside)
+        return _export_recogniser(state, output, data, read_canon(canon), size, beside, share)
     raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
 
 
@@ -94,6 +95,7 @@ def _export_recogniser(
     canon: dict[str, Canon],
     size: int | None,
     beside: Path | None,
+    share: float,
 ) -> tuple[Bundle, float]:
     recipe = from_table(RecogniserRecipe, state["recipe"], "checkpoint")
     labels: list[str] = state["labels"]
@@ -101,10 +103,9 @@ def _export_recogniser(
     training = {state["kind"]: training_of(state)}
     if beside:
         other = _other(beside, labels)
-        net = FacePair(
-            recogniser_task.from_checkpoint(state), recogniser_task.from_checkpoint(other), len(labels)
-        )
-        training["beside"] = training_of(other)
+        nets = [recogniser_task.from_checkpoint(each) for each in (state, other)]
+        net = FacePair(*nets, characters=len(labels), share=share)
+        training["beside"] = {**training_of(other), "share": share}
     size = size or recipe.schedule.sizes[-1]
     calibration = _calibration(net, labels, data, size) if data else Calibration()
     graph = RecogniserGraph(net, calibration)

@@ -53,6 +53,13 @@ RGB = click.Tuple([float, float, float])
     help="Checkpoint of a second recogniser of the same characters: both answer as one.",
 )
 @click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="With --beside: how much of the answer is the second's.",
+)
+@click.option(
     "--complete",
     is_flag=True,
     help="Name exactly the characters of --canon: add those left out of training, by their faces in "
@@ -87,6 +94,7 @@ def export(
     max_loss: float,
     size: int | None,
     beside: Path | None,
+    share: float,
     complete: bool,
     labels: Path | None,
     **elsewhere: Any,
@@ -113,7 +121,9 @@ def export(
     if not source.is_dir():
         from booru_export.bundles.exporting import export_checkpoint
 
-        exported = export_checkpoint(source, output, data=data, canon=canon, size=size, beside=beside)
+        exported = export_checkpoint(
+            *(source, output), data=data, canon=canon, size=size, beside=beside, share=share
+        )
         _tell(output, *exported)
         source = output
     if int8 and data is not None:

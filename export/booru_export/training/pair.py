@@ -1,6 +1,6 @@
 """Two recognisers of the same characters as one net: what one of them mistakes, the other often knows.
 
-Their embeddings count alike (Hansen & Salamon, "Neural network ensembles", 1990). Side by side they would be
+Their embeddings are put side by side (Hansen & Salamon, "Neural network ensembles", 1990). These they would be
 twice as long, but most of what they say is the same, so they are turned into the directions in which
 characters differ most (principal components of the prototypes), of which the first ones are kept. Norms,
 weights and turn are all linear, so each trunk needs one matrix.
@@ -9,6 +9,7 @@ weights and turn are all linear, so each trunk needs one matrix.
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -40,20 +41,26 @@ class FacePair(nn.Module):
     """Two trained nets of the same characters, ready to be exported; it is not for training.
 
     Answers like :class:`~.nets.FaceNet`. ``prototypes`` are unit vectors ``(characters, D)``, ``D`` being at
-    most :data:`NUMBERS`.
+    most :data:`NUMBERS`. Of the cosine of two faces, ``share`` is what the second net says.
     """
 
     prototypes: Tensor
 
-    def __init__(self, first: FaceNet, second: FaceNet, characters: int) -> None:
+    def __init__(self, first: FaceNet, second: FaceNet, characters: int, share: float = 0.5) -> None:
         super().__init__()
-        own = [F.normalize(net.prototypes.detach()[:characters], dim=1) for net in (first, second)]
+        lengths = (math.sqrt(1 - share), math.sqrt(share))
+        own = [
+            F.normalize(net.prototypes.detach()[:characters], dim=1) * length
+            for net, length in zip((first, second), lengths, strict=True)
+        ]
         both = torch.cat(own, 1)
         turn = torch.linalg.svd(both, full_matrices=True)[2][:NUMBERS].T
         self.register_buffer("prototypes", F.normalize(both @ turn, dim=1))
         halves = turn.split([part.shape[1] for part in own])
         nets = (copy.deepcopy(net).eval() for net in (first, second))
-        self.first, self.second = (_Member(net, half) for net, half in zip(nets, halves, strict=True))
+        self.first, self.second = (
+            _Member(net, half * length) for net, half, length in zip(nets, halves, lengths, strict=True)
+        )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colors."""
