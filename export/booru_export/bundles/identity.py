@@ -38,7 +38,7 @@ from booru_tagger.models.identity import (
 from booru_tagger.models.manifest import Weights
 
 FILE = "characters.npz"
-FACES_KEPT = 6
+FACES_KEPT = 5
 """Faces kept of each character: all, or as many centres of them."""
 CANDIDATES = 3
 """Likeliest characters of each face that the weights are fitted on."""
