@@ -52,8 +52,9 @@ def export_checkpoint(
 
     With ``data`` (a folder with ``faces`` or ``identities``, and perhaps ``scenes``) scores are calibrated on
     its validation part. ``size``: the side in pixels at which faces are looked at; ``None``: as in training.
-    ``beside``: checkpoint of a second recogniser of the same characters; both answer as one, and of how alike
-    faces are, ``share`` is what the second says (:mod:`booru_export.training.pair`). Raises :class:`DataError`.
+    ``beside``: checkpoint of a second recogniser of the same characters; both answer as one
+    (:mod:`booru_export.training.pair`), and of how alike faces are, ``share`` is what the second says. Raises
+    :class:`DataError`.
     """
     state = read_checkpoint(checkpoint)
     kind = state.get("kind")

@@ -1,6 +1,6 @@
 """Two recognisers of the same characters as one net: what one of them mistakes, the other often knows.
 
-Their embeddings are put side by side (Hansen & Salamon, "Neural network ensembles", 1990). These they would be
+Their embeddings are put side by side (Hansen & Salamon, "Neural network ensembles", 1990). These would be
 twice as long, but most of what they say is the same, so they are turned into the directions in which
 characters differ most (principal components of the prototypes), of which the first ones are kept. Norms,
 weights and turn are all linear, so each trunk needs one matrix.
