@@ -191,14 +191,22 @@ def _of_faces(bundle: Bundle, judged: Judged) -> Iterator[str]:
     )
 
 
+_TRAINED = (
+    ("detector", "Detector"),
+    ("recogniser", "Recogniser"),
+    ("beside", "Second recogniser, whose share in how alike two faces are is {share:.0%}"),
+)
+
+
 def _training(training: Mapping[str, Any]) -> str:
     lines = ["## Training\n"]
-    for name in ("detector", "recogniser"):
+    for name, title in _TRAINED:
         if name in training:
             run = training[name]
+            title = title.format(share=run.get("share", 0.5))
             pictures = ", ".join(f"{count} {kind}" for kind, count in run.get("pictures", {}).items())
             lines.append(
-                f"- **{name.capitalize()}**: {run['steps']} steps of {run['recipe']['schedule']['batch']}, "
+                f"- **{title}**: {run['steps']} steps of {run['recipe']['schedule']['batch']}, "
                 f"{run['minutes']} minutes; {pictures}. Its whole recipe is in `manifest.json`.{_before(run)}"
             )
     lines.append(
@@ -211,7 +219,8 @@ def _training(training: Mapping[str, Any]) -> str:
 
 def _before(run: Mapping[str, Any]) -> str:
     """Where the weights came from that a run began with, back to the first."""
-    lines = []
+    initial = run["recipe"].get("initial")
+    lines = [f" It began with the weights of {initial}."] if initial else []
     while before := run.get("before"):
         averaged = f", and was averaged with it ({run['blended']:.0%} of it)" if "blended" in run else ""
         steps = f" ({before['steps']} steps, {before['minutes']} minutes)" if "steps" in before else ""
