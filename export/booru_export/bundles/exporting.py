@@ -104,8 +104,8 @@ def _export_recogniser(
     training = {state["kind"]: training_of(state)}
     if beside:
         other = _other(beside, labels)
-        nets = [recogniser_task.from_checkpoint(each) for each in (state, other)]
-        net = FacePair(*nets, characters=len(labels), share=share)
+        first, second = (recogniser_task.from_checkpoint(each) for each in (state, other))
+        net = FacePair(first, second, len(labels), share)
         training["beside"] = {**training_of(other), "share": share}
     size = size or recipe.schedule.sizes[-1]
     calibration = _calibration(net, labels, data, size) if data else Calibration()
