@@ -89,6 +89,7 @@ QUESTIONS = (
     ("--min-score", "0.7"),
     ("--with", "general_3", "--heads", "1-", "--min-score", "0.7"),
     ("--text", "folder 12"),
+    ("--folder", "/art/folder 12", "--min-score", "0.7"),
     ("--like", "face.png"),
 )
 

@@ -13,11 +13,12 @@ from sqlite3 import Connection
 from typing import TypeAlias
 
 from booru_tagger.journal import index
+from booru_tagger.journal.ledger import after
 from booru_tagger.journal.paths import prefix_of
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, normalise
 
 _FEW = 5_000
-"""So many pictures are looked up one by one; for more, it is faster to go through all paths."""
+"""So many pictures are looked up one by one; for more, it is faster to go through all of them."""
 _VARIABLES = 500
 _PATHS = "pictures INDEXED BY sqlite_autoindex_pictures_1"
 """All paths with their numbers. The table itself holds all results, and is many times as large."""
@@ -88,30 +89,30 @@ class Terms:
 
 
 class PictureSearch:
-    """One query. Each condition gives the set of pictures for which it holds."""
+    """One query. Each condition gives the set of pictures for which it holds; once those before have left
+    few, it is asked of these alone."""
 
     def __init__(self, connection: Connection, query: Query) -> None:
         self._connection, self._query, self._terms = connection, query, Terms(connection)
+        self._chosen: set[int] | None = None
 
     def found(self, among: Collection[int] | None) -> list[Found]:
-        chosen = None if among is None else set(among)
-        for condition in self._conditions():
-            chosen = condition if chosen is None else chosen & condition
-            if not chosen:
+        self._chosen = None if among is None else set(among)
+        for condition in self._conditions():  # each is asked only when the one before has been heeded
+            self._chosen = condition if self._chosen is None else self._chosen & condition
+            if not self._chosen:
                 return []
-        if chosen is None:
-            chosen = self._pictures("SELECT picture FROM summaries", ())
+        if self._chosen is None:
+            self._chosen = self._pictures("SELECT picture FROM summaries WHERE 1")
         for pattern in self._query.without:
-            chosen -= self._with_tag(self._terms.like(pattern))
-        found = self._paths(chosen)
-        if self._query.folders:
-            prefixes = tuple(prefix_of(folder) for folder in self._query.folders)
-            return [row for row in found if row[1].startswith(prefixes)]
-        return found
+            self._chosen -= self._with_tag(self._terms.like(pattern))
+        return self._paths(self._chosen)
 
     def _conditions(self) -> Iterator[set[int]]:
         """The pictures for which each of the conditions holds."""
         query = self._query
+        if query.folders:
+            yield set().union(*map(self._below, query.folders))
         for pattern in query.names:
             yield self._named(self._terms.like(pattern, NAMES))
         for pattern in query.series:
@@ -125,6 +126,11 @@ class PictureSearch:
             yield self._pictures(f"SELECT picture FROM summaries WHERE {summary}", values)
         for words in query.text:
             yield self._with_text(words.casefold())
+
+    def _below(self, folder: Path) -> set[int]:
+        prefix = prefix_of(folder)
+        query = "path >= ? AND path < ? AND id IN (SELECT picture FROM summaries)"
+        return self._pictures(f"SELECT id FROM {_PATHS} WHERE {query}", (prefix, after(prefix)), "id")
 
     def _named(self, names: Sequence[int]) -> set[int]:
         """Pictures with a face of one of these names, or with the name among the tags: it may come from
@@ -159,14 +165,22 @@ class PictureSearch:
         if words.isascii():
             # SQLite lowers no other letters, but is faster.
             query = "instr(lower(CAST(path AS TEXT)), ?) AND id IN (SELECT picture FROM summaries)"
-            found = self._pictures(f"SELECT id FROM {_PATHS} WHERE {query}", (words,))
+            table = "pictures" if self._are_few else _PATHS
+            found = self._pictures(f"SELECT id FROM {table} WHERE {query}", (words,), "id")
         else:
             rows = self._connection.execute(f"SELECT id, path FROM {_PATHS}")
             found = {number for number, path in rows if words in os.fsdecode(path).casefold()}
-            found &= self._pictures("SELECT picture FROM summaries", ())
+            found &= self._pictures("SELECT picture FROM summaries WHERE 1")
         return found | self._with_tag(self._terms.holding(words))
 
-    def _pictures(self, query: str, values: Sequence[object]) -> set[int]:
+    @property
+    def _are_few(self) -> bool:
+        return self._chosen is not None and len(self._chosen) <= _FEW
+
+    def _pictures(self, query: str, values: Sequence[object] = (), column: str = "picture") -> set[int]:
+        """What a query finds, which ends with a condition: of all pictures, or of the few that are left."""
+        if self._chosen is not None and self._are_few:
+            query += f" AND {column} IN ({_listed(self._chosen)})"
         return set(chain.from_iterable(self._connection.execute(query, values)))
 
     def _paths(self, chosen: set[int]) -> list[Found]:

@@ -110,13 +110,19 @@ def names(journal: Journal, query: Query) -> list[str]:
         (Query(names=("nobody_at_all",)), ""),
     ],
 )
-def test_finds_what_all_conditions_hold_for(journal: Journal, art: Path, query: Query, expected: str) -> None:
+def test_finds_what_all_conditions_hold_for(
+    journal: Journal, art: Path, monkeypatch: pytest.MonkeyPatch, query: Query, expected: str
+) -> None:
+    assert names(journal, query) == [f"{name}.png" for name in expected.split()]
+    monkeypatch.setattr("booru_tagger.journal.finding._FEW", 0)  # each condition goes through all pictures
     assert names(journal, query) == [f"{name}.png" for name in expected.split()]
 
 
 def test_folders_and_dates(journal: Journal, art: Path) -> None:
     assert names(journal, Query(folders=(art / "sub",), unnamed=True)) == ["stranger.png"]
     assert names(journal, Query(folders=(art / "su",))) == []
+    both = Query(folders=(art / "sub", art), without=("hatsune_miku",))
+    assert names(journal, both) == names(journal, Query(without=("hatsune_miku",)))
     old = art / "old.png"
     old.write_bytes(b"old")
     os.utime(old, (1_000_000, 1_000_000))
