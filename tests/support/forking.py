@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -165,6 +166,8 @@ def _be(args: Sequence[str], out: str, err: str, steps: Steps) -> None:
     sys.setprofile(steps)
     try:
         code = main(args)
+    except BaseException:  # nobody above would say what it was
+        traceback.print_exc()
     finally:
         sys.setprofile(None)
         sys.stdout.flush()
