@@ -1,6 +1,7 @@
 """A folder of cut-outs: what was taken and what was left out, in a log that a run goes on from.
 
-The log has a line for each face that was looked at. The lists for people, ``metadata.jsonl`` and
+The log has a line for each face that was looked at. That of a cut-out waits until its file is on the disk.
+A crash loses the last ones, which the next run makes again. The lists for people, ``metadata.jsonl`` and
 ``left_out.jsonl``, are made from it at the end of each run.
 """
 
@@ -9,16 +10,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import OutputError
-from booru_tagger.files.replace import output_error, replace_file
+from booru_tagger.files.replace import flush_file, output_error, replace_file
 from booru_tagger.library.cropping import CropCandidate, CutOut, Shape
 from booru_tagger.library.near_duplicates import SeenPictures, packed, unpacked
 
 _LOG = ".booru-tagger-crops.jsonl"
 _LISTS = ("metadata.jsonl", "left_out.jsonl")
+_BATCH = 64
+"""Cut-outs that are flushed to the disk together."""
 
 
 class CropFolder:
@@ -34,6 +38,8 @@ class CropFolder:
         self._shape, self._flat = shape, flat
         self._seen: dict[str | None, SeenPictures] = {}
         self._known: set[str] = set()
+        self._unflushed: list[Path] = []
+        self._unwritten: list[dict[str, Any]] = []
         self._path = root / _LOG
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -46,7 +52,9 @@ class CropFolder:
             raise output_error(root, error) from error
 
     def close(self) -> None:
-        self._log.close()
+        """Raises :class:`OutputError`."""
+        with closing(self._log):
+            self._flush()
 
     def knows(self, candidate: CropCandidate) -> bool:
         """Whether it was decided before what becomes of a face."""
@@ -65,7 +73,8 @@ class CropFolder:
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise output_error(path, error) from error
-        replace_file(path, cut.data)
+        replace_file(path, cut.data, flush=False)
+        self._unflushed.append(path)
         row = {"file_name": name, **candidate.metadata(), "region": list(cut.region.rounded())}
         row |= {"width": cut.width, "height": cut.height}
         self._note({"key": candidate.key, "kept": row, "print": packed(cut.print)})
@@ -76,6 +85,7 @@ class CropFolder:
 
     def write_lists(self, others: Iterable[dict[str, Any]]) -> Counter[str]:
         """Write both lists; ``others`` were left out without a look at their picture. Counts by reason."""
+        self._flush()
         reasons: Counter[str] = Counter()
 
         def left_out() -> Iterator[dict[str, Any]]:
@@ -122,12 +132,21 @@ class CropFolder:
             )
 
     def _note(self, line: dict[str, Any]) -> None:
+        self._unwritten.append(line)
+        self._heed(line)
+        if len(self._unwritten) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        for path in self._unflushed:
+            flush_file(path)
+        self._unflushed.clear()
         try:
-            self._log.write(json.dumps(line).encode("ascii") + b"\n")
+            self._log.write(_text(list(map(json.dumps, self._unwritten))))
             self._log.flush()
         except OSError as error:
             raise output_error(self._path, error) from error
-        self._heed(line)
+        self._unwritten.clear()
 
     def _heed(self, line: dict[str, Any]) -> None:
         self._known.add(line["key"])

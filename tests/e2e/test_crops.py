@@ -177,11 +177,11 @@ def test_a_run_killed_anywhere_is_gone_on_with(home: Here, monkeypatch: pytest.M
         left = iter(range(step, -1, -1))
         real = replace_file
 
-        def dying(path: Path, data: bytes, left: Any = left, real: Any = real) -> None:
+        def dying(path: Path, data: bytes, left: Any = left, real: Any = real, **options: bool) -> None:
             count = next(left, 0)
             if count == 0:
                 raise KilledError
-            real(path, data)
+            real(path, data, **options)
 
         with monkeypatch.context() as patch:
             patch.setattr(crop_folder, "replace_file", dying)
@@ -194,6 +194,22 @@ def test_a_run_killed_anywhere_is_gone_on_with(home: Here, monkeypatch: pytest.M
         lines_of(home, into, "--jobs", "1")
         made = {path.name: path.read_bytes() for path in (home.work / into).rglob("*") if path.is_file()}
         assert made == done, step
+
+
+def test_a_line_is_written_when_its_cut_out_is_on_the_disk(
+    home: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, flushed = home.work / "faces" / ".booru-tagger-crops.jsonl", list[str]()
+
+    def flush(path: Path) -> None:
+        logged = [row["kept"]["file_name"] for row in lines(log) if "kept" in row]
+        assert path.is_file() and set(logged) <= set(flushed)
+        flushed.append(path.relative_to("faces").as_posix())
+
+    monkeypatch.setattr(crop_folder, "flush_file", flush)
+    monkeypatch.setattr(crop_folder, "_BATCH", 2)
+    rows = crops(home)
+    assert sorted(flushed) == sorted(row["file_name"] for row in rows)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX processes")
