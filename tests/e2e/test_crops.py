@@ -19,28 +19,21 @@ from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
 from tests.support.films import animated
 from tests.support.forking import forks, kills
-from tests.support.here import Here
+from tests.support.here import Here, tagged_home
 from tests.support.journaling import KilledError
 
 
-@pytest.fixture
-def home(
-    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    work = tmp_path / "work"
-    draw(work / "art")
-    home = Here(work, tiny_bundle, monkeypatch, capsys)
-    assert home.run("tag", "--batch", "--format", "none").code == 0
-    return home
-
-
-def draw(art: Path) -> None:
+def draw(work: Path) -> None:
+    art = work / "art"
     art.mkdir(parents=True)
     paint([Painted(20, 20, 100), Painted(180, 60, 80, "cirno", "blue", "blue")]).save(art / "two.png")
     paint([Painted(60, 40, 120, hair="red")], background=(0, 0, 0)).save(art / "red.png")
     paint([Painted(60, 40, 120, "stranger", "black", "blue")]).save(art / "stranger.png")
     paint([Painted(100, 80, 40)], background=(90, 10, 10)).save(art / "small.png")
     paint([]).save(art / "empty.png")
+
+
+home = tagged_home(draw)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -12,23 +12,19 @@ import pytest
 from booru_tagger.errors import EXIT_NOTHING_DONE
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home
-from tests.support.here import Here
+from tests.support.here import Here, tagged_home
 from tests.support.old_journal import age
 
 
-@pytest.fixture
-def home(
-    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    work = tmp_path / "work"
-    (work / "sub").mkdir(parents=True)
+def draw(work: Path) -> None:
+    (work / "sub").mkdir()
     paint([Painted(20, 20, 100), Painted(180, 60, 80, "stranger", "red", "blue")]).save(work / "two.png")
     paint([Painted(60, 40, 120)]).save(work / "sub" / "miku.png")
     paint([Painted(60, 40, 120, "cirno", "blue", "blue")]).save(work / "sub" / "cirno.png")
     paint([]).save(work / "empty.png")
-    home = Here(work, tiny_bundle, monkeypatch, capsys)
-    assert home.run("tag", "--batch", "--format", "none").code == 0
-    return home
+
+
+home = tagged_home(draw)
 
 
 def found(home: Here, *args: str | Path) -> list[str]:

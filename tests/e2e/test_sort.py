@@ -19,25 +19,14 @@ from booru_tagger.types import Verdict
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
 from tests.support.forking import forks, kills
-from tests.support.here import Here
+from tests.support.here import Here, tagged_home
 from tests.support.journaling import KilledError
 
 WAYS = ("hardlink", "link", "copy", "move")
 
 
-@pytest.fixture
-def home(
-    tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Here:
-    work = tmp_path / "work"
-    draw(work / "art")
-    home = Here(work, tiny_bundle, monkeypatch, capsys)
-    assert home.run("tag", "--batch", "--format", "none").code == 0
-    (work / "art" / "later.png").write_bytes(b"never tagged")
-    return home
-
-
-def draw(art: Path) -> None:
+def draw(work: Path) -> None:
+    art = work / "art"
     (art / "sub").mkdir(parents=True)
     paint([Painted(20, 20, 100), Painted(180, 60, 80, "cirno", "blue", "blue")]).save(art / "two.png")
     paint([Painted(60, 40, 120)]).save(art / "a.png")
@@ -46,6 +35,15 @@ def draw(art: Path) -> None:
     paint([]).save(art / "empty.png")
     (art / "a.xmp").write_bytes(b"by hand")
     (art / "a.png.txt").write_bytes(b"by hand\n")
+
+
+tagged = tagged_home(draw)
+
+
+@pytest.fixture
+def home(tagged: Here) -> Here:
+    (tagged.work / "art" / "later.png").write_bytes(b"never tagged")
+    return tagged
 
 
 def sort(home: Here, *args: str | Path, code: int = EXIT_SOME_FAILED) -> str:

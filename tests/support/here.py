@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,3 +29,21 @@ class Here:
     def run(self, *args: str | Path) -> Ended:
         code = main(list(map(str, args)))
         return Ended(code, *self._capture.readouterr())
+
+
+def tagged_home(draw: Callable[[Path], None]) -> Any:
+    """A fixture: :class:`Here`, with the pictures that ``draw`` puts into the work folder,
+    tagged."""
+
+    @pytest.fixture
+    def home(
+        tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Here:
+        work = tmp_path / "work"
+        work.mkdir()
+        draw(work)
+        here = Here(work, tiny_bundle, monkeypatch, capsys)
+        assert here.run("tag", "--batch", "--format", "none").code == 0
+        return here
+
+    return home
