@@ -8,7 +8,6 @@ cannot, its own bundle is run on the same pictures, and the rows say so.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import json
 import subprocess
@@ -108,10 +107,9 @@ def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> N
 
 def _ours(weights: Path, model: str, paths: list[Path], repeats: int) -> tuple[float, str]:
     """Pictures a second through the program's own workers, and with what model."""
-    # Whole-picture taggers come with a search for faces unless told otherwise; the others have none.
-    alone: dict[str, Any] = {"faces": False} if "faces" in inspect.signature(Tagger).parameters else {}
     try:
-        tagger, label = Tagger(TaggerOptions(str(weights), gallery=None, **alone)), "the same weights"
+        # Whole-picture taggers come with a search for faces unless told otherwise; the others have none.
+        tagger, label = Tagger(TaggerOptions(str(weights), gallery=None, faces=False)), "the same weights"
         tagger.tag(paths[0])
     except BooruTaggerError:
         tagger, label = (
