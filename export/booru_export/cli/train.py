@@ -9,15 +9,10 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from booru_export.cli.evaluate import evaluate
-from booru_export.cli.export import export
 from booru_export.cli.options import DEVICE, FOLDER, MINUTES, OUT, PATH, RESUME, THREADS
 from booru_export.cli.preparing import TORCH, need, refuse_second_run, say, use_threads
 from booru_export.cli.train_methods import backbone, classic
 from booru_tagger.errors import DataError
-
-__all__ = ["evaluate", "export", "train"]
-"""An editable installation that was made before the first two had files of their own looks for them here."""
 
 if TYPE_CHECKING:
     from booru_export.training.device import Device
