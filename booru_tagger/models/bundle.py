@@ -17,13 +17,13 @@ from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.files.text import decoded
-from booru_tagger.models.fields import Table
 from booru_tagger.models.manifest import (
     MANIFEST,
     DetectorSpec,
     FileRecord,
     Label,
     RecogniserSpec,
+    Table,
     View,
     read_detector,
     read_files,

@@ -13,8 +13,7 @@ from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.stamps import sha256_of_file
 from booru_tagger.files.text import decoded
-from booru_tagger.models.fields import Table
-from booru_tagger.models.manifest import FileRecord, read_files
+from booru_tagger.models.manifest import FileRecord, Table, read_files
 
 FILE_RECORD = "booru-tagger-model.json"
 """The record's file. A bundle has its own manifest for that."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Never
 
 from booru_tagger.imaging import Picture, read_file
 from booru_tagger.models.bundle import Bundle, Label
-from booru_tagger.models.calibration import RAW_SECOND_HEAD
 from booru_tagger.models.gallery import open_gallery
 from booru_tagger.models.identity import space_of
+from booru_tagger.models.manifest import RAW_SECOND_HEAD
 from booru_tagger.moving import Film, open_animation, open_video
 from booru_tagger.tagging import rules
 from booru_tagger.tagging.failures import attempt

@@ -12,7 +12,7 @@ from booru_export.evaluation.evaluate import reliability
 from booru_export.evaluation.metrics import Detections, Matches
 
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.calibration import ScoreCurve
+from booru_tagger.models.manifest import ScoreCurve
 from booru_tagger.types import Box, Face
 from tests.support.bundles import make_bundle
 from tests.support.toy_data import make_scenes

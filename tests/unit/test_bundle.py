@@ -14,6 +14,7 @@ import pytest
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
 from booru_tagger.models.bundle import Bundle, View
+from booru_tagger.models.manifest import Coincidence
 from booru_tagger.models.session import Session
 from booru_tagger.models.store import local
 from booru_tagger.models.store.archives import unpack
@@ -130,6 +131,39 @@ def test_a_bad_manifest_says_where_and_what(bundle: Path, place: str, value: obj
         Bundle.load(bundle)
     assert str(bundle / MANIFEST) in str(caught.value)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("coincidence", "message"),
+    [
+        ({"once_in_1_000": 0.5}, "once_in_100_000: missing"),
+        ({"once_in_1_000": 0.5, "once_in_100_000": 1.5}, "once_in_100_000: expected a number from 0 to 1"),
+        ({"once_in_1_000": 0.5, "once_in_100_000": 0.5}, "once_in_100_000: expected a similarity above"),
+        ({"once_in_1_000": 0.7, "once_in_100_000": 0.5}, "once_in_100_000: expected a similarity above"),
+        (
+            {"once_in_1000": 0.5, "once_in_100_000": 0.7},
+            "once_in_1000: unknown key; did you mean 'once_in_1_0",
+        ),
+    ],
+)
+def test_the_rarer_coincidence_is_the_more_alike(
+    bundle: Path, coincidence: dict[str, float], message: str
+) -> None:
+    weights = dict.fromkeys(("level", "learned", "mean", "nearest", "rival", "faces"), 1.0)
+    section = {
+        "file": "recogniser.onnx",
+        "trained": weights,
+        "enrolled": weights,
+        "same_person": 0.5,
+        "alike": 0.6,
+        "coincidence": {"once_in_1_000": 0.5, "once_in_100_000": 0.7},
+    }
+    change(bundle, "recogniser.identity", section)
+    spec = Bundle.load(bundle).recogniser
+    assert spec and spec.identity and spec.identity.coincidence == Coincidence(0.5, 0.7)
+    change(bundle, "recogniser.identity.coincidence", coincidence)
+    with pytest.raises(ModelError, match=r"recogniser\.identity\.coincidence\." + message):
+        Bundle.load(bundle)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\xff\xfe", "[" * 100_000])

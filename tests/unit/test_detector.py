@@ -15,8 +15,8 @@ from PIL import Image, ImageFilter
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Normalisation, Picture, letterbox
 from booru_tagger.models.bundle import Bundle, DetectorSpec
-from booru_tagger.models.calibration import ScoreCurve
 from booru_tagger.models.detector import Detector
+from booru_tagger.models.manifest import ScoreCurve
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box, Face
 from tests.support.bundles import Painted, make_bundle, paint

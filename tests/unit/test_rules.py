@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.caution import Caution
+from booru_tagger.models.manifest import Caution
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.tagging.rules import Rules, picture_tags
 from booru_tagger.types import Box, CharacterMatch, Conflict, Face, Reading, ScoredTag, Tag

@@ -22,11 +22,10 @@ from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.user_folders import user_folder, with_home
 from booru_tagger.imaging import Floats
 from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.fields import Table
 from booru_tagger.models.gallery.matching import Matching
 from booru_tagger.models.gallery.values import NO_BOXES, Enrolled, Gallery
 from booru_tagger.models.identity import unit
-from booru_tagger.models.manifest import read_label
+from booru_tagger.models.manifest import Table, read_label
 
 SCHEMA = 2
 KIND = "booru-tagger gallery"

@@ -19,8 +19,8 @@ from booru_export.evaluation.metrics import Detections, Matches, match
 from booru_export.progress import progress
 from booru_tagger.imaging import read_picture
 from booru_tagger.models.bundle import Bundle, DetectorSpec
-from booru_tagger.models.calibration import ScoreCurve
 from booru_tagger.models.detector import Detector
+from booru_tagger.models.manifest import ScoreCurve
 from booru_tagger.models.session import Session
 from booru_tagger.models.tiles import pixels_needed
 from booru_tagger.tagging.looking import DETAIL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from booru_tagger.models.fields import Table
+from booru_tagger.models.manifest.fields import Table
 
 SECOND_HEAD, FAINTEST = 0.05, 0.002
 """Where a bundle does not say: the chance of another head at which nobody is alone; and the least score of a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from booru_tagger.models.fields import Table
+from booru_tagger.models.manifest.fields import Table
 
 RAW_FACE, FACE = 0.75, 0.91
 """Bounds of a detector's score: of its network's own, and of one that is a share of heads."""
