@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.errors import OutputError
-from booru_tagger.tagging.rules import picture_result
+from booru_tagger.tagging.picture_tags import picture_result
 from booru_tagger.types import PERSON, Box, CharacterMatch, FaceResult, Reading, TagResult
 from booru_tagger.writers.atomic import read_target
 

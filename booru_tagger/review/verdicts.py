@@ -13,8 +13,8 @@ from pathlib import Path
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.review.named_in_files import Retell, with_names, with_names_in_files
+from booru_tagger.tagging.picture_tags import picture_result
 from booru_tagger.tagging.policy import Policy
-from booru_tagger.tagging.rules import picture_result
 from booru_tagger.types import PERSON, Box, CharacterMatch, FaceResult, Reading, TagResult, Verdict
 
 SOURCE = "review"

@@ -17,12 +17,13 @@ from booru_tagger.models.gallery import open_gallery
 from booru_tagger.models.identity import space_of
 from booru_tagger.models.manifest import RAW_SECOND_HEAD
 from booru_tagger.moving import Film, open_animation, open_video
-from booru_tagger.tagging import rules
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.films import look_at_film, with_times
 from booru_tagger.tagging.implications import Implication, extended, read_implications
 from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.tagging.options import MAX_FRAMES, TaggerOptions
+from booru_tagger.tagging.picture_tags import COUNTED, SOLO, picture_result
+from booru_tagger.tagging.rules import REVISION, Rules
 from booru_tagger.types import Box, CharacterMatch, Face, FaceResult, Reading, Tag, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
 
@@ -84,7 +85,7 @@ class Tagger:
             "strip_implied": self.options.strip_implied,
             "implications": {tag: astuple(row) for tag, row in self._implications.items()},
             "gallery": self.gallery.fingerprint if self.gallery else "",
-            "revision": rules.REVISION,
+            "revision": REVISION,
         }
         if self.options.solo:
             detector = self.bundle.detector
@@ -143,14 +144,14 @@ class Tagger:
         """All characters that a face may be recognised as, with what each implies."""
         return self._rules.known if self._rules is not None else ()
 
-    def _make_rules(self) -> rules.Rules | None:
+    def _make_rules(self) -> Rules | None:
         spec = self.bundle.recogniser
         if spec is None:
             return None
         gallery = self.gallery
         if gallery is not None:
             gallery = gallery.relabelled(extended([one.label for one in gallery], self._implications))
-        return rules.Rules(
+        return Rules(
             spec,
             extended(self.bundle.labels, self._implications),
             self.options.thresholds,
@@ -170,7 +171,7 @@ class Tagger:
         seen = look_at_film(self.networks, film, self.options.max_frames)
         found = self._result(film.name, seen.look)
         readings = with_times(found.readings, seen.presences)
-        return rules.picture_result(replace(found, moving=seen.moving), readings, found.whole_picture)
+        return picture_result(replace(found, moving=seen.moving), readings, found.whole_picture)
 
     def _readings(self, look: Look) -> list[Reading]:
         if self._rules is None:
@@ -188,10 +189,10 @@ class Tagger:
 
             picture_scores = self._whole_picture.judge(look.scores)
             readings, tags = merged(look, readings, picture_scores, self._rules), picture_scores.tags
-        if look.alone and not self._is_tagger_s(rules.SOLO):
-            tags = (*tags, Tag(rules.SOLO, GENERAL, look.faces[0].score, rules.COUNTED))
+        if look.alone and not self._is_tagger_s(SOLO):
+            tags = (*tags, Tag(SOLO, GENERAL, look.faces[0].score, COUNTED))
         picture = TagResult(name, look.width, look.height, model=self.model)
-        return rules.picture_result(picture, readings, tags)
+        return picture_result(picture, readings, tags)
 
     def _is_tagger_s(self, tag: str) -> bool:
         """Whether a tagger of whole pictures has the say about this tag."""

@@ -12,7 +12,8 @@ import pytest
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.manifest import Caution
 from booru_tagger.models.recogniser import Recognition
-from booru_tagger.tagging.rules import Rules, picture_tags
+from booru_tagger.tagging.picture_tags import picture_tags
+from booru_tagger.tagging.rules import Rules
 from booru_tagger.types import Box, CharacterMatch, Conflict, Face, Reading, ScoredTag, Tag
 from tests.support.bundles import EYES, HAIR, make_bundle
 from tests.support.comparing import about

@@ -13,8 +13,8 @@ from PIL.PngImagePlugin import PngInfo
 from booru_tagger.journal import Journal, RawResult
 from booru_tagger.review.verdicts import Band, JournalReviewer, all_faces, finished, matching, overlay
 from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.picture_tags import picture_result
 from booru_tagger.tagging.policy import Policy
-from booru_tagger.tagging.rules import picture_result
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import (
     Box,
