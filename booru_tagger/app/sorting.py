@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from booru_tagger.app.library import standing, written_for
@@ -19,6 +19,7 @@ from booru_tagger.library.companions import Companions
 from booru_tagger.library.folders import FolderTemplate, Several, Sorting
 from booru_tagger.library.placing import Placed, TakenBack, Tree
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
+from booru_tagger.sources.listed import Item
 from booru_tagger.types import PictureError, TagResult
 
 DEFAULT_TEMPLATE = "{series}/{character}"
@@ -73,15 +74,19 @@ def sort_pictures(
         series = {label.tag: label.series for label in make_tagger(settings).known}
         sorting = replace(sorting, series_of=series.get)
     with _open_tree(request.tree, settings, request.way, tell) as (journal, tree), Interrupts() as interrupts:
-        task = _Task(request, sorting, journal, tree, Companions())
+        task = _Task(request, sorting, journal, tree, listener)
         try:
             if not request.dry_run:
                 tree.make_root()
                 for error in tree.resume():
                     tell(str(error))
-            for item in standing(request.paths, settings.reading, null=request.null, exclude=tree.root):
+            try:
+                for item in standing(request.paths, settings.reading, null=request.null, exclude=tree.root):
+                    with interrupts.shield():
+                        task.take(item)
+            finally:
                 with interrupts.shield():
-                    listener(_failed(item) if isinstance(item, TagResult) else task.sort(item))
+                    task.settle()
             if not request.dry_run:
                 tree.remove_empty_folders()
         except Interrupted as interruption:
@@ -117,6 +122,10 @@ def _open_tree(folder: Path, settings: Settings, way: Way, tell: Tell) -> Iterat
         yield journal, Tree(folder, journal, way)
 
 
+def _broken(picture: Path, error: OutputError) -> SortedPicture:
+    return SortedPicture(picture, error=PictureError(error.kind, str(error)))
+
+
 def _failed(result: TagResult) -> SortedPicture:
     return SortedPicture(Path(result.path), error=result.error)
 
@@ -127,9 +136,25 @@ class _Task:
     sorting: Sorting
     journal: Journal
     tree: Tree
-    companions: Companions
+    listener: Callable[[SortedPicture], None]
+    companions: Companions = field(default_factory=Companions)
+    untold: list[SortedPicture] = field(default_factory=list)
 
-    def sort(self, picture: Path) -> SortedPicture:
+    def take(self, item: Item) -> None:
+        """Sort a picture. It is told what became of it as soon as that is certain."""
+        self.untold.append(_failed(item) if isinstance(item, TagResult) else self._sort(item))
+        if not self.tree.holds_back:
+            self.settle()
+
+    def settle(self) -> None:
+        """Have all be done that was promised, and tell of it."""
+        failures = self.tree.commit()
+        told, self.untold[:] = self.untold[:], []
+        for one in told:
+            error = failures.get(one.picture)
+            self.listener(one if error is None else _broken(one.picture, error))
+
+    def _sort(self, picture: Path) -> SortedPicture:
         try:
             result = written_for(picture, self.journal)
             if isinstance(result, PictureError):
@@ -145,7 +170,7 @@ class _Task:
             with self.journal.turn(picture, ()):
                 return self._placed(picture, folders)
         except OutputError as error:
-            return SortedPicture(picture, error=PictureError(error.kind, str(error)))
+            return _broken(picture, error)
         except OSError as error:
             return SortedPicture(picture, error=PictureError("unreadable", f"{picture}: {error.strerror}"))
 

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from booru_tagger.files.locking import lock_at_once
 from booru_tagger.files.replace import PREFIX, TEMPORARY
@@ -39,26 +40,65 @@ def soft_link(source: Path, target: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file with its date and mode. Raises as :func:`hard_link` does."""
+    """Copy a file with its date and mode, down to the disk. Raises as :func:`hard_link` does."""
     if os.path.lexists(target):
         if not has_same_content(source, target):
             raise _taken(target)
         return
-    temporary = target.parent / f"{PREFIX}{secrets.token_hex(8)}{TEMPORARY}"
+    made = PreparedCopy(source, target)
     try:
-        with source.open("rb") as original, temporary.open("xb") as handle:
-            with contextlib.suppress(OSError):  # tells a sweeping process that we are alive
-                lock_at_once(handle.fileno())
-            shutil.copyfileobj(original, handle, 1 << 20)
-            handle.flush()
-            os.fsync(handle.fileno())
-            if sys.platform == "win32":
-                handle.close()  # an open file cannot be renamed there
-            shutil.copystat(source, temporary)
-            _rename(temporary, target)
+        made.flush()
+        made.put()
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        made.discard()
+
+
+class PreparedCopy:
+    """A copy of a file, with its date and mode, in a temporary file beside ``target``. Methods raise OSError.
+
+    It is locked until it is discarded, which tells a sweeping process that we are alive. On Windows, where an
+    open file cannot be renamed, it is neither locked nor open any more, and flushed already.
+    """
+
+    def __init__(self, source: Path, target: Path) -> None:
+        self.source, self.target = source, target
+        self.path = target.parent / f"{PREFIX}{secrets.token_hex(8)}{TEMPORARY}"
+        with source.open("rb") as original:
+            self._handle = self.path.open("xb")
+            try:
+                self._fill(original)
+            except BaseException:
+                self.discard()
+                raise
+
+    def _fill(self, original: BinaryIO) -> None:
+        with contextlib.suppress(OSError):
+            lock_at_once(self._handle.fileno())
+        shutil.copyfileobj(original, self._handle, 1 << 20)
+        self._handle.flush()
+        if sys.platform == "win32":
+            self.flush()
+            self._handle.close()
+        shutil.copystat(self.source, self.path)
+
+    def flush(self) -> None:
+        """Have the content on the disk. Right after that of many others this takes little time."""
+        if not self._handle.closed:
+            os.fsync(self._handle.fileno())
+
+    def put(self) -> None:
+        """Give it its name. Raises FileExistsError where another file has it; one of equal content may."""
+        try:
+            _rename(self.path, self.target)
+        except FileExistsError:
+            if not has_same_content(self.path, self.target):
+                raise
+
+    def discard(self) -> None:
+        """Let go of it, and remove it where it was not put in its place."""
+        self._handle.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink()
 
 
 def move(source: Path, target: Path, *, again: bool = False) -> None:

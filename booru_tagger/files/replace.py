@@ -83,6 +83,21 @@ def flush_file(path: Path) -> None:
         raise output_error(path, error) from error
 
 
+def flush_folder(path: Path) -> None:
+    """Have the names in a folder on the disk, where the system can do that. Raises :class:`OutputError`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folders; nobody may list this one; or it is gone
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EBADF, errno.EINVAL):  # how file systems say that they cannot
+            raise output_error(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
 def refuse_read_only(path: Path, status: os.stat_result) -> None:
     """Raise :class:`OutputError` for a file that is not to be changed."""
     # A rename would go through whatever the file's own mode; but read-only is how a person says "hands off".

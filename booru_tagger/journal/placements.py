@@ -104,10 +104,13 @@ class Placements:
         )
 
     def finish(self, placements: Iterable[Placement]) -> None:
-        """Note that it is done, and what the targets are like now."""
+        """Note that it is done, and what the targets are like now; of those that are gone again, nothing."""
         rows = []
         for one in placements:
-            status = os.lstat(one.target)
+            try:
+                status = os.lstat(one.target)
+            except FileNotFoundError:
+                continue
             rows.append((status.st_ino, status.st_size, status.st_mtime_ns, self._keys(one.target)))
         self._write_all(
             "UPDATE placements SET done = 1, inode = ?, size = ?, mtime_ns = ? WHERE target = ?", rows

@@ -21,20 +21,24 @@ class _Taken:
 
 
 class FreeNames:
-    """Finds ``a.png``, ``a (2).png`` and so on; looks at none twice that was taken."""
+    """Finds ``a.png``, ``a (2).png`` and so on; looks at none twice that was taken.
 
-    def __init__(self) -> None:
+    ``place_now`` tells where the file is that a path stands for, or is promised to.
+    """
+
+    def __init__(self, place_now: Callable[[Path], Path]) -> None:
+        self._place_now = place_now
         self._folders: dict[Path, dict[str, _Taken]] = {}
 
     def path(self, picture: Path, folder: Path, is_free: Callable[[Path], bool]) -> Path:
         """Where the picture stands in the folder, by whomever, or the first path in it that is free."""
         taken = self._folders.setdefault(folder, {}).setdefault(picture.name, _Taken())
         for target in taken.by_size.get(_size(picture), ()):
-            if is_there(picture, target):
+            if is_there(picture, self._place_now(target)):
                 return target
         for number in count(taken.names + 1):
             target = folder / _numbered(picture.name, number)
-            if is_there(picture, target) or is_free(target):
+            if is_there(picture, self._place_now(target)) or is_free(target):
                 return target
             if number == taken.names + 1 and os.path.lexists(target):
                 taken.names = number

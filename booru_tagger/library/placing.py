@@ -7,9 +7,8 @@ next one, and all of it can be undone. Nothing is ever overwritten.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ from booru_tagger.files.replace import output_error, sweep
 from booru_tagger.files.stamps import stamp_of
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placement, Way
+from booru_tagger.library.carrying import Carrier, carrying_error
 from booru_tagger.library.companions import renamed
 from booru_tagger.library.free_names import FreeNames, is_there
 
@@ -27,19 +27,12 @@ Fate = Literal["removed", "returned", "gone", "left"]
 """``removed``: the file stands at its old place, too. ``returned``: it was moved back there. ``gone``:
 somebody else had removed it. ``left``: somebody has changed it since, so it is theirs now."""
 
-_WAYS: dict[Way, Callable[[Path, Path], None]] = {
-    "hardlink": bringing.hard_link,
-    "link": bringing.soft_link,
-    "copy": bringing.copy,
-    "move": bringing.move,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Placed:
     """What a picture became: its path in the tree, and how many files were put there, it among them.
 
-    None at all where it was there already.
+    None at all where it was there already. Copies may stand there only after :meth:`Tree.commit`.
     """
 
     target: Path
@@ -61,9 +54,9 @@ class Tree:
     def __init__(self, root: Path, journal: Journal, way: Way = "hardlink") -> None:
         self.root = Path(os.path.realpath(root))
         self.way = way
-        self._journal = journal
         self._placements = journal.placements(self.root)
-        self._free_names = FreeNames()
+        self._carrier = Carrier(journal, self._placements)
+        self._free_names = FreeNames(self._carrier.place_now)
 
     def holds(self, path: Path) -> bool:
         """Whether a path lies in the tree."""
@@ -78,12 +71,9 @@ class Tree:
         failures = []
         for one in self._begun():
             try:
-                self._bring(one, again=True)
-                self._follow([one])
-                self._placements.finish([one])
+                self._carrier.bring_again(one)
             except OutputError as error:
                 failures.append(error)
-                self._placements.forget([one.target])
         return failures
 
     def _begun(self) -> list[Placement]:
@@ -101,7 +91,8 @@ class Tree:
     def place(self, picture: Path, companions: Sequence[Path], folder: Path) -> Placed:
         """Put a picture and its companions into a folder of the tree. Raises :class:`OutputError`.
 
-        What was put there before is brought up to date, where nobody but us has changed it.
+        What was put there before is brought up to date, where nobody but us has changed it. Copies may wait
+        for others (:attr:`holds_back`), until :meth:`commit`.
         """
         target, wanted, ours = self._wanted(picture, companions, folder)
         missing = [one for one in wanted if self._is_to_do(one, ours.get(one.target))]
@@ -111,8 +102,17 @@ class Tree:
                     one.target.unlink(missing_ok=True)
             self._make_folders(target.parent)
             self._placements.announce(missing)
-            self._bring_all(missing)
+            self._carrier.bring(missing)
         return Placed(target, len(missing))
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether there are copies that wait to be flushed to the disk together with more of them."""
+        return self._carrier.holds_back
+
+    def commit(self) -> dict[Path, OutputError]:
+        """Have all copies stand where they are to. By picture, what went wrong with one of its files."""
+        return self._carrier.commit()
 
     def _wanted(
         self, picture: Path, companions: Sequence[Path], folder: Path
@@ -124,7 +124,7 @@ class Tree:
         known = self._standing(picture)
         target = self._target(picture, companions, self.root / folder, known)
         ours = {one.target: one for one in known}
-        if target not in ours and is_there(picture, target):
+        if target not in ours and is_there(picture, self._carrier.place_now(target)):
             return target, [], ours
         wanted = [
             Placement(picture, file, target.with_name(renamed(file, picture, target.name)), self.way)
@@ -183,7 +183,8 @@ class Tree:
 
         def is_free(target: Path) -> bool:
             places = [folder / renamed(file, picture, target.name) for file in companions]
-            return not any(place not in ours and os.path.lexists(place) for place in (target, *places))
+            taken = (self._carrier.place_now(one) for one in (target, *places) if one not in ours)
+            return not any(map(os.path.lexists, taken))
 
         return self._free_names.path(picture, folder, is_free)
 
@@ -205,42 +206,6 @@ class Tree:
             except OSError as error:
                 raise output_error(path, error) from error
 
-    def _bring_all(self, placements: Sequence[Placement]) -> None:
-        """The companions first: that the picture stands there tells that the rest does."""
-        done = []
-        try:
-            for one in reversed(placements):
-                self._bring(one)
-                done.append(one)
-        except OutputError:
-            self._placements.forget(one.target for one in placements if one not in done)
-            raise
-        finally:
-            self._follow(done)
-            self._placements.finish(done)
-
-    def _bring(self, one: Placement, *, again: bool = False) -> None:
-        try:
-            if one.way == "move":
-                bringing.move(one.source, one.target, again=again)
-            else:
-                _WAYS[one.way](one.source, one.target)
-        except FileExistsError as error:
-            raise OutputError(f"{one.target}: stands there already and was left alone") from error
-        except OSError as error:
-            raise _error(one, error) from error
-
-    def _follow(self, placements: Sequence[Placement], *, back: bool = False) -> None:
-        """Let the journal know what was moved by its new paths: pictures and their tag files."""
-        places = {}
-        for one in placements:
-            old, new = (one.target, one.source) if back else (one.source, one.target)
-            if one.way == "move" and os.path.lexists(new) and not os.path.lexists(old):
-                places[old] = new
-        if places:
-            family = self._placements.of(placements[0].picture)
-            self._journal.moved(places, [path for one in family for path in (one.source, one.target)])
-
     def _take_back(self, one: Placement) -> TakenBack:
         fate = _fate(one)
         try:
@@ -253,9 +218,11 @@ class Tree:
             error = OutputError(f"{one.source}: something else stands there, so {one.target} was left")
             return TakenBack(one, None, error)
         except OSError as error:
-            return TakenBack(one, None, _error(replace(one, source=one.target, target=one.source), error))
+            return TakenBack(
+                one, None, carrying_error(replace(one, source=one.target, target=one.source), error)
+            )
         if fate != "gone" or one.is_at_source():
-            self._follow([one], back=True)
+            self._carrier.follow([one], back=True)
         self._placements.forget([one.target])
         return TakenBack(one, fate)
 
@@ -286,14 +253,3 @@ def _fate(one: Placement) -> Fate:
     if one.is_as_left():
         return "removed" if stands else "returned"
     return "removed" if bringing.has_same_content(one.source, one.target) else "left"
-
-
-def _error(one: Placement, error: OSError) -> OutputError:
-    if error.errno == errno.EXDEV:
-        return OutputError(
-            f"{one.target}: {one.source} is on another file system, where no hard link leads; "
-            "use --by copy, link or move"
-        )
-    if error.errno == errno.ENOENT and not os.path.lexists(one.source):
-        return OutputError(f"{one.source}: is gone")
-    return output_error(one.target, error)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from stat import S_ISDIR
+from typing import Any
 
 import pytest
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placements
+from booru_tagger.library import carrying
+from booru_tagger.library.companions import Companions
 from booru_tagger.types import Verdict
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
@@ -248,6 +256,151 @@ def test_what_cannot_be_meant_is_refused(home: Here, args: tuple[str, ...]) -> N
     assert home.run("sort", *args).code == 2
 
 
+class TestCopies:
+    """They are flushed to the disk together, and no name stands for what a power failure could take."""
+
+    COPY = ("art", "--by", "copy", "--into", "tree", "--template", "{character}", "--format", "jsonl")
+
+    def test_flushed_together_then_named_then_journalled(
+        self, home: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        steps: list[str] = []
+
+        def noting(owner: object, name: str, step: Callable[..., str]) -> None:
+            real = getattr(owner, name)
+
+            def wrapped(*args: Any, **options: Any) -> object:
+                steps.append(step(*args))
+                return real(*args, **options)
+
+            monkeypatch.setattr(owner, name, wrapped)
+
+        noting(os, "fsync", lambda handle: "folder" if S_ISDIR(os.fstat(handle).st_mode) else "file")
+        noting(os, "link", lambda source, target: f"name{target.suffix}")
+        noting(Placements, "finish", lambda _, placements: "done")
+        ended = home.run("sort", *self.COPY)
+        files = tree(home).splitlines()
+        order = [step for step, _ in itertools.groupby(step.split(".")[0] for step in steps)]
+        assert order == ["file", "name", "folder", "done"], ended.err
+        names = [step for step in steps if step.startswith("name")]
+        assert steps.count("file") == len(files) == len(names)
+        assert names[:4] == ["name.xmp", "name.txt", "name.json", "name.png"]
+        assert steps.count("folder") == len({Path(file).parent for file in files})
+
+    @pytest.mark.parametrize(
+        ("of_folder", "failed", "left"), [(False, 1, 11), (True, 2, 15)], ids=["a file", "a folder's names"]
+    )
+    def test_what_cannot_be_flushed_is_not_done(
+        self, home: Here, of_folder: bool, failed: int, left: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before, real, asked = snapshot(home.work), os.fsync, list[int]()
+
+        def fails_once(handle: int) -> None:
+            if not asked and S_ISDIR(os.fstat(handle).st_mode) == of_folder:
+                asked.append(handle)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(handle)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fails_once)
+            ended = home.run("sort", *self.COPY)
+        assert ended.code == EXIT_SOME_FAILED and ended.err.count(os.strerror(errno.EIO)) == failed
+        assert sum(bool(json.loads(line)["targets"]) for line in ended.out.splitlines()) == 5 - failed
+        assert len(tree(home).splitlines()) == left
+        again = f"{1 - of_folder:d} picture{'s' * of_folder} sorted ({15 - left} files copied)"
+        assert again in home.run("sort", *self.COPY).err
+        assert len(tree(home).splitlines()) == 15
+        home.run("sort", "--undo", "--into", "tree")
+        assert snapshot(home.work) == before
+
+    def test_a_name_that_somebody_takes_meanwhile_is_left(
+        self, home: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, taken = os.fsync, home.work / "tree/cirno/two.png.json"
+
+        def fsync(handle: int) -> None:
+            taken.write_bytes(b"mine")
+            real(handle)
+
+        before = snapshot(home.work)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", fsync)
+            patch.setattr(carrying, "_BATCH", 100)
+            ended = home.run("sort", *self.COPY, "--several", "each")
+        assert f"{taken}: stands there already and was left alone" in ended.err
+        assert taken.read_bytes() == b"mine" and not (home.work / "tree/cirno/two.png").exists()
+        home.run("sort", "--undo", "--into", "tree")
+        taken.unlink()
+        taken.parent.rmdir()
+        taken.parent.parent.rmdir()
+        assert snapshot(home.work) == before
+
+    def test_the_same_picture_once_more_in_a_batch(self, home: Here) -> None:
+        (home.work / "art/twice").mkdir()
+        shutil.copy(home.work / "art/sub/stranger.png", home.work / "art/twice/stranger.png")
+        assert home.run("tag", "art/twice/stranger.png", "--format", "none").code == 0
+        ended = home.run("sort", *self.COPY)
+        assert "5 pictures sorted (15 files copied), 1 there already" in ended.err
+        assert "(2)" not in tree(home).replace("a (2)", "a")
+
+    def test_an_interrupted_batch_is_done_to_the_end(
+        self, home: Here, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, seen = Companions.of, list[Path]()
+
+        def of(self: Companions, picture: Path) -> list[Path]:
+            seen.append(picture)
+            if len(seen) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return real(self, picture)
+
+        monkeypatch.setattr(Companions, "of", of)
+        ended = home.run("sort", *self.COPY)
+        assert ended.code == 128 + signal.SIGTERM
+        targets = [target for line in ended.out.splitlines() for target in json.loads(line)["targets"]]
+        assert len(targets) == 2 and all(Path(target).exists() for target in targets)
+        with Journal.open(home.journal) as journal:
+            assert not journal.placements(home.work / "tree").open()
+
+    def test_power_lost_at_every_step(self, home: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+        (home.work / "art/later.png").unlink()
+        shutil.rmtree(home.work / "art/sub")
+        monkeypatch.setattr(carrying, "_BATCH", 5)
+        before = snapshot(home.work)
+        assert home.run("sort", *self.COPY).code == 0
+        whole = snapshot(home.work)
+        for step in itertools.count():
+            home.run("sort", "--undo", "--into", "tree")
+            assert snapshot(home.work) == before, step
+            with monkeypatch.context() as patch:
+                flushed = flushing(patch)
+                kill_at(step, patch)
+                try:
+                    home.run("sort", *self.COPY)
+                    break
+                except KilledError:
+                    pass
+            for path in (home.work / "tree").rglob("*"):
+                if path.is_file() and path.stat().st_ino not in flushed:
+                    path.write_bytes(b"")  # as after a power failure
+            if step % 2:
+                assert home.run("sort", *self.COPY).code == 0
+                assert snapshot(home.work) == whole, step
+        assert step > 30
+
+
+def flushing(patch: pytest.MonkeyPatch) -> set[int]:
+    """The files that are on the disk, by their inodes."""
+    flushed, real = set[int](), os.fsync
+
+    def fsync(handle: int) -> None:
+        real(handle)
+        flushed.add(os.fstat(handle).st_ino)
+
+    patch.setattr(os, "fsync", fsync)
+    return flushed
+
+
 class TestKilled:
     """At every single step; and for real, at random moments."""
 
@@ -326,6 +479,7 @@ def kill_at(step: int, patch: pytest.MonkeyPatch) -> None:
     for name in ("announce", "announce_folders", "finish", "forget"):
         dying(Placements, name)
     dying(Journal, "moved")
+    dying(os, "fsync")
     dying(os, "link")
     dying(Path, "unlink")
     dying(Path, "mkdir")

@@ -89,7 +89,7 @@ def test_every_name_becomes_one_folder_on_every_system(name: str) -> None:
 
 
 def test_a_name_is_free_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names, looks, real = FreeNames(), 0, os.path.lexists
+    names, looks, real = FreeNames(lambda path: path), 0, os.path.lexists
 
     def lexists(path: Path) -> bool:
         nonlocal looks
