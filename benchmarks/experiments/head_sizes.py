@@ -1,63 +1,94 @@
-"""At which sizes to look for heads.
+"""At which sizes to look for heads, and when the first look is enough.
 
-F1 on illustrations and on posters at the best common threshold, for one look, for two looks merged by score,
-and for two looks of which each answers for heads of its sizes.
+F1 by kind of picture at the best common threshold: for one look, for two looks merged by score, for two looks
+of which each answers for heads of its sizes, and for these where the second is taken only if the first leaves
+doubts; then also for how many of the pictures it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from booru_export.data.splits import PARTS, kind_of, split_scenes
-from booru_export.data.tables import Scene, read_scenes
+from booru_export.data.splits import PARTS, SCENE_KINDS, kind_of, split_scenes
+from booru_export.data.tables import Scene, read_all_scenes
 from booru_export.evaluation.metrics import Detections, match
 
 from booru_tagger.imaging import read_picture
 from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.detector import Detector
-from booru_tagger.models.session import Session
+from booru_tagger.models.manifest import Glance
+from booru_tagger.models.session import Array, Session
 
 LOWEST = 0.05
-SHARES = ((0.3, 1.0), (0.0, 0.5))
-LOOKS: tuple[tuple[tuple[int, ...], tuple[tuple[float, float], ...]], ...] = (
-    *(((side,), ()) for side in (320, 448, 512, 640)),
-    *(((small, large), shares) for small in (256, 320) for large in (448, 512) for shares in ((), SHARES)),
+SHARES = ((0.35, 1.0), (0.0, 0.6))
+ONE = (192, 256, 320, 384, 448, 512)
+TWO = ((192, 448), (192, 512), (256, 448))
+GLANCES = tuple(
+    Glance(sure, faint, smallest)
+    for sure in (0.6, 0.7)
+    for faint in (0.1, 0.2, 0.3)
+    for smallest in (0.16, 0.2)
 )
 
 
-def figures(session: Session, spec: DetectorSpec, scenes: Sequence[Scene]) -> str:
-    """F1 on illustrations and on posters at the threshold that is best for their mean."""
+class Counting(Session):
+    """A session that counts its runs."""
+
+    runs = 0
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        self.runs += 1
+        return super().run(feeds)
+
+
+def figures(session: Counting, spec: DetectorSpec, scenes: Sequence[Scene]) -> str:
+    """F1 by kind at the threshold that is best for their mean, and the share of second looks."""
     detector = Detector(session, spec, LOWEST)
-    found = [
-        (scene, Detections(detector.detect(read_picture(scene.path)), scene.boxes, scene.ignore))
-        for scene in scenes
-    ]
-    sides = [
-        match([seen for scene, seen in found if kind_of(scene) == kind])
-        for kind in ("illustrations", "posters")
-    ]
+    found: dict[str, list[Detections]] = {kind: [] for kind in SCENE_KINDS}
+    looks: dict[str, int] = dict.fromkeys(SCENE_KINDS, 0)
+    for scene in scenes:
+        picture, before = read_picture(scene.path), session.runs
+        found[kind_of(scene)].append(Detections(detector.detect(picture), scene.boxes, scene.ignore))
+        looks[kind_of(scene)] += session.runs - before
+    sides = {kind: match(of_kind) for kind, of_kind in found.items() if of_kind}
     grid = np.arange(0.2, 0.9, 0.01)
-    best = float(grid[int(np.argmax([np.mean([side.at(at)[0] for side in sides]) for at in grid]))])
-    illustrations, posters = (side.at(best)[0] for side in sides)
-    return f"at {best:.2f}: illustrations {illustrations:.3f}, posters {posters:.3f}"
+    best = float(grid[int(np.argmax([np.mean([side.at(at)[0] for side in sides.values()]) for at in grid]))])
+    parts = (
+        f"{kind} {side.at(best)[0]:.3f} ({looks[kind] / len(found[kind]):.2f} looks)"
+        for kind, side in sides.items()
+    )
+    return f"at {best:.2f}: {', '.join(parts)}"
+
+
+def specs(detector: DetectorSpec) -> Iterator[tuple[str, DetectorSpec]]:
+    """All ways to look, by name, with scores of the network's own."""
+    plain = dataclasses.replace(detector.uncalibrated(), glance=None)
+    for side in ONE:
+        yield str(side), dataclasses.replace(plain, sides=(side,), head_shares=())
+    for sides in TWO:
+        both = dataclasses.replace(plain, sides=sides, head_shares=())
+        yield f"{sides[0]} + {sides[1]}", both
+        own = dataclasses.replace(both, head_shares=SHARES)
+        yield f"{sides[0]} + {sides[1]}, each its own sizes", own
+        for glance in GLANCES:
+            name = f"{sides[0]}, then {sides[1]} unless {glance.sure} {glance.faint} {glance.smallest}"
+            yield name, dataclasses.replace(own, glance=glance)
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks experiment head_sizes", description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("scenes", type=Path, nargs="+", help="folders with boxes.jsonl")
     parser.add_argument("--part", choices=[*PARTS, "held-out"], default="validation")
     asked = parser.parse_args(arguments)
     bundle = Bundle.load(asked.bundle)
     assert bundle.detector is not None
-    session = Session(asked.bundle / bundle.detector.file)
-    parts = split_scenes(read_scenes(asked.data / "scenes"))
+    session = Counting(asked.bundle / bundle.detector.file)
+    parts = split_scenes(read_all_scenes(asked.scenes))
     scenes = [*parts["validation"], *parts["test"]] if asked.part == "held-out" else parts[asked.part]
-    for sides, shares in LOOKS:
-        spec = dataclasses.replace(bundle.detector, sides=sides, head_shares=shares)
-        name = " + ".join(map(str, sides)) + (", each its own sizes" if shares else "")
-        print(f"{name:32} {figures(session, spec, scenes)}", flush=True)
+    for name, spec in specs(bundle.detector):
+        print(f"{name:40} {figures(session, spec, scenes)}", flush=True)

@@ -1,8 +1,13 @@
-"""Finds heads: scales the picture, runs the detector, carries its boxes back and merges them."""
+"""Finds heads: scales the picture, runs the detector, carries its boxes back and merges them.
+
+Most pictures show one or a few large heads, which a coarse look finds as well as a close one: where the
+bundle says so, the close look, which costs several times as much, is taken only at those that need it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +26,17 @@ INSIDE = 0.7
 """In a long picture, a box goes where so much of it lies in a better one: looks may differ in their sizes."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Boxes ``(K, 4)`` in pixels of the original, and the network's scores ``(K,)``."""
+
+    boxes: Floats
+    scores: Floats
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> _Found:
+        return _Found(self.boxes[chosen], self.scores[chosen])
+
+
 class Detector:
     """A head detector. May be shared between threads. ``threshold`` replaces the model's, on its scale."""
 
@@ -29,6 +45,7 @@ class Detector:
         self.spec = spec
         self.threshold = spec.threshold if threshold is None else threshold
         self._lowest = spec.raw(self.threshold)
+        self._faintest = min(self._lowest, spec.raw(spec.glance.faint)) if spec.glance else self._lowest
         self._checked = False
 
     def check(self) -> None:
@@ -48,9 +65,13 @@ class Detector:
         self.check()
         tiles = tiles_of(self.spec, picture.width, picture.height, picture.scale)
         image, scale = _shrunk(picture, tiles)
-        found = [self._at(picture, image, scale, tile) for tile in tiles]
-        boxes = np.concatenate([part[0] for part in found])
-        scores = np.concatenate([part[1] for part in found])
+        found = [self._at(picture, image, scale, tiles[0])]
+        if not self._enough(picture, found[0], tiles):
+            found += [self._at(picture, image, scale, tile) for tile in tiles[1:]]
+            found = [part.where(_answered(part.boxes, tile)) for part, tile in zip(found, tiles, strict=True)]
+        boxes = np.concatenate([part.boxes for part in found])
+        scores = np.concatenate([part.scores for part in found])
+        boxes, scores = boxes[scores >= self._lowest], scores[scores >= self._lowest]
         size = picture.width, picture.height
         inside = INSIDE if is_long(self.spec, *size) else 1.0
         kept = suppress(boxes, scores, self.spec.nms_iou, max_heads(self.spec, *size), inside=inside)
@@ -59,23 +80,33 @@ class Detector:
             for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
         )
 
-    def _at(self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile) -> tuple[Floats, Floats]:
-        """Boxes ``(K, 4)`` and the network's scores ``(K,)``, not below the threshold, of the heads that a
-        look answers for. ``image`` has ``shrunk`` pixels for each of the original."""
+    def _enough(self, picture: Picture, found: _Found, tiles: Sequence[Tile]) -> bool:
+        """Whether no other look is taken, as the bundle's glance says."""
+        glance = self.spec.glance
+        if glance is None or len(tiles) == 1 or is_long(self.spec, picture.width, picture.height):
+            return False
+        seen = found.where(found.scores >= self.spec.raw(glance.faint))
+        heads = suppress(seen.boxes, seen.scores, self.spec.nms_iou)
+        longer = (seen.boxes[heads, 2:] - seen.boxes[heads, :2]).max(axis=1, initial=0)
+        large = longer >= glance.smallest * max(picture.width, picture.height)
+        return bool(heads.size and (seen.scores[heads] >= self.spec.raw(glance.sure)).all() and large.all())
+
+    def _at(self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile) -> _Found:
+        """What one look finds, down to the lowest score that counts for anything. ``image`` has ``shrunk``
+        pixels for each of the original."""
         spec = self.spec
         # Squares can go through a device together; alone, the less there is of padding the better.
         multiple = spec.multiple if self.session.batch == 1 else max(tile.side, spec.multiple)
         region = Box(*(value * shrunk for value in tile.region))
         canvas, scale = letterbox(image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale)
         answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
-        boxes, scores = _first(answer["boxes"], 2), _first(answer["scores"], 1)
-        boxes, scores = boxes[scores >= self._lowest], scores[scores >= self._lowest]
+        found = _Found(_first(answer["boxes"], 2), _first(answer["scores"], 1))
+        found = found.where(found.scores >= self._faintest)
         corner = np.asarray([*tile.region[:2]] * 2, dtype=np.float32)
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
-        boxes = np.clip(boxes / np.float32(scale * shrunk) + corner, 0, limits)
-        size = boxes[:, 2:] - boxes[:, :2]
-        good = (size >= MIN_SIDE).all(axis=1) & _answered(boxes, tile)  # NaN is neither
-        return boxes[good], np.minimum(scores[good], 1)
+        boxes = np.clip(found.boxes / np.float32(scale * shrunk) + corner, 0, limits)
+        good = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)  # NaN is not
+        return _Found(boxes, np.minimum(found.scores, 1)).where(good)
 
 
 def _shrunk(picture: Picture, tiles: Sequence[Tile]) -> tuple[Image.Image, float]:

@@ -16,7 +16,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Normalisation, Picture, letterbox
 from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.detector import Detector
-from booru_tagger.models.manifest import ScoreCurve
+from booru_tagger.models.manifest import Glance, ScoreCurve
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box, Face
 from tests.support.bundles import Painted, make_bundle, paint
@@ -125,6 +125,57 @@ def test_each_look_answers_for_heads_of_its_sizes() -> None:
     looks = spec(sides=(128, 256), head_shares=((0.4, 1.0), (0.0, 0.5)))
     faces = Detector(Scripted(coarse, fine), looks).detect(blank(256, 256))
     assert [face.box for face in faces] == [Box(40, 40, 220, 220), Box(200, 0, 240, 40)]
+
+
+GLANCE = Glance(sure=0.7, faint=0.2, smallest=0.25)
+LARGE: Found = [((20, 20, 90, 90), 0.8)]
+CLOSER: Found = [((0, 0, 30, 30), 0.9)]
+
+
+def glance(first: Found, picture: Picture | None = None, **changes: Any) -> tuple[int, tuple[Face, ...]]:
+    """How many looks were taken, and what was found."""
+    shares = ((0.4, 1.0), (0.0, 0.5))
+    looks = spec(**{"sides": (128, 256), "glance": GLANCE, "head_shares": shares} | changes)
+    session = Scripted(first, *[CLOSER] * 30)
+    faces = Detector(session, looks).detect(picture or blank(256, 256))
+    return len(session.fed), faces
+
+
+def test_a_glance_is_enough_where_all_that_it_finds_is_sure_and_large() -> None:
+    small: Found = [((0, 0, 34, 34), 0.8)]  # of which the coarse look alone would not answer
+    again: Found = [((22, 20, 90, 90), 0.6), ((0, 90, 30, 120), 0.19)]  # of the large one; too faint
+    looks, faces = glance([*LARGE, *small, *again])
+    assert looks == 1
+    assert [face.box for face in faces] == [Box(40, 40, 180, 180), Box(0, 0, 68, 68)]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param([], id="nothing there"),
+        pytest.param([*LARGE, ((90, 0, 127, 40), 0.3)], id="something doubtful"),
+        pytest.param([*LARGE, ((90, 0, 110, 20), 0.9)], id="something small"),
+    ],
+)
+def test_a_closer_look_is_taken_where_a_glance_leaves_doubts(first: Found) -> None:
+    looks, faces = glance(first)
+    assert looks == 2
+    assert Box(0, 0, 30, 30) in [face.box for face in faces]
+
+
+def test_a_glance_judges_by_its_own_bounds_whatever_threshold_is_asked_for() -> None:
+    doubtful: Found = [((20, 20, 90, 90), 0.8), ((0, 0, 60, 60), 0.3)]
+    for threshold in (0.05, 0.5, 0.9):
+        assert glance(doubtful, threshold=threshold)[0] == 2
+    looks, faces = glance([*LARGE, ((0, 90, 60, 127), 0.1)], threshold=0.05)
+    assert looks == 1 and len(faces) == 2
+
+
+def test_a_glance_has_calibrated_bounds_and_none_at_a_strip() -> None:
+    curve = ScoreCurve(slope=2.0, level=0.0)  # 0.8 is 0.94 on its scale
+    assert glance(LARGE, calibration=curve, glance=Glance(0.93, 0.2, 0.25))[0] == 1
+    assert glance(LARGE, calibration=curve, glance=Glance(0.95, 0.2, 0.25))[0] == 2
+    assert glance(LARGE, blank(256, 1024))[0] > 2
 
 
 def test_boxes_are_clipped_and_those_outside_dropped() -> None:

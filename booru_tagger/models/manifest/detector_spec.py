@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.manifest.calibration import (
@@ -19,12 +19,26 @@ from booru_tagger.models.manifest.file_records import FileRecord, listed_file, r
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """When the coarsest look at a picture is enough (as in Viola & Jones' cascades, 2001).
+
+    It found a head with a score of ``sure`` or more, and whatever has a score of ``faint`` or more is as sure
+    and, by its longer side, at least ``smallest`` times the picture's. Scores are on the bundle's scale.
+    """
+
+    sure: float
+    faint: float
+    smallest: float
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorSpec:
     """How to run the detector.
 
     ``sides``: longest sides in pixels that the picture is scaled to, one run each, merged by NMS.
     ``head_shares``: for each side the heads that its run answers for, by their longer side as a share of the
     picture's: none is found well both as a dot and as a wall (Singh & Davis, "SNIP", 2018). Empty: all.
+    ``glance``: when the first of these runs is the only one, and answers for all heads. ``None``: never.
     ``threshold``: lowest score of a face. With ``calibration`` it, and the scores of faces, are shares of
     heads among such boxes; without, they are the network's own. ``nms_iou``: overlap from which the weaker of
     two boxes goes. ``second_head``: in a picture of one person :meth:`another` is below it.
@@ -46,6 +60,7 @@ class DetectorSpec:
     tile_length: float = 1.0
     second_head: float = RAW_SECOND_HEAD
     calibration: ScoreCurve | None = None
+    glance: Glance | None = None
 
     def calibrated(self, score: float) -> float:
         """What a score of the network's own is on the scale of this bundle."""
@@ -54,6 +69,13 @@ class DetectorSpec:
     def raw(self, score: float) -> float:
         """What a score on the scale of this bundle is on the network's own."""
         return score if self.calibration is None else self.calibration.score(score)
+
+    def uncalibrated(self) -> DetectorSpec:
+        """The same on the scale of the network's own scores."""
+        glance = self.glance and Glance(
+            self.raw(self.glance.sure), self.raw(self.glance.faint), self.glance.smallest
+        )
+        return replace(self, calibration=None, threshold=self.raw(self.threshold), glance=glance)
 
     @property
     def faintest(self) -> float:
@@ -71,7 +93,7 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
     """The section ``detector``."""
     table.only(
         *("file", "sides", "head_shares", "multiple", "max_upscale", "mean", "std", "threshold"),
-        *("nms_iou", "max_faces", "tile_aspect", "tile_length", "second_head", "calibration"),
+        *("nms_iou", "max_faces", "tile_aspect", "tile_length", "second_head", "calibration", "glance"),
     )
     sides = table.wholes("sides", low=32, high=8192)
     if not sides:
@@ -91,7 +113,16 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
         tile_length=table.number("tile_length", 1.0, low=1, high=100),
         second_head=table.share("second_head", SECOND_HEAD if calibration else RAW_SECOND_HEAD),
         calibration=calibration,
+        glance=_glance(table.table("glance")) if table.has("glance") else None,
     )
+
+
+def _glance(table: Table) -> Glance:
+    table.only("sure", "faint", "smallest")
+    sure, faint = table.share("sure"), table.share("faint")
+    if faint > sure:
+        table.fail("faint", "expected a score that is not above 'sure'")
+    return Glance(sure, faint, table.share("smallest"))
 
 
 def _head_shares(table: Table, sides: int) -> tuple[tuple[float, float], ...]:

@@ -32,10 +32,12 @@ VIEWS = (View(0.95), View(0.95, flip=True, below=0.95, above=0.1))
 """Looks at each face: the second one only where the first leaves a doubt that it may settle. A pair of nets
 looks once: its second net says more than a second look."""
 DEFAULT_FACE_THRESHOLD = 0.4
-SIDES = (256, 512)
+SIDES = (192, 448)
 """Longest sides in pixels that the runtime looks at."""
-HEAD_SHARES = ((0.3, 1.0), (0.0, 0.5))
+HEAD_SHARES = ((0.35, 1.0), (0.0, 0.6))
 """Heads that each look answers for: 0.011 more in F1 (``python -m benchmarks experiment head_sizes``)."""
+GLANCE = {"sure": 0.7, "faint": 0.2, "smallest": 0.16}
+"""When the first look is enough, in scores of the network's own; chosen by ``experiment head_sizes``."""
 
 
 def export_checkpoint(
@@ -78,6 +80,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
     values = {
         "sides": list(SIDES),
         "head_shares": [list(bounds) for bounds in HEAD_SHARES],
+        "glance": dict(GLANCE),
         "multiple": 32,
         "max_upscale": 2.0,
         **normalisation_keys(NORMALISATION),

@@ -39,7 +39,7 @@ def label_heads(
     """
     bundle = Bundle.load(folder)
     assert bundle.detector is not None
-    spec = dataclasses.replace(bundle.detector, sides=SIDES, head_shares=(), calibration=None)
+    spec = dataclasses.replace(bundle.detector, sides=SIDES, head_shares=(), calibration=None, glance=None)
     detector = Detector(Session(folder / spec.file), spec, threshold=maybe / 2)
     for path in pictures:
         step()
