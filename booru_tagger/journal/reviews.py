@@ -54,8 +54,8 @@ class Reviews:
 
         return self._database.read(work)
 
-    def decide(self, picture: Path, verdicts: Sequence[Verdict]) -> None:
-        """Replace what people said of the picture's faces.
+    def decide(self, picture: Path, verdicts: Sequence[Verdict], uncertain: int = 0) -> None:
+        """Replace what people said of the picture's faces, of which ``uncertain`` ones still wait.
 
         The picture counts as not done until its new tags are recorded: killed in between, the next run does
         it again, and heeds the verdicts.
@@ -63,7 +63,7 @@ class Reviews:
         key, packed = self._keys(picture), packed_verdicts(verdicts)
 
         def work(connection: Connection) -> None:
-            _put(connection, key, packed)
+            _put(connection, key, packed, uncertain)
             connection.execute("UPDATE pictures SET fingerprint = ? WHERE path = ?", (ledger.UNTAGGED, key))
 
         self._database.write(work)
@@ -71,7 +71,7 @@ class Reviews:
     def refresh(self, picture: Path, verdicts: Sequence[Verdict]) -> None:
         """Keep the same verdicts with what the program says of those faces now."""
         key, packed = self._keys(picture), packed_verdicts(verdicts)
-        self._database.write(lambda connection: _put(connection, key, packed))
+        self._database.write(lambda connection: _put(connection, key, packed, None))
 
     def wait(self, picture: Path, uncertain: int) -> None:
         """Note how many faces of the picture wait for a person."""
@@ -153,11 +153,13 @@ def _without(verdicts: Sequence[Verdict], written: TagResult) -> TagResult:
     return replace(written, faces=(*others, *(verdict.face for verdict in judged if not verdict.drawn)))
 
 
-def _put(connection: Connection, key: bytes, packed: bytes) -> None:
+def _put(connection: Connection, key: bytes, packed: bytes, uncertain: int | None) -> None:
+    """``uncertain`` faces wait then, ``None``: as many as before."""
     connection.execute(
-        "INSERT INTO reviews (picture, uncertain, verdicts, changed_at) VALUES (?, 0, ?, ?)"
-        " ON CONFLICT (picture) DO UPDATE SET verdicts = excluded.verdicts, changed_at = excluded.changed_at",
-        (key, packed, time.time()),
+        "INSERT INTO reviews (picture, uncertain, verdicts, changed_at) VALUES (?1, ifnull(?2, 0), ?3, ?4)"
+        " ON CONFLICT (picture) DO UPDATE SET verdicts = excluded.verdicts,"
+        " changed_at = excluded.changed_at, uncertain = ifnull(?2, uncertain)",
+        (key, uncertain, packed, time.time()),
     )
     _forget_empty(connection, key)
 

@@ -204,6 +204,14 @@ class JournalReviewer:
             self._reviews.wait(picture, len(waiting))
         return waiting
 
+    def decide(self, picture: Path, found: TagResult, verdicts: Sequence[Verdict]) -> None:
+        """Keep what people say of the picture, and at once how many of its faces still wait: killed after
+        it, nothing that was answered is left in the queue.
+
+        ``found`` is what the program found, with the names in the picture's own files.
+        """
+        self._reviews.decide(picture, verdicts, len(self._open(found, verdicts)))
+
     def is_open(self, face: FaceResult, verdicts: Sequence[Verdict]) -> bool:
         """Whether the face waits for a person; not so where one named it with another program."""
         if self.band is None or (face.character is not None and face.character.source == PERSON):

@@ -20,12 +20,14 @@ from starlette.testclient import TestClient
 from booru_tagger.journal import Journal
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery, load
+from booru_tagger.runner import rewrite
 from booru_tagger.server.review import ReviewSession, make_app
 from booru_tagger.server.review.images import FaceImages
 from booru_tagger.server.review.portraits import Portraits
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
+from tests.support.booru_servers import KilledError
 from tests.support.bundles import Painted
 from tests.support.chromium import until
 from tests.support.old_journal import age
@@ -223,6 +225,27 @@ class TestVerdicts:
         again = setup.session()
         assert [head.verdict.kind for head in again.heads.values() if head.verdict] == ["named", "not_a_face"]
         assert sum(head.waits for head in again.heads.values()) == 1
+
+    @pytest.mark.parametrize("after", [False, True], ids=["before writing", "after writing"])
+    def test_a_kill_leaves_no_answered_picture_in_the_queue(
+        self, setup: ReviewSetup, monkeypatch: pytest.MonkeyPatch, after: bool
+    ) -> None:
+        def killed(*args: Any) -> None:
+            if after:
+                rewrite(*args)
+            raise KilledError
+
+        session, picture = setup.session(), setup.folder / "b.png"
+        (number,) = [
+            head.id for head in session.heads.values() if head.waits and head.picture.path == picture
+        ]
+        assert picture in setup.journal.reviews.waiting()
+        monkeypatch.setattr("booru_tagger.server.review.session.rewrite", killed)
+        with pytest.raises(KilledError):
+            session.decide([number], "named", "my_oc")
+        assert picture not in setup.journal.reviews.waiting()
+        setup.tag()
+        assert "my_oc" in setup.caption("b.png"), "the next run writes what was not written yet"
 
     def test_what_a_person_took_out_stays_out(self, client: TestClient, setup: ReviewSetup) -> None:
         caption = setup.folder / "b.png.txt"

@@ -223,12 +223,11 @@ class ReviewSession:
         found = self.tools.reviewer.named(picture.path, raw.result)
         overlaid = overlay(found, verdicts, self.tools.tagger.retell)
         result = self.tools.policy.applied(overlaid.result)
-        journal.reviews.decide(picture.path, overlaid.verdicts)
+        self.tools.reviewer.decide(picture.path, found, overlaid.verdicts)
         kept = rewrite(entry, picture.path, result, raw, journal, self.tools.options, self.tools.writers)
         if kept.failures:
-            journal.reviews.decide(picture.path, old)
+            self.tools.reviewer.decide(picture.path, found, old)
             raise kept.failures[0]
-        self.tools.reviewer.note(picture.path, raw.result)
         picture.found, picture.verdicts = found, overlaid.verdicts
         was, now = ([tag.tag for tag in one.tags] for one in (entry.result, result))
         return Wrote(
