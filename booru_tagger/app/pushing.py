@@ -77,10 +77,9 @@ def open_hydrus_run(
         if others:
             tell(f"left out {counted(others, 'file')} that are not pictures")
 
-    def sink(pushes: Pushes | None) -> Sink | None:
-        if dry_run:  # hydrus was asked about key and service, and takes any tag
-            return None
-        return to_hydrus.HydrusSink(
+    def sink(pushes: Pushes | None) -> Sink:
+        kind = to_hydrus.HydrusRehearsal if dry_run else to_hydrus.HydrusSink
+        return kind(
             hydrus,
             service,
             pushes=pushes,
@@ -92,7 +91,11 @@ def open_hydrus_run(
     place = f"hydrus:{hydrus.server.url}/{service.key}"
     with _open_sink(sink, place, settings, dry_run, tell) as (output, _):
         workers = make_workers(settings.running, tagger.options.provider)
-        yield Run(tagger, policy, workers, items, tag, output, count=lambda: len(hashes))
+        yield Run(
+            *(tagger, policy, workers, items, tag, output),
+            count=lambda: len(hashes),
+            lost=lambda: hydrus.server.lost,
+        )
 
 
 @contextmanager
@@ -144,17 +147,17 @@ def open_szurubooru_run(
         reviewer = None
         if journal is not None:
             reviewer = make_reviewer(settings.recording, tagger, journal, read_only=True)
-        yield Run(tagger, policy, workers, items, tag, output, reviewer, count)
+        yield Run(*(tagger, policy, workers, items, tag, output, reviewer, count), lost=lambda: site.lost)
 
 
 @contextmanager
 def _open_sink(
-    make_sink: Callable[[Pushes | None], Sink | None],
+    make_sink: Callable[[Pushes | None], Sink],
     place: str,
     settings: Settings,
     dry_run: bool,
     tell: Tell,
-) -> Iterator[tuple[Sink | None, Journal | None]]:
+) -> Iterator[tuple[Sink, Journal | None]]:
     """The sink with what the journal knows of ``place``, and the journal; a dry run makes none."""
     recording = settings.recording
     none_yet = dry_run and recording.journal is not False and not journal_path(recording).exists()

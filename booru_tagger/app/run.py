@@ -21,6 +21,7 @@ class Run:
 
     ``tag`` tags one of the ``items``. Without an ``output`` nothing is written. ``count`` tells how many
     pictures there are, where that can be told before they are read. ``also`` is called before the output.
+    ``lost`` tells of a server that went away, also where that was found out at the last pictures.
     """
 
     tagger: Tagger
@@ -32,6 +33,7 @@ class Run:
     reviewer: Reviewer | None = None
     count: Callable[[], int] | None = None
     also: RunListener = lambda outcome: None
+    lost: Callable[[], RemoteError | None] = lambda: None
 
     def go(self, listener: RunListener = lambda outcome: None) -> RunReport:
         """Do it, to the end or until something ends it early, which the report then tells.
@@ -54,8 +56,8 @@ class Run:
             reviewer=self.reviewer,
             listener=tell,
         )
-        if broken and report.stopped is None:
-            report.stopped = broken[0]
+        if report.stopped is None:
+            report.stopped = broken[0] if broken else self.lost()
         return report
 
 

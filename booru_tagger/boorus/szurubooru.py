@@ -137,6 +137,11 @@ class Szurubooru:
         privileges = answer.get("config", {}).get("privileges") if isinstance(answer, dict) else None
         return privileges if isinstance(privileges, dict) else {}
 
+    @property
+    def lost(self) -> RemoteError | None:
+        """Why the site, or a host of its files, cannot be reached any more."""
+        return next((server.lost for server in (self.server, *self._hosts.values()) if server.lost), None)
+
     def posts(self, query: str, *, videos: bool = False) -> Iterator[int]:
         """Numbers of the pictures, and ``videos``, among the posts that match, newest first.
 

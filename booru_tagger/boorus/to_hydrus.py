@@ -50,3 +50,10 @@ class HydrusSink(BooruSink):
         if self._pushes is not None:
             self._pushes.record(self.item(picture), Pushed(self._fingerprint, frozenset(tags)))
         return bool(tags)
+
+
+class HydrusRehearsal(HydrusSink):
+    """Takes the sink's place in a dry run: nothing is sent, for hydrus takes any tag."""
+
+    def push(self, picture: Path, result: TagResult) -> bool:
+        return False

@@ -338,6 +338,30 @@ def test_a_server_that_goes_away_ends_the_run_with_a_report(
     assert len(hydrus.current) == 10
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["for good", "dry run"])
+@pytest.mark.parametrize("last", [False, True], ids=["in the middle", "at the last picture"])
+@pytest.mark.parametrize("booru", ["hydrus", "szurubooru"])
+def test_a_server_that_is_lost_while_pictures_are_fetched_ends_it_alike(
+    here: Here, booru: str, dry: tuple[str, ...], last: bool, request: pytest.FixtureRequest
+) -> None:
+    fake = request.getfixturevalue("hydrus" if booru == "hydrus" else "site")
+    command = ("push", "hydrus", "system:inbox") if booru == "hydrus" else POSTS
+    if isinstance(fake, FakeSzurubooru):
+        fill(fake)
+    fetched = [0]
+
+    def gone(asked: Asked) -> None:
+        fetched[0] += asked.path == "/get_files/file" or asked.path.startswith("/data/posts/")
+        if fetched[0] == (len(WHO) if last else 2):
+            fake.faults.extend([drop] * 1000)
+            raise ConnectionAbortedError
+
+    fake.before = gone
+    ended = here.run(*command, *dry, "--jobs", "1")
+    assert ended.code == 10, ended.err
+    assert "stopped early" in ended.err and "cannot be reached" in ended.err
+
+
 def test_a_picture_that_fails_does_not_stop_the_others(here: Here, hydrus: FakeHydrus) -> None:
     hydrus.put(b"no picture at all")
     ended = here.run("push", "hydrus", "system:inbox")
