@@ -13,8 +13,7 @@ from sqlite3 import Connection
 from typing import TypeAlias
 
 from booru_tagger.journal import index
-from booru_tagger.journal.ledger import after
-from booru_tagger.journal.paths import prefix_of
+from booru_tagger.journal.paths import after, prefix_of
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, normalise
 
 _FEW = 5_000

@@ -15,6 +15,7 @@ from booru_tagger.errors import ConfigError
 from booru_tagger.files.stamps import Stamp, sha256_of_bytes
 from booru_tagger.journal import index, ledger
 from booru_tagger.journal.database import Database
+from booru_tagger.journal.packing import inflated, packed_tags, tags_of, unpacked
 from booru_tagger.journal.paths import SEPARATOR
 from booru_tagger.journal.pushes import merge_pushes
 from booru_tagger.journal.reviews import packed_verdicts, unpacked_verdicts
@@ -183,7 +184,7 @@ def _take(ours: Connection, picture: _Picture, moved: PathMap, report: MergeRepo
 def _put(ours: Connection, key: bytes, picture: _Picture) -> int:
     number = ledger.put_row(ours, key, picture.row)
     packed = picture.row[5]
-    result = ledger.unpacked(packed) if isinstance(packed, bytes) else None
+    result = unpacked(packed) if isinstance(packed, bytes) else None
     if result is not None:
         faces = tuple(
             replace(face, embedding=picture.embeddings.get(face.box.rounded())) for face in result.faces
@@ -226,9 +227,9 @@ def _take_mark(ours: Connection, number: int, theirs: _Mark, newer: bool) -> Non
 
 def _tags_of_both(earlier: tuple[bytes, bytes], later: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     """What is ours, and what of ours was taken out: the later writer did not know the earlier one's tags."""
-    owned = ledger.tags_of(earlier[0]) | ledger.tags_of(later[0])
-    deleted = (ledger.tags_of(earlier[1]) | ledger.tags_of(later[1])) - ledger.tags_of(later[0])
-    return ledger.packed_tags(owned - deleted), ledger.packed_tags(deleted)
+    owned = tags_of(earlier[0]) | tags_of(later[0])
+    deleted = (tags_of(earlier[1]) | tags_of(later[1])) - tags_of(later[0])
+    return packed_tags(owned - deleted), packed_tags(deleted)
 
 
 def _settle_target(
@@ -253,7 +254,7 @@ def _original(
     """What stood there before anybody's first write: what the later writer took for the original may be what
     the earlier one left."""
     if later[1] == Original.UNTOUCHED or (
-        later[1] == Original.KEPT and sha256_of_bytes(ledger.inflated(later[2])) == earlier[0]
+        later[1] == Original.KEPT and sha256_of_bytes(inflated(later[2])) == earlier[0]
     ):
         return earlier[1], earlier[2]
     if later[1:] == earlier[1:] or earlier[1] == Original.UNTOUCHED:

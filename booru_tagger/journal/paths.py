@@ -25,6 +25,11 @@ def prefix_of(folder: Path) -> bytes:
     return os.fsencode(os.path.realpath(folder)).rstrip(SEPARATOR) + SEPARATOR
 
 
+def after(prefix: bytes) -> bytes:
+    """The first key behind all that begin with ``prefix``."""
+    return prefix[:-1] + bytes([prefix[-1] + 1])
+
+
 def _split(path: Path) -> tuple[str, str]:
     """The folder, by its absolute path, and the file's name in it; links are not followed."""
     text = os.fspath(path)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from booru_tagger.journal import ledger
 from booru_tagger.journal.database import DamagedError, Database
-from booru_tagger.journal.paths import PathKeys, path_of, prefix_of
+from booru_tagger.journal.packing import unpacked, unpacked_raw
+from booru_tagger.journal.paths import PathKeys, after, path_of, prefix_of
 from booru_tagger.types import TagResult, Verdict
 
 _PAGE = 256
@@ -117,7 +118,7 @@ class Reviews:
     def tagged(self, folder: Path | None = None) -> Iterator[TaggedPicture]:
         """All pictures that were tagged, gone ones too: those below ``folder``, or wherever they lie."""
         prefix = b"" if folder is None else prefix_of(folder)
-        end, last = (_LAST, b"") if not prefix else (ledger.after(prefix), prefix)
+        end, last = (_LAST, b"") if not prefix else (after(prefix), prefix)
         while page := self._page(last, end):
             yield from (tagged for _, tagged in page if tagged is not None)
             last = page[-1][0]
@@ -135,12 +136,10 @@ class Reviews:
 
 
 def _tagged(key: bytes, result: bytes, verdicts: bytes | None, raw: bytes | None) -> TaggedPicture | None:
-    written = ledger.unpacked(result)
+    written = unpacked(result)
     if written is None:
         return None
-    return TaggedPicture(
-        path_of(key), written, unpacked_verdicts(verdicts or _NONE), ledger.unpacked_raw(raw)
-    )
+    return TaggedPicture(path_of(key), written, unpacked_verdicts(verdicts or _NONE), unpacked_raw(raw))
 
 
 def _without(verdicts: Sequence[Verdict], written: TagResult) -> TagResult:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from booru_tagger.errors import OutputError
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
-from booru_tagger.journal import ledger
+from booru_tagger.journal import intents, ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.finder import Finder
@@ -25,13 +23,12 @@ from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.placements import Placements
 from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
+from booru_tagger.journal.seen import SeenPictures
 from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
 from booru_tagger.types import TagResult
 
 if TYPE_CHECKING:
     from booru_tagger.journal.merging import MergeReport, PathMap
-
-_REMEMBERED_STAMPS = 16_384
 
 
 class Journal:
@@ -53,7 +50,7 @@ class Journal:
         self._database = database
         self._claims = Claims(database)
         self._keys = PathKeys()
-        self._seen: OrderedDict[bytes, Stamp] = OrderedDict()
+        self._seen = SeenPictures()
         self.reviews = Reviews(database, self._keys)
         self.finder = Finder(database)
         self._known = KnownPictures(database)
@@ -144,17 +141,11 @@ class Journal:
         if stamp is None:
             return None
         key = self._keys(picture)
-        self._remember(key, stamp)
+        self._seen.remember(key, stamp)
         known = self._find(key, stamp)
         if known is None or not fits(known):
             return None
         return known if known.stamp == stamp or self._same_content(picture, known, stamp) else None
-
-    def _remember(self, key: bytes, stamp: Stamp) -> None:
-        """Keep the stamp from before the picture is read, so that a change meanwhile is noticed."""
-        self._seen[key] = stamp
-        if len(self._seen) > _REMEMBERED_STAMPS:
-            self._seen.popitem(last=False)
 
     def _find(self, key: bytes, stamp: Stamp | None) -> KnownPicture | None:
         found = self._known(key)
@@ -178,39 +169,12 @@ class Journal:
         keys = sorted({own, *map(self._keys, targets)})
         self._claims.take(keys)
         try:
-            self._settle(keys)
-            if self._seen.get(own, NO_STAMP) not in (NO_STAMP, stamp_of(picture)):
-                self._seen[own] = NO_STAMP  # replaced since it was looked at: its tags are of the old content
+            intents.settle(self._database, keys)
+            self._seen.look_again(own, picture)
             yield
         finally:
             with contextlib.suppress(OutputError):  # a claim ends by itself
                 self._claims.drop(keys)
-
-    def _settle(self, keys: list[bytes]) -> None:
-        """Find out which announced changes were made, from what stands in their targets."""
-        for picture, target, change in self._database.read(
-            lambda connection: ledger.intents(connection, keys)
-        ):
-            content = sha256_of(path_of(target))
-            if content is None:
-                continue
-            self._settle_one(picture, target, change, content)
-
-    def _settle_one(self, picture: bytes, target: bytes, change: Change, content: str) -> None:
-        def work(connection: Connection) -> None:
-            if content == change.before_sha256:
-                ledger.drop_intent(connection, picture, target)
-            elif content == change.after_sha256 or change.after_sha256 is None:
-                done = replace(change, after_sha256=content)
-                ledger.apply(connection, picture, target, done, time.time())
-            else:  # a person was faster than we: what is not ours for certain is theirs
-                still = change.owned & ledger.ownership(connection, target, picture).owned
-                edited = replace(
-                    change, owned=still, after_sha256=content, original=Original.UNKNOWN, content=None
-                )
-                ledger.apply(connection, picture, target, edited, time.time())
-
-        self._database.write(work)
 
     def ownership(self, target: Path, picture: Path) -> Ownership:
         """Which tags in ``target`` we put there for ``picture``, and which of ours a person took out.
@@ -225,15 +189,17 @@ class Journal:
         """Which tags in ``target`` we put there for ``picture``, or may have before we were killed."""
         keys = self._keys(target), self._keys(picture)
         return self._database.read(
-            lambda connection: ledger.ownership(connection, *keys).owned | ledger.announced(connection, *keys)
+            lambda connection: (
+                ledger.ownership(connection, *keys).owned | intents.announced(connection, *keys)
+            )
         )
 
     def announce(self, picture: Path, writer: str, report: WriteReport) -> None:
         """Note a change right before it is made, so that it is known even if we are killed right after it."""
         keys = self._keys(picture), self._keys(report.target)
         self._database.write(
-            lambda connection: ledger.put_intent(
-                connection, *keys, ledger.change_of(connection, *keys, writer, report), time.time()
+            lambda connection: intents.put(
+                connection, *keys, intents.change_of(connection, *keys, writer, report), time.time()
             )
         )
 
@@ -254,13 +220,13 @@ class Journal:
         """
         key = self._keys(picture)
         reports = [(self._keys(report.target), writer, report) for writer, report in written]
-        stamp, content = self._content(picture, key, reports)
+        stamp, content = self._seen.tagged(picture, key, reports)
         now = time.time()
 
         def work(connection: Connection) -> None:
             ledger.put_picture(connection, key, stamp, content, fingerprint, now, result, raw)
             for target, writer, report in reports:
-                change = ledger.change_of(connection, key, target, writer, report)
+                change = intents.change_of(connection, key, target, writer, report)
                 ledger.apply(connection, key, target, change, now)
 
         self._database.write(work)
@@ -283,19 +249,6 @@ class Journal:
             return True
 
         return self._database.write(work)
-
-    def _content(
-        self, picture: Path, key: bytes, reports: Sequence[tuple[bytes, str, WriteReport]]
-    ) -> tuple[Stamp, str | None]:
-        """Stamp and hash of what was tagged; no stamp where that is not what stands there now."""
-        seen, now = self._seen.pop(key, None), stamp_of(picture)
-        ours = [report.after_sha256 for target, _, report in reports if target == key and report.changed]
-        if now is None or seen == NO_STAMP or (not ours and seen not in (None, now)):
-            return NO_STAMP, None
-        content = sha256_of(picture)
-        if not content or (ours and content != ours[-1]) or stamp_of(picture) != now:
-            return NO_STAMP, None
-        return now, content
 
     def entry(self, picture: Path) -> JournalEntry | None:
         """All that is known of a picture; ``None`` where nothing is."""
@@ -324,7 +277,7 @@ class Journal:
             writer, frozenset(), deleted, sha256_of(target) or "", after_sha256, Original.UNTOUCHED
         )
         keys = self._keys(picture), self._keys(target)
-        self._database.write(lambda connection: ledger.put_intent(connection, *keys, change, time.time()))
+        self._database.write(lambda connection: intents.put(connection, *keys, change, time.time()))
 
     def record_removal(self, picture: Path, target: Path, writer: str, deleted: frozenset[str]) -> None:
         """Note that none of our tags for ``picture`` stand in ``target`` any more, which makes it undone."""

@@ -1,0 +1,135 @@
+"""Changes of files that are announced right before they are made, so that a killed process loses none.
+
+What takes a connection runs inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from sqlite3 import Connection
+
+from booru_tagger.files.stamps import sha256_of, sha256_of_bytes
+from booru_tagger.journal import ledger
+from booru_tagger.journal.database import Database
+from booru_tagger.journal.packing import deflated, inflated, packed_tags, tags_of
+from booru_tagger.journal.paths import path_of
+from booru_tagger.journal.values import Change, Original, WriteReport
+
+_KEPT_BYTES = 1 << 20
+"""Originals larger than this are not kept: they are pictures, or lists that several pictures share."""
+
+
+def change_of(
+    connection: Connection, picture: bytes, target: bytes, writer: str, report: WriteReport
+) -> Change:
+    """What the journal is to say once the write that ``report`` describes is done."""
+    before = sha256_of_bytes(report.before)
+    original, content = _original(connection, picture, target, before, report)
+    return Change(
+        writer,
+        frozenset(report.owned),
+        frozenset(report.deleted),
+        before,
+        report.after_sha256,
+        original,
+        content,
+    )
+
+
+def _original(
+    connection: Connection, picture: bytes, target: bytes, before_sha256: str, report: WriteReport
+) -> tuple[Original, bytes | None]:
+    """The target as it was before our first write, seen from one more write."""
+    if not report.restorable:
+        return Original.UNKNOWN, None
+    row = connection.execute(
+        "SELECT left_sha256, original, bytes FROM targets WHERE path = ?", (target,)
+    ).fetchone()
+    untouched = row is None or row[1] == Original.UNTOUCHED
+    if untouched and not report.changed:
+        return Original.UNTOUCHED, None
+    if report.before is None:
+        return Original.ABSENT, None
+    if untouched and len(report.before) <= _KEPT_BYTES:
+        return Original.KEPT, report.before
+    if not untouched and row[0] == before_sha256:  # nobody edited it since
+        return Original(row[1]), inflated(row[2])
+    return Original.UNKNOWN, None
+
+
+def put(connection: Connection, picture: bytes, target: bytes, change: Change, now: float) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO intents (picture, target, writer, owned, deleted, before_sha256,"
+        " after_sha256, original, bytes, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            picture,
+            target,
+            change.writer,
+            packed_tags(change.owned),
+            packed_tags(change.deleted),
+            change.before_sha256,
+            change.after_sha256,
+            change.original,
+            deflated(change.content),
+            now,
+        ),
+    )
+
+
+def announced(connection: Connection, target: bytes, picture: bytes) -> frozenset[str]:
+    """Tags that are ours in the target if a change that was announced, and never recorded, was made."""
+    query = "SELECT owned FROM intents WHERE target = ? AND picture = ?"
+    row = connection.execute(query, (target, picture)).fetchone()
+    return frozenset() if row is None else tags_of(row[0])
+
+
+def touching(connection: Connection, keys: Collection[bytes]) -> list[tuple[bytes, bytes, Change]]:
+    """Announced changes that touch one of the pictures or targets: picture, target and change."""
+    marks = ", ".join("?" * len(keys))
+    rows = connection.execute(
+        "SELECT picture, target, writer, owned, deleted, before_sha256, after_sha256, original, bytes"
+        f" FROM intents WHERE picture IN ({marks}) OR target IN ({marks})",
+        (*keys, *keys),
+    )
+    return [
+        (
+            row[0],
+            row[1],
+            Change(
+                row[2], tags_of(row[3]), tags_of(row[4]), row[5], row[6], Original(row[7]), inflated(row[8])
+            ),
+        )
+        for row in rows
+    ]
+
+
+def drop(connection: Connection, picture: bytes, target: bytes) -> None:
+    connection.execute("DELETE FROM intents WHERE picture = ? AND target = ?", (picture, target))
+
+
+def settle(database: Database, keys: Collection[bytes]) -> None:
+    """Find out which announced changes were made, from what stands in their targets."""
+    for picture, target, change in database.read(lambda connection: touching(connection, keys)):
+        content = sha256_of(path_of(target))
+        if content is None:
+            continue
+        _settle_one(database, picture, target, change, content)
+
+
+def _settle_one(database: Database, picture: bytes, target: bytes, change: Change, content: str) -> None:
+    def work(connection: Connection) -> None:
+        if content == change.before_sha256:
+            drop(connection, picture, target)
+        elif content == change.after_sha256 or change.after_sha256 is None:
+            done = replace(change, after_sha256=content)
+            ledger.apply(connection, picture, target, done, time.time())
+        else:  # a person was faster than we: what is not ours for certain is theirs
+            still = change.owned & ledger.ownership(connection, target, picture).owned
+            edited = replace(
+                change, owned=still, after_sha256=content, original=Original.UNKNOWN, content=None
+            )
+            ledger.apply(connection, picture, target, edited, time.time())
+
+    database.write(work)
