@@ -11,8 +11,9 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from booru_tagger.app.parts import make_walk
 from booru_tagger.app.pushing import connect_hydrus, connect_szurubooru
 from booru_tagger.app.recording import Tell, open_journal
 from booru_tagger.boorus.danbooru import Danbooru
-from booru_tagger.boorus.http import Server
+from booru_tagger.boorus.http import LargeError, Server, StatusError
 from booru_tagger.config import Settings
 from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.enrol import edit, fitting, learning, read
@@ -39,7 +40,7 @@ from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
 from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.enrol.labelled.page import is_page, page
 from booru_tagger.enrol.seen_faces import HYDRUS, SZURUBOORU, FaceReader, SeenFaces, Viewed, default_path
-from booru_tagger.errors import DataError, ImageError
+from booru_tagger.errors import DataError, ImageError, TooLargeImageError, UnreadableImageError
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import default_path as default_journal
@@ -200,14 +201,15 @@ class _Finding:
 
     def all(self, begin: Begin) -> dict[str, tuple[Viewed, Said]]:
         found: dict[str, tuple[Viewed, Said]] = {}
-        files = list(self._files())
-        with begin(len(files), "reading what is said of the pictures") as step:
+        files, fetched = list(self._files()), [*self._of_hydrus(), *self._of_szurubooru()]
+        with begin(len(files) + len(fetched), "reading what is said of the pictures") as step:
             for path, root in files:
                 viewed = Viewed.file(path, self._limits)
                 found[viewed.name] = viewed, self._said(viewed, path, root)
                 step()
-        for viewed, said in (*self._of_hydrus(), *self._of_szurubooru()):
-            found[viewed.name] = viewed, said
+            for viewed, said in fetched:
+                found[viewed.name] = viewed, self._fetched(viewed, said)
+                step()
         return found
 
     def _files(self) -> Iterator[tuple[Path, Path]]:
@@ -221,17 +223,31 @@ class _Finding:
 
     def _said(self, viewed: Viewed, path: Path, root: Path) -> Said:
         said = self._labels.read(path, root)
-        try:
-            inside = self._reader.remembered("embedded", viewed, lambda: _embedded(viewed))
-            said |= self._labels.embedded(Embedded(*json.loads(inside)), path)
+        with self._telling():
+            said |= self._inside(viewed, path)
             for url, site in self._sites if not said.names else ():
                 ask = functools.partial(_looked_up, site, viewed)
                 said |= self._labels.characters(
                     json.loads(self._reader.remembered(f"post {url}", viewed, ask))
                 )
+        return said
+
+    def _fetched(self, viewed: Viewed, said: Said) -> Said:
+        with self._telling():
+            said |= self._inside(viewed, None)
+        return said
+
+    def _inside(self, viewed: Viewed, path: Path | None) -> Said:
+        """What the picture's own file says; ``path``: where it is, unless it is fetched."""
+        inside = self._reader.remembered("inside", viewed, lambda: read_embedded(viewed.read()).to_json())
+        return self._labels.embedded(Embedded.from_json(inside), path)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
         except ImageError as error:
             self.failures.append(str(error))
-        return said
 
     def _of_hydrus(self) -> Iterator[tuple[Viewed, Said]]:
         if not self._request.hydrus:
@@ -239,8 +255,8 @@ class _Finding:
         hydrus = connect_hydrus(self._settings.pushing)
         for file, tags in hydrus.tags(hydrus.search(self._request.hydrus)):
             if file.is_picture:
-                fetch = functools.partial(hydrus.fetch, file.hash, self._limits.file_bytes)
-                yield Viewed(f"{HYDRUS}:{file.hash}", file.hash, fetch), self._labels.tags(tags)
+                name, fetch = f"{HYDRUS}:{file.hash}", functools.partial(hydrus.fetch, file.hash)
+                yield Viewed(name, file.hash, self._fetching(name, fetch)), self._labels.tags(tags)
 
     def _of_szurubooru(self) -> Iterator[tuple[Viewed, Said]]:
         if self._request.szurubooru is None:
@@ -253,17 +269,28 @@ class _Finding:
         for number in site.posts(self._request.szurubooru):
             post = site.post(number)
             tags = [tag for tag in post.tags if post.categories.get(tag, "").lower() == category.lower()]
-            fetch = functools.partial(site.fetch, post, self._limits.file_bytes)
-            yield Viewed(f"{SZURUBOORU}:{number}", post.content, fetch), self._labels.characters(tags)
+            name, fetch = f"{SZURUBOORU}:{number}", functools.partial(site.fetch, post)
+            yield Viewed(name, post.content, self._fetching(name, fetch)), self._labels.characters(tags)
+
+    def _fetching(self, name: str, fetch: Callable[[int], bytes]) -> Callable[[], bytes]:
+        """Fetches a picture. That one is too large, or gone, is no reason to end."""
+
+        def read() -> bytes:
+            try:
+                return fetch(self._limits.file_bytes)
+            except LargeError as error:
+                raise TooLargeImageError(f"{name}: {error}") from error
+            except StatusError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                raise UnreadableImageError(f"{name}: {error}") from error
+
+        return read
 
 
 def _has_journal(settings: Settings) -> bool:
     named = settings.recording.journal
     return named is not False and (named if isinstance(named, Path) else default_journal()).exists()
-
-
-def _embedded(viewed: Viewed) -> str:
-    return json.dumps(read_embedded(viewed.read()))
 
 
 def _lookup_site(url: str, settings: Settings) -> tuple[str, Danbooru]:

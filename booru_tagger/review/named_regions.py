@@ -10,7 +10,7 @@ from booru_tagger.vocab import tag_named
 from booru_tagger.writers.embedded.blocks import EmbedError
 from booru_tagger.writers.embedded.formats import take_apart
 from booru_tagger.writers.embedded.metadata import read_metadata
-from booru_tagger.writers.regions import named_regions, orientation, upright
+from booru_tagger.writers.regions import Frame, named_regions, orientation, upright
 from booru_tagger.writers.xml_text import XmlError
 from booru_tagger.writers.xmp_packet import to_utf8
 
@@ -31,29 +31,28 @@ def names_in(
         named
         for file, packet in packets
         if packet
-        for named in names_in_packet(picture, packet, ours(file), lambda: size)
+        for named in names_in_packet(packet, ours(file), lambda: Frame(*size, orientation(picture)))
     ]
 
 
 def names_in_packet(
-    picture: Path, packet: bytes, ours: Collection[str], size: Callable[[], tuple[int, int] | None]
+    packet: bytes, ours: Collection[str], frame: Callable[[], Frame | None]
 ) -> Iterator[tuple[Box, str]]:
-    """The same of one XMP packet that is about the picture; ``ours`` are the notes of our own regions there.
+    """The same of one XMP packet that is about a picture; ``ours`` are the notes of our own regions there.
 
-    ``size`` is asked where there are named regions; ``None``: the picture cannot be read, so nobody knows
+    ``frame`` is asked where there are named regions; ``None``: the picture cannot be read, so nobody knows
     where they are.
     """
     regions = named_regions(packet, ours)
-    shape = size() if regions else None
-    if shape is None:
+    about = frame() if regions else None
+    if about is None:
         return
-    turned = orientation(picture)
     for region in regions:
         try:
             tag = tag_named(region.name)
         except ValueError:  # a name that no tag can have
             continue
-        yield upright(region, *shape, turned), tag
+        yield upright(region, *about), tag
 
 
 def _packet(data: bytes, *, embedded: bool) -> bytes:

@@ -10,12 +10,16 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from booru_tagger.types import PERSON, Box, TagResult
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.merge import Merged, merge, take_out
 from booru_tagger.writers.xml_text import Element, XmlError, escaped
 from booru_tagger.writers.xmp_packet import NAMESPACES, Property, content, edit, items, qualified
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SAME_FACE = 0.5
 """IoU from which on two regions are the same face: a person's, or one they deleted, keeps ours away."""
@@ -53,28 +57,39 @@ class Region:
         return self.box.iou(other.box) >= SAME_FACE
 
 
+class Frame(NamedTuple):
+    """What regions of a picture are about: width and height as it is shown, in pixels, and EXIF's
+    orientation, 1 to 8, in which it is stored."""
+
+    width: int
+    height: int
+    turned: int
+
+
+def frame_of(picture: Path | BinaryIO) -> Frame | None:
+    """The frame of a picture, by its header; ``None`` where that cannot be read."""
+    import PIL.Image  # late: sidecars of upright drawings don't need it
+
+    try:
+        with PIL.Image.open(picture) as image:
+            (width, height), turned = image.size, _turned(image)
+    except Exception:  # Pillow's plugins raise anything on bad data, and this is only a hint
+        return None
+    return Frame(height, width, turned) if turned >= 5 else Frame(width, height, turned)
+
+
 def orientation(picture: Path) -> int:
     """EXIF's orientation, 1 to 8; 1 where there is none or the file cannot be read."""
-    from PIL import Image  # late: sidecars of upright drawings don't need it
+    frame = frame_of(picture)
+    return 1 if frame is None else frame.turned
 
+
+def _turned(image: Image) -> int:
     try:
-        with Image.open(picture) as image:
-            value = image.getexif().get(0x0112, 1)
-    except Exception:  # Pillow's plugins raise anything on bad data, and this is only a hint
+        value = image.getexif().get(0x0112, 1)
+    except Exception:  # as above
         return 1
     return value if value in range(1, 9) else 1
-
-
-def upright_size(picture: Path) -> tuple[int, int] | None:
-    """Width and height of a picture as it is shown, by its header; ``None`` where that cannot be read."""
-    from PIL import Image  # late, as above
-
-    try:
-        with Image.open(picture) as image:
-            width, height = image.size
-    except Exception:  # as above
-        return None
-    return (height, width) if orientation(picture) >= 5 else (width, height)
 
 
 def stored(box: Box, width: int, height: int, turned: int) -> Region:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from booru_tagger import errors
 from booru_tagger.models.gallery import load
+from booru_tagger.types import Box
 from tests.support.booru_servers import AnswerError, Asked, Fake
 from tests.support.bundles import Painted, make_newer_bundle, paint
 from tests.support.command import Ended, Home, make_home
 from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
+from tests.support.person_regions import packet
 
 PEOPLE = {"my_oc": ((235, 20, 30), "purple", "green"), "other_one_(story)": ((20, 90, 250), "white", "black")}
 
@@ -185,16 +188,24 @@ def test_files_in_hydrus_are_learned_from(home: Home) -> None:
     for number in range(3):
         name = hydrus.put((home.work / "art" / f"my_oc{number}.png").read_bytes())
         hydrus.current[name, MY_TAGS] = ["character:my oc", "1girl", "series:story"]
+    untagged, shown = io.BytesIO(), paint([head("my_oc", 90, 3)])
+    shown.save(untagged, "JPEG", quality=95, xmp=packet(Box(90, 40, 170, 120), "My OC", *shown.size).encode())
+    hydrus.put(untagged.getvalue(), "image/jpeg")
+    lost = hydrus.put(b"its file is gone")
     hydrus.put(b"a film", "video/mp4")
     with hydrus.running():
         args = ("--hydrus", "system:filetype is image", "--hydrus-url", hydrus.url, "--hydrus-key", KEY)
-        assert "my_oc: 3 faces" in learn(home, *args).out
+        hydrus.missing.add(lost)
+        learned = learn(home, *args, code=errors.EXIT_SOME_FAILED)
+        assert "my_oc: 4 faces" in learned.out and f"hydrus:{lost}: " in learned.err
     assert all(name.startswith("hydrus:") for name in pictures(home)["my_oc"])
     newer = str(make_newer_bundle(home.folder / "newer"))
     refreshed = home.run("characters", "refresh", "--model", newer)
     assert refreshed.code == errors.EXIT_SOME_FAILED
-    assert "my_oc: 3 pictures came from hydrus" in refreshed.err
+    assert "my_oc: 4 pictures came from hydrus" in refreshed.err
     assert "characters learn --hydrus TAG" in refreshed.err and "hydrus:" not in refreshed.err
+    hydrus.missing.clear()
+    del hydrus.files[lost]
     with hydrus.running():
         args = ("--hydrus", "system:filetype is image", "--hydrus-url", hydrus.url, "--hydrus-key", KEY)
-        assert "my_oc: 3 faces" in learn(home, *args, "--model", newer).out
+        assert "my_oc: 4 faces" in learn(home, *args, "--model", newer).out

@@ -13,12 +13,14 @@ MY_TAGS, REPOSITORY, MY_FILES = "6c6f63616c2074616773", "37e3849b", "6c6f63616c2
 
 
 class FakeHydrus(Fake):
-    """``files`` are contents by hash; ``current`` and ``deleted`` the tags of each, by service."""
+    """``files`` are contents by hash, ``missing`` those not on its disk; ``current`` and ``deleted`` the tags
+    of each, by service."""
 
     def __init__(self) -> None:
         super().__init__()
         self.files: dict[str, bytes] = {}
         self.mimes: dict[str, str] = {}
+        self.missing: set[str] = set()
         self.permissions = [2, 3]
         self.current: dict[tuple[str, str], list[str]] = {}
         self.deleted: dict[tuple[str, str], set[str]] = {}
@@ -97,7 +99,7 @@ class FakeHydrus(Fake):
 
     def _file(self, asked: Asked) -> object:
         self._need(3)
-        if asked.query["hash"] not in self.files:
+        if asked.query["hash"] not in self.files.keys() - self.missing:
             raise AnswerError(404, {"error": "no such file"})
         return self.files[asked.query["hash"]]
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from booru_tagger.enrol.labelled.labels import (
+    Embedded,
     LabelReader,
     Ours,
     Posts,
@@ -180,7 +181,8 @@ def test_keywords_in_trees_say_what_they_are(tmp_path: Path) -> None:
     write(EmbedWriter(WriterOptions()), inside)
     found = read_embedded(inside.read_bytes())
     assert LabelReader(NAMES).embedded(found, inside).names == {"new_one", "jinx"}
-    assert read_embedded(b"no picture") == ([], "")
+    assert LabelReader(NAMES).embedded(found, None) == Said(), "perhaps our own guesses"
+    assert read_embedded(b"no picture") == Embedded([])
 
 
 def named_face(turned: int, name: str = "Jinx") -> tuple[str, Box]:
@@ -201,7 +203,10 @@ def test_a_name_at_a_face_says_where_somebody_is(tmp_path: Path, turned: int) ->
         if not inside:
             path.with_suffix(".xmp").write_text(text)
         reader = LabelReader(NAMES)
-        said = reader.read(path, tmp_path) | reader.embedded(read_embedded(path.read_bytes()), path)
+        embedded = read_embedded(path.read_bytes())
+        assert Embedded.from_json(embedded.to_json()) == embedded
+        said = reader.read(path, tmp_path) | reader.embedded(embedded, path)
+        assert not inside or reader.embedded(embedded, None) == said, "the same of one that was fetched"
         ((tag, found),) = said.regions
         assert tag == "jinx" and said.names == {"jinx"} and not said.heads
         assert found == pytest.approx(box)

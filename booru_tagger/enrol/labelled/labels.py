@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import io
+import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
@@ -27,7 +29,7 @@ from booru_tagger.writers.embedded.metadata import read_metadata
 from booru_tagger.writers.json_sidecar import BY_PERSON, GUEST_KEY
 from booru_tagger.writers.json_text import loads
 from booru_tagger.writers.keywords import DIGIKAM, LIGHTROOM, SUBJECT
-from booru_tagger.writers.regions import upright_size
+from booru_tagger.writers.regions import Frame, frame_of
 from booru_tagger.writers.xml_text import XmlError
 from booru_tagger.writers.xmp import read_fields
 from booru_tagger.writers.xmp_packet import to_utf8
@@ -129,11 +131,18 @@ class LabelReader:
                 said |= self._without_ours(self._read(sidecar, understand), sidecar, ours)
         return said
 
-    def embedded(self, inside: Embedded, picture: Path) -> Said:
-        """What a picture's own file says."""
+    def embedded(self, inside: Embedded, picture: Path | None) -> Said:
+        """What a picture's own file says.
+
+        ``None``: it was fetched. Its keywords may be this program's guesses then, which the journal knows of
+        files alone; regions of ours are known by their boxes.
+        """
+        packet = inside.regions.encode()
+        if picture is None:
+            return self._of_regions(packet, (), lambda: inside.frame)
         ours = self._ours(picture)
-        said = self.tags(inside.tags) | self._of_regions(picture, inside.regions.encode(), picture, ours)
-        return self._without_ours(said, picture, ours)
+        regions = self._of_regions(packet, _owned(ours, picture), lambda: inside.frame)
+        return self._without_ours(self.tags(inside.tags) | regions, picture, ours)
 
     def tags(self, tags: Iterable[str]) -> Said:
         """What tags of all kinds say."""
@@ -162,21 +171,21 @@ class LabelReader:
 
     def _without_ours(self, said: Said, target: Path, ours: Ours) -> Said:
         """A name that this program wrote there is its own guess, and no news to it."""
-        owned = plain(ours.owned.get(os.path.realpath(target), ()))
+        owned = plain(_owned(ours, target))
         guessed = {self._names.found(tag) or self._names.marked(tag) for tag in owned}
         placed = {tag for tag, _ in (*said.heads, *said.regions)}
         return replace(said, names=(said.names - guessed) | placed)
 
     def _of_xmp(self, picture: Path, sidecar: Path, ours: Ours) -> Said:
         packet, _ = to_utf8(sidecar.read_bytes())
-        return self.tags(_packet_tags(packet)) | self._of_regions(picture, packet, sidecar, ours)
+        regions = self._of_regions(packet, _owned(ours, sidecar), lambda: frame_of(picture))
+        return self.tags(_packet_tags(packet)) | regions
 
-    def _of_regions(self, picture: Path, packet: bytes, file: Path, ours: Ours) -> Said:
-        """Whom a packet in ``file`` names where, but for regions that this program put there."""
+    def _of_regions(self, packet: bytes, owned: Collection[str], frame: Callable[[], Frame | None]) -> Said:
+        """Whom a packet names where, but for the regions that this program put there: ``owned``."""
         if not may_name_faces(packet):
             return Said()
-        owned = ours.owned.get(os.path.realpath(file), frozenset())
-        names = names_in_packet(picture, packet, owned, lambda: upright_size(picture))
+        names = names_in_packet(packet, owned, frame)
         regions = tuple((tag, box) for box, text in names if (tag := self._names.marked(text)) is not None)
         return Said(frozenset(tag for tag, _ in regions), regions=regions)
 
@@ -224,10 +233,19 @@ class LabelReader:
 
 class Embedded(NamedTuple):
     """What is said in a picture's own file: keywords, those that stand in a tree with their category in
-    front; and XMP, where there may be names of faces in it."""
+    front; and XMP, where there may be names of faces in it, with what that is about."""
 
     tags: list[str]
     regions: str = ""
+    frame: Frame | None = None
+
+    def to_json(self) -> str:
+        return json.dumps(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Embedded:
+        tags, regions, frame = json.loads(text)
+        return cls(tags, regions, None if frame is None else Frame(*frame))
 
 
 def read_embedded(data: bytes) -> Embedded:
@@ -237,8 +255,15 @@ def read_embedded(data: bytes) -> Embedded:
         tags = _packet_tags(metadata.packet) if metadata.packet else []
     except (EmbedError, XmlError):  # another format, or nothing that programs read
         return Embedded([])
-    regions = metadata.packet.decode("utf-8", "replace") if may_name_faces(metadata.packet) else ""
-    return Embedded([*tags, *(text for texts in metadata.flat.values() for text in texts)], regions)
+    tags += [text for texts in metadata.flat.values() for text in texts]
+    if not may_name_faces(metadata.packet):
+        return Embedded(tags)
+    return Embedded(tags, metadata.packet.decode("utf-8", "replace"), frame_of(io.BytesIO(data)))
+
+
+def _owned(ours: Ours, file: Path) -> frozenset[str]:
+    """What this program put into a file."""
+    return ours.owned.get(os.path.realpath(file), frozenset())
 
 
 def _packet_tags(packet: bytes) -> list[str]:
