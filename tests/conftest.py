@@ -44,6 +44,15 @@ def no_gallery_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_graphs_of_ones_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The networks of tests must not push out those that a user's own program has kept."""
+    graphs = tmp_path_factory.mktemp("cache") / "graphs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("booru_tagger.models.kept_graphs.folder", lambda: graphs)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def a_log_of_its_own() -> Iterator[None]:
     """Commands run in this process set the log up for themselves; the next test must not inherit that."""

@@ -97,11 +97,11 @@ class CombiningSession(Session):
                 call.done = True
 
 
-def open_session(source: Source, *, name: str, threads: int, provider: str) -> Session:
+def open_session(source: Source, *, name: str, threads: int, provider: str, network: str = "") -> Session:
     """A session as suits the provider: one that gathers runs where it wants several pictures at once.
 
-    Raises :class:`ConfigError` for an unknown ``provider``.
+    ``network`` as for :class:`Session`. Raises :class:`ConfigError` for an unknown ``provider``.
     """
     known = PROVIDERS.get(provider)
     kind = CombiningSession if known is not None and known.batch > 1 else Session
-    return kind(source, name=name, threads=threads, provider=provider)
+    return kind(source, name=name, threads=threads, provider=provider, network=network)

@@ -15,7 +15,7 @@ from typing import Any
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
-from booru_tagger.files.stamps import sha256_of_bytes
+from booru_tagger.files.stamps import sha256_of_bytes, stamp_of
 from booru_tagger.files.text import decoded
 from booru_tagger.models.manifest import (
     MANIFEST,
@@ -94,6 +94,11 @@ class Bundle:
             f"{path}: {difference}, so it was damaged or changed since the model was made; "
             "install the model again"
         )
+
+    def state_of(self, name: str) -> str:
+        """Changes when the manifest wants another file of that name, and when anybody writes to the file:
+        what :meth:`read` found good once is still good."""
+        return f"{self.files[name].sha256} {stamp_of(self.folder / name)}"
 
     def verify(self) -> None:
         """Read and compare every file. Raises :class:`ModelError` for the first that differs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from booru_tagger.errors import ConfigError, MissingExtraError, ModelError
 from booru_tagger.models import int8_check
+from booru_tagger.models.kept_graphs import KeptGraph
 from booru_tagger.providers import PROVIDERS
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -29,11 +31,15 @@ class Session:
     """A model that is loaded on first use and may be shared between threads.
 
     ``source`` is a file, its bytes, or a function that returns them; ``name`` appears in messages.
+    ``network`` changes whenever ``source`` would give something else. Where that is known before ``source``
+    is asked, the optimised graph is kept (:mod:`booru_tagger.models.kept_graphs`), and used without asking.
     ``threads`` is the number of threads of one run: one, by default, because several pictures at a time scale
     better than several threads on one. Raises :class:`ConfigError` for an unknown ``provider``.
     """
 
-    def __init__(self, source: Source, *, name: str = "", threads: int = 1, provider: str = "cpu") -> None:
+    def __init__(
+        self, source: Source, *, name: str = "", threads: int = 1, provider: str = "cpu", network: str = ""
+    ) -> None:
         if provider not in PROVIDERS:
             raise ConfigError(f"unknown provider {provider!r}; known: {', '.join(PROVIDERS)}")
         if threads < 1:
@@ -41,6 +47,7 @@ class Session:
         self.name = name or (str(source) if isinstance(source, Path) else "model")
         self.provider = provider
         self.threads = threads
+        self._network = network
         self._source: Source | None = source
         self._session: Any = None
         self._names: list[str] = []
@@ -97,25 +104,63 @@ class Session:
                 f"{PROVIDERS[self.provider].install}"
             )
         onnxruntime.set_default_logger_severity(_FATAL)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _FATAL
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        source = self._model()
-        try:
-            if int8_check.is_quantised(source) and int8_check.overflows(onnxruntime):
-                options.add_session_config_entry("session.x64quantprecision", "1")
-            session = onnxruntime.InferenceSession(source, options, providers=[wanted])
-        except Exception as error:  # as above
-            raise ModelError(
-                f"{self.name}: onnxruntime cannot load the model: {_first_line(error)}"
-            ) from error
+        kept = self._kept(onnxruntime)
+        session = None if kept is None else self._from_kept(onnxruntime, kept)
+        if session is None:
+            session = self._optimised(onnxruntime, kept)
         if session.get_providers()[0] != wanted:
             raise ModelError(
                 f"{self.name}: provider {self.provider!r} is installed but does not start here "
                 f"(onnxruntime fell back to {session.get_providers()[0]}); check its driver, or use 'cpu'"
             )
         return session
+
+    def _kept(self, onnxruntime: Any) -> KeptGraph | None:
+        """Other providers compile parts of a network into what no file can hold."""
+        if not self._network or self.provider != "cpu":
+            return None
+        return KeptGraph.of(self._network, f"{onnxruntime.__version__} {onnxruntime.get_build_info()}")
+
+    def _from_kept(self, onnxruntime: Any, kept: KeptGraph) -> Any:
+        """``None`` where there is no graph, or one that onnxruntime does not take."""
+        path = kept.find()
+        if path is None:
+            return None
+        options = self._options(onnxruntime)
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        try:
+            return self._opened(onnxruntime, str(path), options)
+        except Exception:  # as above: it is then made again
+            return None
+
+    def _optimised(self, onnxruntime: Any, kept: KeptGraph | None) -> Any:
+        """The model itself, whose graph is kept on the way. Raises :class:`ModelError`."""
+        source = self._model()
+        try:
+            options = self._options(onnxruntime)
+            if int8_check.is_quantised(source) and int8_check.overflows(onnxruntime):
+                options.add_session_config_entry("session.x64quantprecision", "1")
+            if kept is not None:
+                with contextlib.suppress(Exception), kept.to_fill() as path:  # the disk may be full
+                    if path is not None:
+                        options.optimized_model_filepath = str(path)
+                        return self._opened(onnxruntime, source, options)
+                options.optimized_model_filepath = ""
+            return self._opened(onnxruntime, source, options)
+        except Exception as error:  # as above
+            raise ModelError(
+                f"{self.name}: onnxruntime cannot load the model: {_first_line(error)}"
+            ) from error
+
+    def _options(self, onnxruntime: Any) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _FATAL
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        return options
+
+    def _opened(self, onnxruntime: Any, model: str | bytes, options: Any) -> Any:
+        return onnxruntime.InferenceSession(model, options, providers=[PROVIDERS[self.provider].onnx])
 
     def _model(self) -> str | bytes:
         """What onnxruntime is given: a path or checked bytes."""

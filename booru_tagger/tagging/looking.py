@@ -175,6 +175,7 @@ class Networks:
             name=str(self.bundle.folder / file),
             threads=self.options.threads,
             provider=self.options.provider,
+            network=self.bundle.state_of(file),
         )
 
     def _longest(self, width: int, height: int) -> float:

@@ -217,11 +217,11 @@ def test_json_lines_are_as_promised(home: Home) -> None:
 def test_a_dry_run_leaves_everything_untouched(home: Home) -> None:
     draw(home.work / "a.png")
     (home.work / "a.png.txt").write_text("mine\n")
-    before = snapshot(home.folder)
+    before = snapshot(home.work)
     ended = home.run("tag", "--batch", "--dry-run")
     assert ended.code == 0
     assert "hatsune_miku" in ended.out and "nothing written" in ended.err
-    assert snapshot(home.folder) == before
+    assert snapshot(home.work) == before
     assert not (home.folder / "state").exists()
 
 
