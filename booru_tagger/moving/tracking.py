@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,19 +14,23 @@ from booru_tagger.types import Box, TimeRange
 
 SAME_PLACE = 0.3
 """Overlap (IoU) from which on a face of the next frame may be the same one without being very alike."""
+DOUBTFUL = 0.5
+"""A head that scores less is likelier none: what other frames of its scene do not show, too, is left out."""
 PATIENCE = 2
-"""Frames until a face that is not seen any more counts as gone: one that is missed is no goodbye."""
+"""Frames until a face that is not seen any more counts as gone: one that is missed is no goodbye, unless the
+scene was another one meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """A face in one of the chosen frames: ``frame`` and ``face`` count them; ``embedding`` is a unit vector,
-    ``None`` where the model gives none."""
+    ``None`` where the model gives none; ``score`` is how sure it is that this is a head."""
 
     frame: int
     face: int
     box: Box
     embedding: Floats | None = None
+    score: float = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -79,6 +84,7 @@ def follow(
                 passages.append(passage)
             passage.add(sighting)
     people = [_track(frames, group) for group in _joined(passages, alike)]
+    people = [track for track in people if not _is_glimpse(frames, track)]
     return sorted(people, key=lambda track: (-_seconds(track), track.times[0].start))
 
 
@@ -146,11 +152,31 @@ def _joined(passages: Sequence[_Following], alike: float) -> list[list[_Followin
 
 def _track(frames: Sequence[ChosenFrame], passages: Sequence[_Following]) -> Track:
     sightings = [sighting for passage in passages for sighting in passage.sightings]
-    times = [
-        TimeRange(frames[passage.sightings[0].frame].at, frames[passage.sightings[-1].frame].until)
-        for passage in passages
-    ]
+    times = [time for passage in passages for time in _times(frames, passage)]
     return Track(tuple(sorted(sightings, key=lambda sighting: sighting.frame)), united(times))
+
+
+def _times(frames: Sequence[ChosenFrame], passage: _Following) -> Iterator[TimeRange]:
+    """From the first sighting to the last, without the other scenes in between."""
+    numbers = [sighting.frame for sighting in passage.sightings]
+    start = frames[numbers[0]].at
+    for one, following in pairwise(numbers):
+        if following > one + 1 and any(frame.cut for frame in frames[one + 1 : following + 1]):
+            yield TimeRange(start, frames[one].until)
+            start = frames[following].at
+    yield TimeRange(start, frames[numbers[-1]].until)
+
+
+def _is_glimpse(frames: Sequence[ChosenFrame], track: Track) -> bool:
+    """Whether this is a doubtful head that one frame shows, and the one before or after it in the same scene
+    does not."""
+    first, *others = track.sightings
+    if others or first.score >= DOUBTFUL:
+        return False
+    after = first.frame + 1
+    return (first.frame > 0 and not frames[first.frame].cut) or (
+        after < len(frames) and not frames[after].cut
+    )
 
 
 def united(times: Iterable[TimeRange]) -> tuple[TimeRange, ...]:

@@ -50,8 +50,8 @@ class _FrameLooks:
     def sightings(self) -> list[list[Sighting]]:
         return [
             [
-                Sighting(number, index, face.box, look.answers[index].embedding if look.answers else None)
-                for index, face in enumerate(look.faces)
+                Sighting(number, index, face.box, embedding, face.score)
+                for index, (face, embedding) in enumerate(zip(look.faces, _embeddings(look), strict=True))
             ]
             for number, look in enumerate(self.looks)
         ]
@@ -61,6 +61,11 @@ class _FrameLooks:
 
     def answer(self, sighting: Sighting) -> Recognition:
         return self.looks[sighting.frame].answers[sighting.face]
+
+
+def _embeddings(look: Look) -> Sequence[Floats | None]:
+    """One for each face."""
+    return [answer.embedding for answer in look.answers] or [None] * len(look.faces)
 
 
 def look_at_film(networks: Networks, film: Film, max_frames: int) -> FilmLook:

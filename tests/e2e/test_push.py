@@ -18,6 +18,7 @@ from tests.support.bundles import Painted, paint
 from tests.support.command import TIMEOUT, Home, make_home
 from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
 from tests.support.fake_szurubooru import FakeSzurubooru
+from tests.support.films import animated, needs_video, video
 from tests.support.here import Here
 
 WHO = ("hatsune_miku", "cirno", "kagamine_rin")
@@ -245,6 +246,54 @@ def test_posts_are_tagged_and_pictures_uploaded(here: Here, site: FakeSzurubooru
     assert site.posts[1].tags[0] == "by_hand"
     assert here.run(*POSTS, "--batch", "new", "--safety", "sketchy").code == 0
     assert len(site.posts) == 3
+
+
+FILMS = [
+    pytest.param("gif", "image/gif", "animation"),
+    pytest.param("webp", "image/webp", "animation"),
+    pytest.param("mp4", "video/mp4", "video", marks=needs_video),
+]
+
+
+def film(path: Path) -> bytes:
+    """Half a second of Miku, then half a second of Rin at another place."""
+    stills = [paint([Painted(10, 10, 60, WHO[0], "aqua", "aqua")], size=(160, 96))] * 5
+    stills += [paint([Painted(90, 20, 60, WHO[2], "blonde", "blue")], size=(160, 96))] * 5
+    made = video(path, stills) if path.suffix == ".mp4" else animated(path, stills, path.suffix[1:].upper())
+    return made.read_bytes()
+
+
+@pytest.mark.parametrize(("suffix", "mime", "kind"), FILMS)
+def test_a_film_in_hydrus_gets_the_names_of_all_its_scenes(
+    here: Here, hydrus: FakeHydrus, suffix: str, mime: str, kind: str
+) -> None:
+    hydrus.files.clear()
+    name = hydrus.put(film(here.work / f"a.{suffix}"), mime)
+
+    ended = here.run("push", "hydrus", "system:inbox")
+
+    assert ended.code == 0, ended.err
+    tags = set(hydrus.current[name, MY_TAGS])
+    assert {"character:hatsune miku", "character:kagamine rin", "series:vocaloid", "aqua hair"} <= tags
+    assert "1 unchanged" in here.run("push", "hydrus", "system:inbox").err
+
+
+@pytest.mark.parametrize(("suffix", "mime", "kind"), FILMS)
+def test_a_film_is_tagged_where_it_is_a_post_and_uploaded_where_it_is_none(
+    here: Here, site: FakeSzurubooru, suffix: str, mime: str, kind: str
+) -> None:
+    post = site.post(film(here.work / f"a.{suffix}"), ["by_hand"], type=kind)
+    assert here.run("push", "szurubooru", "--posts", "by_hand").code == 0
+    tags = site.posts[post].tags
+    assert {"by_hand", "hatsune_miku", "kagamine_rin", "vocaloid"} <= set(tags)
+
+    site.clear()
+    for _ in range(2):
+        ended = here.run("push", "szurubooru", "--batch", ".")
+        assert ended.code == 0, ended.err
+    (uploaded,) = site.posts.values()
+    assert uploaded.content == (here.work / f"a.{suffix}").read_bytes()
+    assert set(uploaded.tags) == set(tags) - {"by_hand"}
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -99,11 +99,11 @@ def frames(count: int, cuts: Iterable[int] = ()) -> list[ChosenFrame]:
     return [ChosenFrame(number, float(number), number + 1.0, number in cuts) for number in range(count)]
 
 
-def sighted(*rows: Sequence[tuple[float, float | None]]) -> list[list[Sighting]]:
+def sighted(*rows: Sequence[tuple[float, float | None]], score: float = 0.9) -> list[list[Sighting]]:
     """For each frame its faces: where they are (left edge), and what they look like (an angle)."""
     return [
         [
-            Sighting(number, index, Box(x, 0, x + 10, 10), None if angle is None else direction(angle))
+            Sighting(number, index, Box(x, 0, x + 10, 10), None if angle is None else direction(angle), score)
             for index, (x, angle) in enumerate(row)
         ]
         for number, row in enumerate(rows)
@@ -132,6 +132,21 @@ class TestTracking:
 
     def test_one_missed_frame_is_no_goodbye(self) -> None:
         assert self.track(sighted([(0, 0.0)], [], [(0, 0.0)])) == [[(0, 3)]]
+
+    def test_who_is_cut_away_from_for_a_moment_is_not_there_meanwhile(self) -> None:
+        seen = sighted([(0, 0.0)], [(0, 3.0)], [(0, 0.0)], [(0, 0.0)])
+        assert self.track(seen, cuts=[1, 2]) == [[(0, 1), (2, 4)], [(1, 2)]]
+
+    @pytest.mark.parametrize(
+        ("score", "times", "cuts", "people"),
+        [(0.45, 1, (), 0), (0.45, 2, (), 1), (0.55, 1, (), 1), (0.45, 1, (1, 2), 1)],
+        ids=["doubtful", "seen twice", "a sure one", "all of its scene"],
+    )
+    def test_what_one_frame_of_a_scene_takes_for_a_head_and_likely_is_none_is_nobody(
+        self, score: float, times: int, cuts: tuple[int, ...], people: int
+    ) -> None:
+        seen = sighted([], *[[(0, 0.0)]] * times, [], score=score)
+        assert len(self.track(seen, cuts)) == people
 
     def test_without_embeddings_the_place_tells(self) -> None:
         seen = sighted([(0, None)], [(2, None)], [(50, None)])
