@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _path = click.Path(path_type=Path)
 _standing = click.Path(path_type=Path, exists=True)
 _file = click.Path(path_type=Path, dir_okay=False)
+_NAMELESS = (
+    "nothing says who is in them; if folders are called after characters: --folder-names; "
+    "if their tags are names that nobody knows yet: --names FILE"
+)
 _SHOWN = 20
 """Doubtful names that are printed; there may be thousands."""
 
@@ -235,8 +239,13 @@ def _print_lesson(learned: Learning) -> None:
         click.echo(printable(f"doubtful: {doubt.picture}: {doubt.tag}: {doubt}"))
     if len(lesson.doubts) > _SHOWN:
         click.echo(f"and {len(lesson.doubts) - _SHOWN:,} doubtful names more (--doubts FILE lists them)")
+    if not learned.named:
+        tell(f"{counted(learned.pictures, 'picture')}; {_NAMELESS}")
+        return
+    few, doubts = len(lesson.too_few), len(lesson.doubts)
     tell(
         f"{counted(learned.pictures, 'picture')}, {learned.named:,} with names, {learned.read:,} of them "
-        f"new; {counted(len(lesson.characters), 'character')} with {counted(lesson.faces, 'face')}, "
-        f"{len(lesson.too_few):,} with too few, {counted(len(lesson.doubts), 'name')} doubtful"
+        f"new; {counted(len(lesson.characters), 'character')} with {counted(lesson.faces, 'face')}"
+        + (f", {few:,} with too few" if few else "")
+        + (f", {counted(doubts, 'name')} doubtful" if doubts else "")
     )

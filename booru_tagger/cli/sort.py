@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ def sort(
 
     def listener(picture: SortedPicture) -> None:
         tally.add(picture)
-        _print(picture, loaded.settings.printing.format)
+        _print(picture, tree, loaded.settings.printing.format)
 
     signal = sort_pictures(request, loaded.settings, listener, tell)
     tell(tally.summary + (_REHEARSED if dry_run else ""))
@@ -150,12 +151,13 @@ class _Tally:
         return EXIT_SOME_FAILED if self.failed else 0
 
 
-def _print(picture: SortedPicture, form: str) -> None:
+def _print(picture: SortedPicture, tree: Path, form: str) -> None:
     if form == "jsonl":
         click.echo(json.dumps(_to_json(picture)))
     elif form == "table" and picture.files:
-        for target in picture.targets:
-            click.echo(printable(f"{picture.picture} -> {target}"))
+        root = Path(os.path.realpath(tree))
+        for target in picture.targets:  # as the tree was named: whole paths are mostly its own
+            click.echo(printable(f"{picture.picture} -> {tree / target.relative_to(root)}"))
     errors = [picture.error.message] if picture.error is not None else []
     for message in [*errors, *(str(one.error) for one in picture.taken_out if one.error is not None)]:
         click.echo(printable(message), err=True)

@@ -92,6 +92,12 @@ def test_only_new_pictures_are_read(home: Home) -> None:
     assert len(pictures(home)["my_oc"]) == 6
 
 
+def test_where_nothing_says_who_is_in_the_pictures_it_says_what_to_do(home: Home) -> None:
+    said = learn(home, "art/unnamed.png", "--dry-run").err
+    assert "1 picture; nothing says who is in them" in said and "--folder-names" in said
+    assert "0 with" not in said
+
+
 def test_where_nothing_is_to_be_learned_no_gallery_is_written(home: Home) -> None:
     (home.work / "empty").mkdir()
     assert "nothing to be learned" in learn(home, "empty").err
