@@ -10,8 +10,9 @@ The names below are looked up on first use: a search in the journal needs neithe
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from booru_tagger.importing import import_part
 
 if TYPE_CHECKING:
     from booru_tagger.app.parts import (
@@ -65,7 +66,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'parts')}"), name)
+    return getattr(import_part(f"{__name__}.{_HOMES.get(name, 'parts')}"), name)
 
 
 def __dir__() -> list[str]:

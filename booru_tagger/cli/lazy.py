@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from booru_tagger.cli.plugins import EntryPoint, entry_points
 from booru_tagger.errors import BooruTaggerError, MissingExtraError, nearest
+from booru_tagger.importing import import_part
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self._lazy:
             module, _, attribute = self._lazy[cmd_name][0].partition(":")
-            command = getattr(import_module(module), attribute)
+            command = getattr(import_part(module), attribute)
         elif cmd_name in self._plugins:
             command = _loaded(self._plugins[cmd_name])
         else:

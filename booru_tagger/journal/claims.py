@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 import sqlite3
 import time
-import uuid
 from collections.abc import Collection
 
 from booru_tagger.journal.database import Database
@@ -21,7 +20,7 @@ class Claims:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
+        self._holder = f"{platform.node()}:{os.getpid()}:{os.urandom(16).hex()}"
 
     def take(self, keys: Collection[bytes]) -> None:
         """Claim all of the files, waiting until nobody else holds one. Raises :class:`OutputError`."""
@@ -54,7 +53,7 @@ def _holds(holder: str, age: float) -> bool:
     if not 0 <= age <= CLAIM_SECONDS:
         return False
     host, _, rest = holder.rpartition(":")[0].rpartition(":")
-    if host != socket.gethostname() or os.name == "nt":  # there, os.kill would end it
+    if host != platform.node() or os.name == "nt":  # there, os.kill would end it
         return True
     try:
         os.kill(int(rest), 0)

@@ -6,7 +6,6 @@ in them is followed from frame to frame. No network is named here.
 
 from __future__ import annotations
 
-from booru_tagger.moving.choosing import ChosenFrame, choose
 from booru_tagger.moving.opening import (
     VIDEO_SUFFIXES,
     is_video_name,
@@ -17,18 +16,12 @@ from booru_tagger.moving.opening import (
     reads_videos,
     shown_at,
 )
-from booru_tagger.moving.tracking import Sighting, Track, follow
 from booru_tagger.moving.values import Film, Survey
 
 __all__ = [
     "VIDEO_SUFFIXES",
-    "ChosenFrame",
     "Film",
-    "Sighting",
     "Survey",
-    "Track",
-    "choose",
-    "follow",
     "is_video_name",
     "open_animation",
     "open_video",

@@ -11,8 +11,9 @@ from booru_tagger.errors import DamagedImageError
 from booru_tagger.imaging import Floats
 from booru_tagger.models.identity import likeness_bounds
 from booru_tagger.models.recogniser import Recognition, pooled
-from booru_tagger.moving import ChosenFrame, Film, Sighting, Track, choose, follow
-from booru_tagger.moving.tracking import united
+from booru_tagger.moving import Film
+from booru_tagger.moving.choosing import ChosenFrame, choose
+from booru_tagger.moving.tracking import Sighting, Track, follow, united
 from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.types import Face, Moving, Reading, TimeRange
 

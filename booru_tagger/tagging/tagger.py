@@ -18,7 +18,6 @@ from booru_tagger.models.identity import space_of
 from booru_tagger.models.manifest import RAW_SECOND_HEAD
 from booru_tagger.moving import Film, open_animation, open_video
 from booru_tagger.tagging.failures import attempt
-from booru_tagger.tagging.films import look_at_film, with_times
 from booru_tagger.tagging.implications import Implication, extended, read_implications
 from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.tagging.options import MAX_FRAMES, TaggerOptions
@@ -168,6 +167,8 @@ class Tagger:
         return self._film(video)
 
     def _film(self, film: Film) -> TagResult:
+        from booru_tagger.tagging.films import look_at_film, with_times  # not for a still
+
         seen = look_at_film(self.networks, film, self.options.max_frames)
         found = self._result(film.name, seen.look)
         readings = with_times(found.readings, seen.presences)

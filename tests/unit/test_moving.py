@@ -13,8 +13,10 @@ from PIL import Image
 from booru_tagger import TagResult
 from booru_tagger.errors import DamagedImageError, MissingVideoError, NotAnImageError, TooLargeImageError
 from booru_tagger.imaging import Floats, Limits
-from booru_tagger.moving import ChosenFrame, Sighting, Survey, choose, follow, open_animation, read_frame
+from booru_tagger.moving import Survey, open_animation, read_frame
 from booru_tagger.moving.animation import moves
+from booru_tagger.moving.choosing import ChosenFrame, choose
+from booru_tagger.moving.tracking import Sighting, follow
 from booru_tagger.moving.values import Moment
 from booru_tagger.moving.video import container_of
 from booru_tagger.tagging.options import TaggerOptions

@@ -1,0 +1,43 @@
+"""Importing a large part of the program at once."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+
+from booru_tagger.importing import import_part
+
+PART = "import gc\nCOLLECTING = gc.isenabled()\n"
+
+
+@pytest.fixture
+def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "a_large_part", raising=False)
+    return tmp_path / "a_large_part.py"
+
+
+def test_nothing_is_searched_for_meanwhile_and_all_is_as_before_afterwards(part: Path) -> None:
+    part.write_text(PART)
+    assert import_part("a_large_part").COLLECTING is False
+    assert gc.isenabled()
+
+
+def test_also_after_a_part_that_does_not_import(part: Path) -> None:
+    part.write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        import_part("a_large_part")
+    assert gc.isenabled()
+
+
+def test_who_does_without_collection_keeps_doing_so(part: Path) -> None:
+    part.write_text(PART)
+    gc.disable()
+    try:
+        import_part("a_large_part")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
