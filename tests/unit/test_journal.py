@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,25 +14,6 @@ from booru_tagger.journal import Journal, Original, Ownership, default_path
 from booru_tagger.journal.paths import PathKeys
 from booru_tagger.writers.base import Written
 from tests.support.journaling import account, result_for, tag, write
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "journal.sqlite3"
-
-
-@pytest.fixture
-def journal(place: Path) -> Iterator[Journal]:
-    with Journal.open(place) as opened:
-        yield opened
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "art" / "a.png"
-    path.parent.mkdir()
-    path.write_bytes(b"picture")
-    return path
 
 
 @given(st.lists(st.sampled_from(["a", "b.png", "..", ".", "", "c..d", ".e"]), max_size=5), st.booleans())

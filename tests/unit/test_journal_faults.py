@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,25 +18,6 @@ from booru_tagger.journal import Journal, Ownership, claims
 from booru_tagger.journal.schema import VERSION
 from tests.support.command import TIMEOUT
 from tests.support.journaling import account, result_for, tag
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "journal.sqlite3"
-
-
-@pytest.fixture
-def journal(place: Path) -> Iterator[Journal]:
-    with Journal.open(place) as opened:
-        yield opened
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "art" / "a.png"
-    path.parent.mkdir()
-    path.write_bytes(b"picture")
-    return path
 
 
 class TestKilled:

@@ -33,14 +33,6 @@ def theirs(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "art" / "a.png"
-    path.parent.mkdir()
-    path.write_bytes(b"picture")
-    return path
-
-
 def content(journal: Journal) -> list[str]:
     with closing(sqlite3.connect(journal.path)) as connection:
         return list(connection.iterdump())

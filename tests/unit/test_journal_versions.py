@@ -33,12 +33,10 @@ def written(*faces: FaceResult) -> TagResult:
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "art" / "a.png"
-    path.parent.mkdir()
-    path.write_bytes(b"picture")
-    path.with_name("a.png.txt").write_bytes(b"miku\n")
-    return path
+def picture(picture: Path) -> Path:
+    """It was tagged."""
+    picture.with_name("a.png.txt").write_bytes(b"miku\n")
+    return picture
 
 
 def old_journal(path: Path, picture: Path, result: TagResult, *verdicts: Verdict) -> Path:

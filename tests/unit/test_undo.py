@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,6 @@ from booru_tagger.runner.undo import PictureUndo, untag, written_for
 from booru_tagger.sources.listed import Walk
 from booru_tagger.writers.naming import Naming, WriterOptions
 from tests.support.journaling import KilledError, write_tags
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path / "journal.sqlite3") as opened:
-        yield opened
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "art" / "a.png"
-    path.parent.mkdir()
-    path.write_bytes(b"picture")
-    return path
 
 
 def fates(undoing: PictureUndo) -> dict[str, str]:

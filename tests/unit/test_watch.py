@@ -14,17 +14,7 @@ from tests.support.watching import DEALT_WITH, FakeObserver, FolderWatch
 LONG_AGO = 1_000_000_000
 
 
-@pytest.fixture(autouse=True)
-def system(monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeObserver.at, FakeObserver.limited = {}, False
-    monkeypatch.setattr("booru_tagger.watch.root.Observer", FakeObserver)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path.resolve() / "fanart"
-    folder.mkdir()
-    return folder
+pytestmark = pytest.mark.usefixtures("fake_observers")
 
 
 def test_old_pictures_are_given_at_once_and_recent_ones_when_they_have_settled(

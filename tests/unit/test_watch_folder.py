@@ -10,18 +10,7 @@ import pytest
 from booru_tagger.watch.inbox import Inbox
 from tests.support.watching import FakeObserver, FolderWatch
 
-
-@pytest.fixture(autouse=True)
-def system(monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeObserver.at, FakeObserver.limited = {}, False
-    monkeypatch.setattr("booru_tagger.watch.root.Observer", FakeObserver)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path.resolve() / "fanart"
-    folder.mkdir()
-    return folder
+pytestmark = pytest.mark.usefixtures("fake_observers")
 
 
 class TestTheFolder:
