@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,13 +27,25 @@ _MARK = "booru-tagger contact sheet"
 _PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (120, 120, 120)
 
 
+Caption = Sequence[tuple[str, bool]]
+"""Lines below a face, at most :data:`CAPTION_LINES`, and whether each is drawn faintly."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     face: Image.Image
-    name: str
-    colors: str
-    place: str
-    known: bool
+    caption: Caption
+
+
+def caption_of(face: FaceResult, file_name: str) -> Caption:
+    """Who it is, which colors it has and where it is from, with the scores."""
+    who = face.character
+    colors = [found for found in (face.hair_color, face.eye_color) if found]
+    return [
+        (f"{who.tag} {who.score:.2f}", False) if who else ("unknown", True),
+        *((f"{found.tag} {found.score:.2f}", False) for found in colors),
+        (file_name, True),
+    ]
 
 
 class ContactSheet:
@@ -52,8 +64,16 @@ class ContactSheet:
     def full(self) -> bool:
         return len(self._entries) >= self.limit
 
-    def add(self, result: TagResult, limits: Limits | None = None) -> None:
-        """Take the faces of a picture, which is read again; one that can't be any more is passed over."""
+    def add(
+        self,
+        result: TagResult,
+        limits: Limits | None = None,
+        caption: Callable[[FaceResult, str], Caption] = caption_of,
+    ) -> None:
+        """Take the faces of a picture, which is read again; one that can't be any more is passed over.
+
+        ``caption`` gives the lines below a face, from the face and the name of its file.
+        """
         room = self.limit - len(self._entries)
         self.left_out += max(0, len(result.faces) - room)
         faces = result.faces[:room]
@@ -63,7 +83,9 @@ class ContactSheet:
         try:
             longest = longest_needed(result, faces, CELL, EXPAND)
             entries = {
-                face: _entry(face, picture, path.name)
+                face: _Entry(
+                    Image.fromarray(cut_face(picture, face.box, CELL, EXPAND)), caption(face, path.name)
+                )
                 for at, picture in read_frames(
                     path, [face.at for face in faces], longest=longest, limits=limits
                 )
@@ -91,7 +113,9 @@ class ContactSheet:
             row, column = divmod(index, columns)
             left, top = MARGIN + column * width, MARGIN + row * height
             sheet.paste(entry.face, (left, top))
-            _caption(draw, entry, left, top + CELL + 2)
+            for number, (text, faint) in enumerate(entry.caption):
+                place = left, top + CELL + 2 + number * LINE
+                write_line(draw, place, text, _FAINT if faint else _INK, CELL, LINE - 3)
         if footer:
             text = f"and {self.left_out:,} faces more" if self._entries else "no faces"
             place = MARGIN, sheet.height - LINE - MARGIN
@@ -108,19 +132,6 @@ def longest_needed(result: TagResult, faces: Iterable[FaceResult], side: int, ex
     """Longest side of a picture at which the smallest face, shown with ``expand``, has ``side`` pixels."""
     smallest = min(max(1.0, face.box.longer) for face in faces)
     return math.ceil(max(result.width, result.height) * side / (expand * smallest))
-
-
-def _entry(face: FaceResult, picture: Picture, file_name: str) -> _Entry:
-    thumbnail = Image.fromarray(cut_face(picture, face.box, CELL, EXPAND))
-    colors = [found for found in (face.hair_color, face.eye_color) if found]
-    name = f"{face.character.tag} {face.character.score:.2f}" if face.character else "unknown"
-    return _Entry(
-        face=thumbnail,
-        name=name,
-        colors="\n".join(f"{found.tag} {found.score:.2f}" for found in colors),
-        place=file_name,
-        known=face.character is not None,
-    )
 
 
 def cut_face(picture: Picture, box: Box, side: int, expand: float) -> Pixels:
@@ -141,11 +152,3 @@ def _inwards(low: float, high: float, upper: int) -> float:
     if high - low > upper:
         return 0.0
     return max(0.0, -low) - max(0.0, high - upper)
-
-
-def _caption(draw: ImageDraw.ImageDraw, entry: _Entry, left: int, top: int) -> None:
-    lines = [(entry.name, _INK if entry.known else _FAINT)]
-    lines += [(color, _INK) for color in entry.colors.splitlines()]
-    lines += [(entry.place, _FAINT)]
-    for number, (text, ink) in enumerate(lines):
-        write_line(draw, (left, top + number * LINE), text, ink, CELL, LINE - 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -34,3 +35,12 @@ def turned(image: Image.Image, orientation: int, kind: str, **options: Any) -> b
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return encoded(stored, kind, exif=exif, **options)
+
+
+def grow(folder: Path, *names: str) -> Path:
+    """The folder with these files, which are no pictures, and the folders that they are in."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -41,17 +40,6 @@ def result(*faces: FaceResult, tags: str = "", series: str = "") -> TagResult:
     more = [Tag(name, "general", 0.7, "measured") for name in tags.split()]
     more += [Tag(name, "copyright", 0.9, "implied") for name in series.split()]
     return TagResult("", 100, 100, faces, (*names, *more), model="m")
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite3"
-
-
-@pytest.fixture
-def journal(place: Path) -> Iterator[Journal]:
-    with Journal.open(place) as opened:
-        yield opened
 
 
 def record(journal: Journal, picture: Path, found: TagResult, raw: RawResult | None = None) -> Path:

@@ -13,14 +13,7 @@ from booru_tagger.files.ignored import NEVER_MEANT, Ignored
 from booru_tagger.sources.listed import Walk, from_pattern
 from booru_tagger.sources.storage import pictures
 from booru_tagger.watch.watched_names import WatchedNames
-
-
-def grow(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-    return folder
+from tests.support.pictures import grow
 
 
 @pytest.mark.parametrize(

@@ -23,16 +23,9 @@ from booru_tagger.sources.listed import (
     suffixes,
 )
 from booru_tagger.types import TagResult
+from tests.support.pictures import grow
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs links, pipes and byte names")
-
-
-def grow(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-    return folder
 
 
 def walked(folder: Path, **how: Any) -> list[str]:

@@ -45,13 +45,6 @@ class Heard:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    folder = tmp_path.resolve() / "fanart"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def heard(folder: Path) -> Iterator[Heard]:
     heard = Heard(folder)
     with closing(Observer(str(folder), heard, recursive=True)):

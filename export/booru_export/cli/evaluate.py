@@ -48,6 +48,11 @@ from booru_tagger.files.replace import replace_file
 @click.option("--json", "report", type=PATH, help="Write the figures to this file too.")
 @click.option("--card", type=PATH, help="Write a model card with them, in Markdown.")
 @click.option("--characters", type=PATH, help="Write how each character is told to this CSV file.")
+@click.option(
+    "--sheet",
+    type=PATH,
+    help="Draw the heads whose hair or eyes are told otherwise than labelled into this PNG file.",
+)
 def evaluate(
     bundle: Path,
     data: Path,
@@ -60,6 +65,7 @@ def evaluate(
     report: Path | None,
     card: Path | None,
     characters: Path | None,
+    sheet: Path | None,
 ) -> None:
     """Judge a bundle through the runtime on a folder with faces/ and scenes/ (or one of them).
 
@@ -79,3 +85,7 @@ def evaluate(
         replace_file(card, judged.card.encode())
     if characters:
         replace_file(characters, judged.characters)
+    if sheet:
+        from booru_export.evaluation.color_sheet import color_sheet
+
+        replace_file(sheet, color_sheet(judged.disputed))

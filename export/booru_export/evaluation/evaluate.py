@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from booru_tagger.colors import Part, tag_for
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
-from booru_tagger.types import Box, Face, FaceResult
+from booru_tagger.types import Box, Face, FaceResult, ScoredTag
 
 MIN_RAW_SCORE = 0.05
 """Down to this score of the network's own heads are looked at: a threshold can be chosen afterwards."""
@@ -143,23 +143,47 @@ def _naming_figures(seen: Sequence[SeenScene], labels: frozenset[str], threshold
     return figures
 
 
+@dataclass(frozen=True, slots=True)
+class ToldColor:
+    """What was said of the hair, or the eyes, of a head with a clear label: the tag ``wanted``.
+
+    ``face`` is ``None`` where the head was not found, ``told`` where its color was not told.
+    """
+
+    scene: Scene
+    box: Box
+    part: Part
+    wanted: str
+    face: FaceResult | None
+    told: ScoredTag | None
+
+    @property
+    def is_right(self) -> bool:
+        return self.told is not None and self.told.tag == self.wanted
+
+
+def told_colors(seen: Iterable[SeenScene], threshold: float) -> Iterator[ToldColor]:
+    """The colors of all heads with a clear label; heads that score less than ``threshold`` are not found."""
+    for item in seen:
+        scene, faces = item.scene, [face for face in item.faces if face.score >= threshold]
+        for box, hair, eyes in zip(scene.boxes, scene.hair, scene.eyes, strict=True):
+            face = _face_of(box, faces)
+            told = (face.hair_color, face.eye_color) if face else (None, None)
+            for part, label, color in zip((Part.HAIR, Part.EYES), (hair, eyes), told, strict=True):
+                wanted = tag_for(part, label)
+                if wanted is not None and label != "closed":
+                    yield ToldColor(scene, box, part, wanted, face, color)
+
+
 def color_figures(seen: Sequence[SeenScene], threshold: float) -> dict[str, float]:
     """Share of heads with a clear label whose color is told exactly; a head not found or not told is
     wrong. ``…_exact_found`` leaves out those that were not found.
     """
     right: dict[Part, list[bool]] = defaultdict(list)
     found: dict[Part, list[bool]] = defaultdict(list)
-    for item in seen:
-        faces = [face for face in item.faces if face.score >= threshold]
-        for box, hair, eyes in zip(item.scene.boxes, item.scene.hair, item.scene.eyes, strict=True):
-            face = _face_of(box, faces)
-            for part, label in ((Part.HAIR, hair), (Part.EYES, eyes)):
-                wanted = tag_for(part, label)
-                if wanted is None or label == "closed":
-                    continue
-                told = (face.hair_color if part is Part.HAIR else face.eye_color) if face else None
-                right[part].append(told is not None and told.tag == wanted)
-                found[part].append(face is not None)
+    for color in told_colors(seen, threshold):
+        right[color.part].append(color.is_right)
+        found[color.part].append(color.face is not None)
     figures: dict[str, float] = {}
     for part, values in right.items():
         figures |= {f"{part.value}_heads": len(values), f"{part.value}_exact": float(np.mean(values))}

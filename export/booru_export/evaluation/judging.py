@@ -11,10 +11,12 @@ from booru_export.bundle_folder import read_manifest, write_manifest
 from booru_export.data.splits import Part, split_faces, split_scenes, split_strangers
 from booru_export.data.tables import FaceItem, Scene, read_all_scenes, read_data_faces, read_faces
 from booru_export.evaluation.card import Judged, model_card
+from booru_export.evaluation.color_sheet import disputed_colors
 from booru_export.evaluation.embedding import look
 from booru_export.evaluation.enrolment import enrolment_figures
 from booru_export.evaluation.evaluate import (
     SeenScene,
+    ToldColor,
     Tuning,
     look_at_scenes,
     scene_figures,
@@ -33,12 +35,14 @@ SCENES = ("scenes", "hard")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Figures by name, who is taken for whom most often, the model card, and a CSV of all characters."""
+    """Figures by name, who is taken for whom most often, the model card, a CSV of all characters, and the
+    colors told otherwise than labelled, the surest first."""
 
     figures: dict[str, Any]
     mistakes: list[ConfusedPair]
     card: str
     characters: bytes
+    disputed: Sequence[ToldColor]
 
     def lines(self) -> Iterator[str]:
         """For people: each figure, with its bounds if it has some, and the mistakes."""
@@ -93,7 +97,8 @@ def judge(
     rows = by_character(seen_faces, series)
     judged = Judged(part, figures, seen_faces, rows)
     card = model_card(bundle, read_manifest(folder), judged)
-    return Judgement(figures, confused_pairs(seen_faces), card, table_bytes(rows))
+    disputed = disputed_colors(seen_scenes, bundle.detector.threshold) if bundle.detector else ()
+    return Judgement(figures, confused_pairs(seen_faces), card, table_bytes(rows), disputed)
 
 
 def _redrawn_figures(folder: Path, faces: Sequence[FaceItem]) -> dict[str, float]:
