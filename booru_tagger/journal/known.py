@@ -31,7 +31,7 @@ class KnownPicture(NamedTuple):
 
 _KNOWN = """
     SELECT pictures.path, pictures.id, size, mtime_ns, sha256, fingerprint,
-        EXISTS (SELECT 1 FROM intents WHERE intents.picture = pictures.path), targets.path
+        pictures.path IN (SELECT picture FROM intents), targets.path
     FROM (SELECT path, id, size, mtime_ns, sha256, fingerprint FROM pictures WHERE {}) AS pictures
     LEFT JOIN marks ON marks.picture = pictures.id AND latest
     LEFT JOIN targets ON targets.id = marks.target AND left_sha256 != ''
@@ -46,8 +46,9 @@ def known(connection: Connection, picture: bytes) -> KnownPicture | None:
 
 def _pictures(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[bytes, KnownPicture]]:
     for path, group in groupby(rows, itemgetter(0)):
-        (_, number, size, mtime_ns, sha256, fingerprint, unsettled, first), *rest = group
-        targets = tuple(target for target in (first, *(row[7] for row in rest)) if target is not None)
+        marked = tuple(group)
+        _, number, size, mtime_ns, sha256, fingerprint, unsettled, _ = marked[0]
+        targets = tuple([row[7] for row in marked if row[7] is not None])
         stamp = Stamp(size, mtime_ns)
         yield path, KnownPicture(number, stamp, sha256, fingerprint, bool(unsettled), targets)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from booru_tagger.files.user_folders import user_folder
@@ -51,11 +52,19 @@ class PathKeys:
 
     def __init__(self) -> None:
         self._folders: dict[str, tuple[int, int, str]] = {}
+        self._last = ("", "", 0.0)
 
-    def __call__(self, path: Path) -> bytes:
+    def __call__(self, path: Path, patience: float = 0.0) -> bytes:
+        """The key of a file. Of a row of files in one folder, it is looked after ``patience`` seconds again
+        whether that folder still leads to the same place."""
         folder, name = _split(path)
-        real = self._real(folder)
-        return os.fsencode(real + name if real.endswith(os.sep) else real + os.sep + name)
+        known, prefix, looked = self._last
+        now = time.monotonic()
+        if known != folder or now >= looked + patience:
+            real = self._real(folder)
+            prefix = real if real.endswith(os.sep) else real + os.sep
+            self._last = (folder, prefix, now)
+        return os.fsencode(prefix + name)
 
     def _real(self, folder: str) -> str:
         try:

@@ -15,7 +15,7 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal import intents, ledger
 from booru_tagger.journal.claims import Claims
-from booru_tagger.journal.database import Database
+from booru_tagger.journal.database import LOOK_SECONDS, Database
 from booru_tagger.journal.finder import Finder
 from booru_tagger.journal.known import KnownPicture, KnownPictures, known
 from booru_tagger.journal.moves import follow, inherit
@@ -116,7 +116,7 @@ class Journal:
         :class:`OutputError` where the journal cannot be used.
         """
         known = self._as_tagged(picture, lambda known: known.fingerprint == fingerprint)
-        return known is not None and not known.unsettled and all(map(os.path.exists, known.targets))
+        return known is not None and not known.unsettled and all(map(_stands, known.targets))
 
     def is_unchanged(self, picture: Path) -> bool:
         """Whether the picture is still what was tagged, whatever became of its sidecars since.
@@ -140,7 +140,7 @@ class Journal:
         stamp = stamp_of(picture)
         if stamp is None:
             return None
-        key = self._keys(picture)
+        key = self._keys(picture, LOOK_SECONDS)
         self._seen.remember(key, stamp)
         known = self._find(key, stamp)
         if known is None or not fits(known):
@@ -291,3 +291,8 @@ class Journal:
             ledger.forget_empty(connection, *keys)
 
         self._database.write(work)
+
+
+def _stands(target: bytes) -> bool:
+    """Whether there is such a file. Asked for every file beside a picture, and twice as fast as os.stat."""
+    return os.access(target, os.F_OK)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Self
 
@@ -31,8 +30,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self._depth = 0
-        self._pending: int | None = None
+        self._shield = _Shield()
         self._former: dict[int, object] = {}
 
     def __enter__(self) -> Self:
@@ -47,19 +45,31 @@ class Interrupts:
         self._former.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._depth and self._pending is None:
-            self._pending = number
+        if self._shield.depth and self._shield.pending is None:
+            self._shield.pending = number
             return
         raise Interrupted(number)
 
-    @contextmanager
-    def shield(self) -> Iterator[None]:
+    def shield(self) -> AbstractContextManager[None]:
         """A stretch that signals do not cut short."""
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-        if not self._depth and self._pending is not None:
-            number, self._pending = self._pending, None
+        return self._shield
+
+
+class _Shield(AbstractContextManager[None]):
+    """One for all stretches, as a run over pictures that are done takes one for each of them.
+
+    What arrives in the outermost stretch is raised at its end, unless an error ends it.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.pending: int | None = None
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.depth -= 1
+        if kind is None and not self.depth and self.pending is not None:
+            number, self.pending = self.pending, None
             raise Interrupted(number)

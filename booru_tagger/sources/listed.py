@@ -70,8 +70,12 @@ class PictureSuffixes(Collection[str]):
 
 def is_picture_name(name: str, *, videos: bool = False) -> bool:
     """Whether a file of this name in a folder is to be tried: a picture by its extension, and not hidden."""
+    return _ends_in_one_of(suffixes(videos=videos), name)
+
+
+def _ends_in_one_of(wanted: frozenset[str], name: str) -> bool:
     dot = name.rfind(".")  # asked for each file of a folder, and splitext takes as long as listing it
-    return dot > 0 and name[0] != "." and name[dot:].lower() in suffixes(videos=videos)
+    return dot > 0 and name[0] != "." and name[dot:].lower() in wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +120,19 @@ class Walk:
         return True
 
     def _list(self, folder: Path, prefix: str) -> tuple[list[str], list[str]]:
-        files, folders = [], []
+        files, folders, wanted = [], [], suffixes(videos=self.videos)
         with os.scandir(folder) as entries:
             for entry in entries:
-                if self.ignored.hides_entry(prefix + entry.name):
+                name = entry.name
+                looks_like_one = _ends_in_one_of(wanted, name)
+                if not looks_like_one and entry.is_file(follow_symlinks=False):
+                    continue  # most are tag files, of which nothing else is asked
+                if self.ignored.hides_entry(prefix + name):
                     continue
                 if entry.is_dir(follow_symlinks=self.follow_links):
-                    folders.append(entry.name)
-                elif is_picture_name(entry.name, videos=self.videos) and self._is_wanted(entry):
-                    files.append(entry.name)
+                    folders.append(name)
+                elif looks_like_one and self._is_wanted(entry):
+                    files.append(name)
         return sorted(files), sorted(folders) if self.recursive else []
 
     def _is_wanted(self, entry: os.DirEntry[str]) -> bool:
