@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterable
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
@@ -30,27 +28,33 @@ class KnownPicture(NamedTuple):
 
 
 _KNOWN = """
-    SELECT pictures.path, pictures.id, size, mtime_ns, sha256, fingerprint,
-        pictures.path IN (SELECT picture FROM intents), targets.path
-    FROM (SELECT path, id, size, mtime_ns, sha256, fingerprint FROM pictures WHERE {}) AS pictures
-    LEFT JOIN marks ON marks.picture = pictures.id AND latest
-    LEFT JOIN targets ON targets.id = marks.target AND left_sha256 != ''
+    SELECT path, id, size, mtime_ns, sha256, fingerprint, path IN (SELECT picture FROM intents),
+        -- All in one row: as many rows as there are targets take half as long again.
+        (SELECT CAST(group_concat(targets.path, CAST(x'00' AS TEXT)) AS BLOB) FROM marks
+            JOIN targets ON targets.id = marks.target
+            WHERE marks.picture = pictures.id AND latest AND left_sha256 != '')
+    FROM pictures
 """
-_ONE = _KNOWN.format("path = ?")
-_FROM = _KNOWN.format("path >= ? ORDER BY path LIMIT ?")
+_ONE = f"{_KNOWN} WHERE path = ?"
+_FROM = f"{_KNOWN} WHERE path >= ? ORDER BY path LIMIT ?"
 
 
 def known(connection: Connection, picture: bytes) -> KnownPicture | None:
-    return next((one for _, one in _pictures(connection.execute(_ONE, (picture,)))), None)
+    return _pictures(connection.execute(_ONE, (picture,))).get(picture)
 
 
-def _pictures(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[bytes, KnownPicture]]:
-    for path, group in groupby(rows, itemgetter(0)):
-        marked = tuple(group)
-        _, number, size, mtime_ns, sha256, fingerprint, unsettled, _ = marked[0]
-        targets = tuple([row[7] for row in marked if row[7] is not None])
-        stamp = Stamp(size, mtime_ns)
-        yield path, KnownPicture(number, stamp, sha256, fingerprint, bool(unsettled), targets)
+def _pictures(rows: Iterable[tuple[Any, ...]]) -> dict[bytes, KnownPicture]:
+    return {
+        path: KnownPicture(
+            number,
+            Stamp(size, mtime_ns),
+            sha256,
+            fingerprint,
+            bool(unsettled),
+            () if targets is None else tuple(targets.split(b"\0")),
+        )
+        for path, number, size, mtime_ns, sha256, fingerprint, unsettled, targets in rows
+    }
 
 
 class _Batch(NamedTuple):
@@ -86,6 +90,6 @@ class KnownPictures:
 
     def _read(self, key: bytes, size: int) -> dict[bytes, KnownPicture]:
         until, writes = time.monotonic() + LOOK_SECONDS, self._database.writes
-        rows = self._database.read(lambda connection: dict(_pictures(connection.execute(_FROM, (key, size)))))
+        rows = self._database.read(lambda connection: _pictures(connection.execute(_FROM, (key, size))))
         self._batch = _Batch(rows, next(reversed(rows), key), len(rows), until, writes)
         return rows

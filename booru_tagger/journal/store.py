@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -116,7 +117,10 @@ class Journal:
         :class:`OutputError` where the journal cannot be used.
         """
         known = self._as_tagged(picture, lambda known: known.fingerprint == fingerprint)
-        return known is not None and not known.unsettled and all(map(_stands, known.targets))
+        if known is None or known.unsettled:
+            return False
+        # Asked for every file beside a picture, and twice as fast as os.path.exists.
+        return all(map(os.access, known.targets, itertools.repeat(os.F_OK)))
 
     def is_unchanged(self, picture: Path) -> bool:
         """Whether the picture is still what was tagged, whatever became of its sidecars since.
@@ -291,8 +295,3 @@ class Journal:
             ledger.forget_empty(connection, *keys)
 
         self._database.write(work)
-
-
-def _stands(target: bytes) -> bool:
-    """Whether there is such a file. Asked for every file beside a picture, and twice as fast as os.stat."""
-    return os.access(target, os.F_OK)

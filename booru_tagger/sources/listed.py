@@ -103,13 +103,13 @@ class Walk:
             try:
                 if self._is_new(here):
                     names, below = self._list(here, _prefix(here, folder))
-                    yield from (path for name in names if not self._is_excluded(path := here / name))
+                    for name in names:
+                        path = here / name
+                        if not self.exclude or path.resolve() not in self.exclude:
+                            yield path
                     pending.extend(reversed([here / name for name in below]))
             except OSError as error:
                 yield failure(here, "unreadable", f"the folder cannot be read: {error.strerror or error}")
-
-    def _is_excluded(self, path: Path) -> bool:
-        return bool(self.exclude) and path.resolve() in self.exclude
 
     def _is_new(self, folder: Path) -> bool:
         status = folder.stat()

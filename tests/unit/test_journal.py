@@ -31,6 +31,27 @@ def test_a_key_at_the_root_of_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
 
+def test_a_key_follows_a_folder_s_link_when_patience_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("booru_tagger.journal.paths.time.monotonic", lambda: now[0])
+    old, new, link = tmp_path / "old", tmp_path / "new", tmp_path / "link"
+    old.mkdir()
+    new.mkdir()
+    link.symlink_to(old)
+    keys, path = PathKeys(), link / "a.png"
+    assert keys(path, 0.1) == os.fsencode(old.resolve() / "a.png")
+    link.unlink()
+    link.symlink_to(new)
+    assert keys(path) == os.fsencode(new.resolve() / "a.png"), "without patience it is seen at once"
+    link.unlink()
+    link.symlink_to(old)
+    now[0] += 0.1
+    assert keys(path, 0.1) == os.fsencode(old.resolve() / "a.png")
+    assert keys(new / "a.png", 0.1) == os.fsencode(new.resolve() / "a.png"), "another folder is looked up"
+
+
 class TestDone:
     def test_only_after_it_was_recorded_under_that_fingerprint(self, journal: Journal, picture: Path) -> None:
         assert not journal.is_done(picture, "f")
@@ -66,6 +87,17 @@ class TestDone:
         assert journal.is_done(picture, "f"), "an edit is no reason to write again"
         target.unlink()
         assert not journal.is_done(picture, "f")
+
+    @pytest.mark.parametrize("missing", ["a.txt", "a.json", "a.xmp"])
+    def test_each_of_several_sidecars_counts(self, journal: Journal, picture: Path, missing: str) -> None:
+        targets = [picture.with_name(name) for name in ("a.txt", "a.json", "a.xmp")]
+        written = [(target.suffix[1:], write(target, b"{}", {"blue_hair"})) for target in targets]
+        journal.record(picture, "f", result_for(picture), written)
+        assert journal.is_done(picture, "f")
+        picture.with_name(missing).rename(picture.with_name("elsewhere"))
+        assert not journal.is_done(picture, "f")
+        picture.with_name(missing).symlink_to("nowhere")
+        assert not journal.is_done(picture, "f"), "a link that leads nowhere is no file"
 
     def test_a_sidecar_of_an_earlier_setting_may_be_missing(self, journal: Journal, picture: Path) -> None:
         target = tag(journal, picture, "with txt")
