@@ -1,8 +1,8 @@
-"""At which sizes to look for heads, and when the first look is enough.
+"""At which sizes to look for heads, and when a look is enough.
 
 F1 by kind of picture at the best common threshold: for one look, for two looks merged by score, for two looks
-of which each answers for heads of its sizes, and for these where the second is taken only if the first leaves
-doubts; then also for how many of the pictures it is.
+of which each answers for heads of its sizes, for these where the second is taken only if the first leaves
+doubts, and where looks that leave doubts are taken mirrored as well; with the mean number of looks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from booru_export.evaluation.metrics import Detections, match
 from booru_tagger.imaging import read_picture
 from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.detector import Detector
-from booru_tagger.models.manifest import Glance
+from booru_tagger.models.manifest import Glance, Mirror
 from booru_tagger.models.session import Array, Session
 
 LOWEST = 0.05
@@ -34,6 +34,8 @@ GLANCES = tuple(
     for smallest in (0.16, 0.2)
 )
 
+MIRRORS = (Mirror(0.6, 0.2), Mirror(0.75, 0.12), Mirror(0.9, 0.05))
+
 
 class Counting(Session):
     """A session that counts its runs."""
@@ -46,7 +48,7 @@ class Counting(Session):
 
 
 def figures(session: Counting, spec: DetectorSpec, scenes: Sequence[Scene]) -> str:
-    """F1 by kind at the threshold that is best for their mean, and the share of second looks."""
+    """F1 by kind at the threshold that is best for their mean, and the mean number of looks."""
     detector = Detector(session, spec, LOWEST)
     found: dict[str, list[Detections]] = {kind: [] for kind in SCENE_KINDS}
     looks: dict[str, int] = dict.fromkeys(SCENE_KINDS, 0)
@@ -66,7 +68,7 @@ def figures(session: Counting, spec: DetectorSpec, scenes: Sequence[Scene]) -> s
 
 def specs(detector: DetectorSpec) -> Iterator[tuple[str, DetectorSpec]]:
     """All ways to look, by name, with scores of the network's own."""
-    plain = dataclasses.replace(detector.uncalibrated(), glance=None)
+    plain = dataclasses.replace(detector.uncalibrated(), glance=None, mirror=None)
     for side in ONE:
         yield str(side), dataclasses.replace(plain, sides=(side,), head_shares=())
     for sides in TWO:
@@ -77,6 +79,9 @@ def specs(detector: DetectorSpec) -> Iterator[tuple[str, DetectorSpec]]:
         for glance in GLANCES:
             name = f"{sides[0]}, then {sides[1]} unless {glance.sure} {glance.faint} {glance.smallest}"
             yield name, dataclasses.replace(own, glance=glance)
+        for mirror in MIRRORS:
+            name = f"the same at 0.7 0.2 0.16, mirrored from {mirror.faint} to {mirror.sure}"
+            yield name, dataclasses.replace(own, glance=Glance(0.7, 0.2, 0.16), mirror=mirror)
 
 
 def main(arguments: Sequence[str]) -> None:

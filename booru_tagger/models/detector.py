@@ -1,13 +1,13 @@
 """Finds heads: scales the picture, runs the detector, carries its boxes back and merges them.
 
 Most pictures show one or a few large heads, which a coarse look finds as well as a close one: where the
-bundle says so, the close look, which costs several times as much, is taken only at those that need it.
+bundle says so, the close look, which costs several times as much, is taken only at those that need it. A look
+that leaves doubts is taken once more, mirrored: what both see is a head oftener than what one sees.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,25 +16,17 @@ from PIL import Image
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Picture, letterbox
 from booru_tagger.models.bundle import DetectorSpec
+from booru_tagger.models.found import Found, averaged, suppress, together
 from booru_tagger.models.session import Array, Session
 from booru_tagger.models.tiles import Tile, is_long, max_heads, tiles_of
 from booru_tagger.types import Box, Face
 
 MIN_SIDE = 1.0
 """Pixels of the original below which a box, once clipped to the picture, is not a face."""
+PAIRED = 0.05
+"""The network's score from which a box is the other half of one that a mirrored look sees."""
 INSIDE = 0.7
 """In a long picture, a box goes where so much of it lies in a better one: looks may differ in their sizes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """Boxes ``(K, 4)`` in pixels of the original, and the network's scores ``(K,)``."""
-
-    boxes: Floats
-    scores: Floats
-
-    def where(self, chosen: npt.NDArray[np.bool_]) -> _Found:
-        return _Found(self.boxes[chosen], self.scores[chosen])
 
 
 class Detector:
@@ -45,7 +37,7 @@ class Detector:
         self.spec = spec
         self.threshold = spec.threshold if threshold is None else threshold
         self._lowest = spec.raw(self.threshold)
-        self._faintest = min(self._lowest, spec.raw(spec.glance.faint)) if spec.glance else self._lowest
+        self._faintest = min(self._lowest, _faintest(spec))
         self._checked = False
 
     def check(self) -> None:
@@ -65,33 +57,58 @@ class Detector:
         self.check()
         tiles = tiles_of(self.spec, picture.width, picture.height, picture.scale)
         image, scale = _shrunk(picture, tiles)
-        found = [self._at(picture, image, scale, tiles[0])]
-        if not self._enough(picture, found[0], tiles):
-            found += [self._at(picture, image, scale, tile) for tile in tiles[1:]]
-            found = [part.where(_answered(part.boxes, tile)) for part, tile in zip(found, tiles, strict=True)]
-        boxes = np.concatenate([part.boxes for part in found])
-        scores = np.concatenate([part.scores for part in found])
-        boxes, scores = boxes[scores >= self._lowest], scores[scores >= self._lowest]
+        found = self._at(picture, image, scale, tiles[0])
+        if not self._enough(picture, found, tiles):
+            looks = [found, *(self._at(picture, image, scale, tile) for tile in tiles[1:])]
+            answered = [look.where(_answered(look, tile)) for look, tile in zip(looks, tiles, strict=True)]
+            doubtful = [self._doubtful(look) for look in answered]
+            found = together(
+                *(
+                    self._again(picture, image, scale, tile, look) if doubts else look
+                    for tile, look, doubts in zip(tiles, answered, doubtful, strict=True)
+                )
+            )
+        found = found.where(found.scores >= self._lowest)
         size = picture.width, picture.height
         inside = INSIDE if is_long(self.spec, *size) else 1.0
-        kept = suppress(boxes, scores, self.spec.nms_iou, max_heads(self.spec, *size), inside=inside)
+        kept = found.where(suppress(found, self.spec.nms_iou, max_heads(self.spec, *size), inside=inside))
         return tuple(
             Face(Box(*corners), self.spec.calibrated(score))
-            for corners, score in zip(boxes[kept].tolist(), scores[kept].tolist(), strict=True)
+            for corners, score in zip(kept.boxes.tolist(), kept.scores.tolist(), strict=True)
         )
 
-    def _enough(self, picture: Picture, found: _Found, tiles: Sequence[Tile]) -> bool:
+    def _enough(self, picture: Picture, found: Found, tiles: Sequence[Tile]) -> bool:
         """Whether no other look is taken, as the bundle's glance says."""
         glance = self.spec.glance
         if glance is None or len(tiles) == 1 or is_long(self.spec, picture.width, picture.height):
             return False
-        seen = found.where(found.scores >= self.spec.raw(glance.faint))
-        heads = suppress(seen.boxes, seen.scores, self.spec.nms_iou)
-        longer = (seen.boxes[heads, 2:] - seen.boxes[heads, :2]).max(axis=1, initial=0)
-        large = longer >= glance.smallest * max(picture.width, picture.height)
-        return bool(heads.size and (seen.scores[heads] >= self.spec.raw(glance.sure)).all() and large.all())
+        heads = self._heads(found, glance.faint)
+        large = heads.longer >= glance.smallest * max(picture.width, picture.height)
+        sure = heads.scores >= self.spec.raw(glance.sure)
+        return bool(len(sure) and sure.all() and large.all())
 
-    def _at(self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile) -> _Found:
+    def _doubtful(self, found: Found) -> bool:
+        """Whether a look is taken again, mirrored."""
+        mirror = self.spec.mirror
+        return mirror is not None and bool(
+            (self._heads(found, mirror.faint).scores < self.spec.raw(mirror.sure)).any()
+        )
+
+    def _heads(self, found: Found, score: float) -> Found:
+        """One box for each head of at least this score, on the bundle's scale."""
+        seen = found.where(found.scores >= self.spec.raw(score))
+        return seen.where(suppress(seen, self.spec.nms_iou))
+
+    def _again(self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile, found: Found) -> Found:
+        """What a look and the same one mirrored say together."""
+        iou = self.spec.nms_iou
+        other = self._at(picture, image, shrunk, tile, mirrored=True)
+        both = averaged(found.where(suppress(found, iou)), other.where(suppress(other, iou)), iou)
+        return both.where(_answered(both, tile))
+
+    def _at(
+        self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile, *, mirrored: bool = False
+    ) -> Found:
         """What one look finds, down to the lowest score that counts for anything. ``image`` has ``shrunk``
         pixels for each of the original."""
         spec = self.spec
@@ -99,14 +116,27 @@ class Detector:
         multiple = spec.multiple if self.session.batch == 1 else max(tile.side, spec.multiple)
         region = Box(*(value * shrunk for value in tile.region))
         canvas, scale = letterbox(image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale)
-        answer = self.session.run({"images": spec.normalisation.apply(canvas[None])})
-        found = _Found(_first(answer["boxes"], 2), _first(answer["scores"], 1))
+        shown = canvas[:, ::-1] if mirrored else canvas
+        answer = self.session.run({"images": spec.normalisation.apply(shown[None])})
+        found = Found(_first(answer["boxes"], 2), _first(answer["scores"], 1))
         found = found.where(found.scores >= self._faintest)
+        boxes = _mirrored(found.boxes, canvas.shape[1]) if mirrored else found.boxes
         corner = np.asarray([*tile.region[:2]] * 2, dtype=np.float32)
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
-        boxes = np.clip(found.boxes / np.float32(scale * shrunk) + corner, 0, limits)
+        boxes = np.clip(boxes / np.float32(scale * shrunk) + corner, 0, limits)
         good = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)  # NaN is not
-        return _Found(boxes, np.minimum(found.scores, 1)).where(good)
+        return Found(boxes, np.minimum(found.scores, 1)).where(good)
+
+
+def _faintest(spec: DetectorSpec) -> float:
+    """The network's lowest score that decides on further looks, or has a part in what they say."""
+    return min(spec.raw(spec.glance.faint) if spec.glance else 1.0, PAIRED if spec.mirror else 1.0)
+
+
+def _mirrored(boxes: Floats, width: int) -> Floats:
+    """Boxes of a mirrored picture ``width`` pixels broad, where they are in the picture itself."""
+    x0, y0, x1, y1 = boxes.T
+    return np.stack([width - x1, y0, width - x0, y1], axis=1)
 
 
 def _shrunk(picture: Picture, tiles: Sequence[Tile]) -> tuple[Image.Image, float]:
@@ -121,10 +151,10 @@ def _shrunk(picture: Picture, tiles: Sequence[Tile]) -> tuple[Image.Image, float
     return picture.image.reduce(block), picture.scale / block
 
 
-def _answered(boxes: Floats, tile: Tile) -> npt.NDArray[np.bool_]:
+def _answered(found: Found, tile: Tile) -> npt.NDArray[np.bool_]:
     """Which boxes are of heads that a look answers for."""
-    longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
-    centre = (boxes[:, 2:] + boxes[:, :2]) / 2
+    longer = found.longer
+    centre = (found.boxes[:, 2:] + found.boxes[:, :2]) / 2
     inside = ((centre >= tile.core[:2]) & (centre <= tile.core[2:])).all(axis=1)
     fits = np.any([(longer >= low) & (longer <= high) for low, high in tile.sizes], axis=0)
     answered: npt.NDArray[np.bool_] = inside & fits
@@ -137,28 +167,3 @@ def _first(output: Array, dimensions: int) -> Floats:
         raise ModelError(f"the detector's output has the shape {output.shape}; see the contract of bundles")
     first: Floats = output[0].astype(np.float32, copy=False)
     return first
-
-
-def suppress(
-    boxes: Floats, scores: Floats, iou: float, max_boxes: int | None = None, *, inside: float = 1.0
-) -> npt.NDArray[np.intp]:
-    """Indices of the boxes that stay, best first.
-
-    ``boxes`` is ``(N, 4)`` as x0, y0, x1, y1; a box goes where a better one overlaps it by more than ``iou``,
-    or where more than the share ``inside`` of the smaller of the two lies in the other.
-    """
-    order = np.argsort(-scores, kind="stable")
-    area = np.maximum(0, boxes[:, 2] - boxes[:, 0]) * np.maximum(0, boxes[:, 3] - boxes[:, 1])
-    kept: list[int] = []
-    while order.size and (max_boxes is None or len(kept) < max_boxes):
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        width = np.minimum(boxes[best, 2], boxes[rest, 2]) - np.maximum(boxes[best, 0], boxes[rest, 0])
-        height = np.minimum(boxes[best, 3], boxes[rest, 3]) - np.maximum(boxes[best, 1], boxes[rest, 1])
-        shared = np.maximum(0, width) * np.maximum(0, height)
-        union = area[best] + area[rest] - shared
-        apart = shared <= iou * np.maximum(union, 1e-9)
-        if inside < 1:
-            apart &= shared <= inside * np.minimum(area[best], area[rest])
-        order = rest[apart]
-    return np.asarray(kept, dtype=np.intp)

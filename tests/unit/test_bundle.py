@@ -90,6 +90,7 @@ def test_what_may_be_left_out_has_defaults(bundle: Path) -> None:
         ("detector.second_head", 2, "detector.second_head: expected a number from 0 to 1"),
         ("detector.glance", {"sure": 0.5, "faint": 0.1}, "detector.glance.smallest: missing"),
         ("detector.glance", {"sure": 0.5, "faint": 0.6, "smallest": 0.1}, "detector.glance.faint: expected"),
+        ("detector.mirror", {"sure": 0.5, "faint": 0.6}, "detector.mirror.faint: expected"),
         ("detector.treshold", 0.5, "unknown key; did you mean 'threshold'?"),
         ("detector.mean", [0.5], "detector.mean: expected three numbers"),
         ("detector.std", [0.5, 0, 0.5], "detector.std.g: expected a number"),

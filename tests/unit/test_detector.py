@@ -16,7 +16,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Normalisation, Picture, letterbox
 from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.detector import Detector
-from booru_tagger.models.manifest import Glance, ScoreCurve
+from booru_tagger.models.manifest import Glance, Mirror, ScoreCurve
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box, Face
 from tests.support.bundles import Painted, make_bundle, paint
@@ -176,6 +176,45 @@ def test_a_glance_has_calibrated_bounds_and_none_at_a_strip() -> None:
     assert glance(LARGE, calibration=curve, glance=Glance(0.93, 0.2, 0.25))[0] == 1
     assert glance(LARGE, calibration=curve, glance=Glance(0.95, 0.2, 0.25))[0] == 2
     assert glance(LARGE, blank(256, 1024))[0] > 2
+
+
+MIRROR = Mirror(sure=0.6, faint=0.2)
+
+
+def test_a_look_that_leaves_doubts_is_taken_mirrored_too() -> None:
+    seen: Found = [
+        ((10, 10, 40, 40), 0.9),
+        ((60, 60, 90, 90), 0.5),
+        ((58, 60, 90, 90), 0.4),
+        ((0, 90, 30, 120), 0.3),
+    ]
+    mirrored: Found = [((88, 10, 118, 40), 0.7), ((38, 60, 68, 90), 0.8), ((0, 0, 20, 20), 0.9)]
+    session = Scripted(seen, mirrored)
+    picture = Picture(np.arange(128 * 128 * 3, dtype=np.uint8).reshape(128, 128, 3), 128, 128)
+    faces = Detector(session, spec(mirror=MIRROR, threshold=0.1)).detect(picture)
+    assert np.array_equal(session.fed[1], session.fed[0][..., ::-1])
+    assert [face.score for face in faces] == pytest.approx([0.8, 0.65, 0.45, 0.15])
+    assert faces[0].box == pytest.approx(Box(10, 10, 40, 40))
+    assert faces[1].box == pytest.approx(Box(60, 60, 90, 90), abs=0.01)
+    assert faces[2].box == pytest.approx(Box(108, 0, 128, 20))
+
+
+@pytest.mark.parametrize("score", [0.19, 0.6, 0.95])
+def test_a_look_without_doubts_is_taken_once(score: float) -> None:
+    session = Scripted([((10, 10, 40, 40), score)])
+    Detector(session, spec(mirror=MIRROR)).detect(blank(128, 128))
+    assert len(session.fed) == 1
+
+
+def test_a_glance_that_is_enough_is_not_mirrored_and_of_others_those_in_doubt() -> None:
+    assert glance(LARGE, mirror=MIRROR)[0] == 1
+    looks, faces = glance(
+        [*LARGE, ((0, 0, 50, 50), 0.5)], mirror=MIRROR
+    )  # a head for which the close look answers
+    assert looks == 2
+    assert len(faces) == 2
+    looks, _ = glance([((20, 20, 90, 90), 0.5)], mirror=MIRROR)
+    assert looks == 3
 
 
 def test_boxes_are_clipped_and_those_outside_dropped() -> None:

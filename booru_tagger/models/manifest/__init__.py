@@ -2,7 +2,7 @@
 
 from booru_tagger.models.manifest.calibration import RAW_SECOND_HEAD, ScoreCurve
 from booru_tagger.models.manifest.caution import Caution
-from booru_tagger.models.manifest.detector_spec import DetectorSpec, Glance, read_detector
+from booru_tagger.models.manifest.detector_spec import DetectorSpec, Glance, Mirror, read_detector
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import MANIFEST, FileRecord, read_files
 from booru_tagger.models.manifest.identity_spec import ONE_CHARACTER, Coincidence, IdentitySpec, Weights
@@ -20,6 +20,7 @@ __all__ = [
     "Glance",
     "IdentitySpec",
     "Label",
+    "Mirror",
     "RecogniserSpec",
     "ScoreCurve",
     "Table",

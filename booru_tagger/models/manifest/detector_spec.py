@@ -32,6 +32,17 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """When a look is taken again, mirrored: where a head's score is ``faint`` or more, but below ``sure``.
+
+    Scores are on the bundle's scale. What both looks say is averaged.
+    """
+
+    sure: float
+    faint: float
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorSpec:
     """How to run the detector.
 
@@ -39,6 +50,7 @@ class DetectorSpec:
     ``head_shares``: for each side the heads that its run answers for, by their longer side as a share of the
     picture's: none is found well both as a dot and as a wall (Singh & Davis, "SNIP", 2018). Empty: all.
     ``glance``: when the first of these runs is the only one, and answers for all heads. ``None``: never.
+    ``mirror``: when one that is not the only one is taken once more, mirrored. ``None``: never.
     ``threshold``: lowest score of a face. With ``calibration`` it, and the scores of faces, are shares of
     heads among such boxes; without, they are the network's own. ``nms_iou``: overlap from which the weaker of
     two boxes goes. ``second_head``: in a picture of one person :meth:`another` is below it.
@@ -61,6 +73,7 @@ class DetectorSpec:
     second_head: float = RAW_SECOND_HEAD
     calibration: ScoreCurve | None = None
     glance: Glance | None = None
+    mirror: Mirror | None = None
 
     def calibrated(self, score: float) -> float:
         """What a score of the network's own is on the scale of this bundle."""
@@ -72,10 +85,14 @@ class DetectorSpec:
 
     def uncalibrated(self) -> DetectorSpec:
         """The same on the scale of the network's own scores."""
-        glance = self.glance and Glance(
-            self.raw(self.glance.sure), self.raw(self.glance.faint), self.glance.smallest
+        glance, mirror = self.glance, self.mirror
+        return replace(
+            self,
+            calibration=None,
+            threshold=self.raw(self.threshold),
+            glance=glance and Glance(self.raw(glance.sure), self.raw(glance.faint), glance.smallest),
+            mirror=mirror and Mirror(self.raw(mirror.sure), self.raw(mirror.faint)),
         )
-        return replace(self, calibration=None, threshold=self.raw(self.threshold), glance=glance)
 
     @property
     def faintest(self) -> float:
@@ -93,7 +110,16 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
     """The section ``detector``."""
     table.only(
         *("file", "sides", "head_shares", "multiple", "max_upscale", "mean", "std", "threshold"),
-        *("nms_iou", "max_faces", "tile_aspect", "tile_length", "second_head", "calibration", "glance"),
+        *(
+            "nms_iou",
+            "max_faces",
+            "tile_aspect",
+            "tile_length",
+            "second_head",
+            "calibration",
+            "glance",
+            "mirror",
+        ),
     )
     sides = table.wholes("sides", low=32, high=8192)
     if not sides:
@@ -114,15 +140,25 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
         second_head=table.share("second_head", SECOND_HEAD if calibration else RAW_SECOND_HEAD),
         calibration=calibration,
         glance=_glance(table.table("glance")) if table.has("glance") else None,
+        mirror=_mirror(table.table("mirror")) if table.has("mirror") else None,
     )
 
 
 def _glance(table: Table) -> Glance:
     table.only("sure", "faint", "smallest")
+    return Glance(*_sure_and_faint(table), table.share("smallest"))
+
+
+def _mirror(table: Table) -> Mirror:
+    table.only("sure", "faint")
+    return Mirror(*_sure_and_faint(table))
+
+
+def _sure_and_faint(table: Table) -> tuple[float, float]:
     sure, faint = table.share("sure"), table.share("faint")
     if faint > sure:
         table.fail("faint", "expected a score that is not above 'sure'")
-    return Glance(sure, faint, table.share("smallest"))
+    return sure, faint
 
 
 def _head_shares(table: Table, sides: int) -> tuple[tuple[float, float], ...]:

@@ -38,6 +38,8 @@ HEAD_SHARES = ((0.35, 1.0), (0.0, 0.6))
 """Heads that each look answers for: 0.011 more in F1 (``python -m benchmarks experiment head_sizes``)."""
 GLANCE = {"sure": 0.7, "faint": 0.2, "smallest": 0.16}
 """When the first look is enough, in scores of the network's own; chosen by ``experiment head_sizes``."""
+MIRROR = {"sure": 0.6, "faint": 0.2}
+"""When another look is taken mirrored, too; the same."""
 
 
 def export_checkpoint(
@@ -81,6 +83,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         "sides": list(SIDES),
         "head_shares": [list(bounds) for bounds in HEAD_SHARES],
         "glance": dict(GLANCE),
+        "mirror": dict(MIRROR),
         "multiple": 32,
         "max_upscale": 2.0,
         **normalisation_keys(NORMALISATION),

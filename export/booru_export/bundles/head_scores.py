@@ -44,9 +44,9 @@ def calibrate_scores(folder: Path, data: Path) -> FittedScores | None:
     """Fit the scores of the detector in ``folder`` on the validation part of ``data``, through the runtime.
 
     Looks and merging are those of the bundle. Illustrations, posters and hard pictures count alike, however
-    many boxes each has. A threshold, the bounds of a glance and of the recogniser's caution that were on the
-    network's own scale are put on the new one; those of a bundle that was calibrated before stay: they are
-    chances already.
+    many boxes each has. A threshold, the bounds of further looks and of the recogniser's caution that were on
+    the network's own scale are put on the new one; those of a bundle that was calibrated before stay: they
+    are chances already.
     ``None``, and nothing is changed, where there is no detector or too few boxes.
     """
     bundle = Bundle.load(folder)
@@ -108,6 +108,6 @@ def _put(manifest: dict[str, Any], before: DetectorSpec, curve: ScoreCurve) -> N
         caution = manifest.get("recogniser", {}).get("caution", {})
         if "face" in caution:
             caution["face"] = round(curve.share(caution["face"]), 4)
-        glance = section.get("glance", {})
-        glance |= {key: round(curve.share(glance[key]), 4) for key in ("sure", "faint") if key in glance}
+        for bounds in (section.get("glance", {}), section.get("mirror", {})):
+            bounds |= {key: round(curve.share(bounds[key]), 4) for key in ("sure", "faint") if key in bounds}
     section["calibration"] = {"slope": curve.slope, "level": curve.level}

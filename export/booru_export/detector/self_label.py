@@ -6,18 +6,17 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from booru_export.data.tables import Scene
 from booru_tagger.errors import ImageError
-from booru_tagger.imaging import Picture, read_picture
-from booru_tagger.models.bundle import Bundle
-from booru_tagger.models.detector import Detector, suppress
+from booru_tagger.imaging import read_picture
+from booru_tagger.models.bundle import Bundle, DetectorSpec
+from booru_tagger.models.detector import Detector
+from booru_tagger.models.manifest import Mirror
 from booru_tagger.models.session import Session
-from booru_tagger.types import Box, Face
+from booru_tagger.types import Box
 
 SIDES = (320, 448)
-"""Longest sides looked at, each as it is and mirrored: a head found in all four is one."""
+"""Longest sides looked at, each as it is and mirrored."""
 SAME_IOU = 0.5
 
 
@@ -32,15 +31,14 @@ def label_heads(
 ) -> Iterator[Scene]:
     """Scenes with the heads that a bundle's detector finds in ``pictures``.
 
-    Heads scored at least ``sure`` on average over four looks become boxes, those down to ``maybe`` regions to
-    ignore: what the detector doubts must neither be learned nor unlearned. Scores are the network's own, as
-    these looks are not those that a bundle's were calibrated with. Unreadable pictures are complained
-    about and left out.
+    Heads scored at least ``sure`` on average over a look and the same one mirrored become boxes, those down
+    to ``maybe`` regions to ignore: what the detector doubts must neither be learned nor unlearned. Scores are
+    the network's own, as these looks are not those that a bundle's were calibrated with. Unreadable pictures
+    are complained about and left out.
     """
     bundle = Bundle.load(folder)
     assert bundle.detector is not None
-    spec = dataclasses.replace(bundle.detector, sides=SIDES, head_shares=(), calibration=None, glance=None)
-    detector = Detector(Session(folder / spec.file), spec, threshold=maybe / 2)
+    detector = Detector(Session(folder / bundle.detector.file), _four_looks(bundle.detector), maybe)
     for path in pictures:
         step()
         try:
@@ -48,13 +46,21 @@ def label_heads(
         except ImageError as error:
             complain(str(error))
             continue
-        faces = agreed(detector, picture)
+        faces = detector.detect(picture)
         boxes = tuple(face.box for face in faces if face.score >= sure)
-        doubted = tuple(face.box for face in faces if maybe <= face.score < sure)
+        doubted = tuple(face.box for face in faces if face.score < sure)
         unclear = ("unclear",) * len(boxes)
         yield Scene(
             path, picture.width, picture.height, "self-labelled", "", boxes, doubted, unclear, unclear
         )
+
+
+def _four_looks(spec: DetectorSpec) -> DetectorSpec:
+    """Two sides, each also mirrored, and scores of the network's own."""
+    always = Mirror(sure=1.0, faint=0.0)
+    return dataclasses.replace(
+        spec, sides=SIDES, head_shares=(), calibration=None, glance=None, mirror=always
+    )
 
 
 def confirmed(scene: Scene, checked: Scene) -> Scene:
@@ -71,27 +77,3 @@ def confirmed(scene: Scene, checked: Scene) -> Scene:
     doubted += [Box(*(value * scale for value in box)) for box in checked.ignore]
     unclear = ("unclear",) * len(both)
     return dataclasses.replace(scene, boxes=both, ignore=tuple(doubted), hair=unclear, eyes=unclear)
-
-
-def agreed(detector: Detector, picture: Picture) -> list[Face]:
-    """Heads seen in a picture and in its mirror image, with the mean of both scores."""
-    mirrored = Picture(np.ascontiguousarray(picture.pixels[:, ::-1]), picture.width, picture.height)
-    looks = [
-        list(detector.detect(picture)),
-        [_mirror(face, picture.width) for face in detector.detect(mirrored)],
-    ]
-    every = [face for look in looks for face in look]
-    if not every:
-        return []
-    boxes = np.asarray([face.box for face in every], dtype=np.float32)
-    scores = np.asarray([face.score for face in every], dtype=np.float32)
-    kept = [every[index] for index in suppress(boxes, scores, SAME_IOU)]
-    return [Face(face.box, float(np.mean([_score_at(face.box, look) for look in looks]))) for face in kept]
-
-
-def _score_at(box: Box, faces: Sequence[Face]) -> float:
-    return max((face.score for face in faces if face.box.iou(box) >= SAME_IOU), default=0.0)
-
-
-def _mirror(face: Face, width: int) -> Face:
-    return Face(Box(width - face.box.x1, face.box.y0, width - face.box.x0, face.box.y1), face.score)

@@ -23,7 +23,7 @@ from booru_export.training.inputs import NORMALISATION, to_input
 from booru_export.training.nets import STRIDE, HeadDetector
 from booru_export.training.recipe import DetectorRecipe, from_table
 from booru_tagger.imaging import Pixels, letterbox, read_picture
-from booru_tagger.models.detector import suppress
+from booru_tagger.models.found import Found, suppress
 from booru_tagger.types import Box, Face
 
 EVALUATED_SIDE = 384
@@ -60,12 +60,12 @@ def detect(net: nn.Module, pixels: Pixels, side: int, threshold: float = 0.05) -
     padded, scale = letterbox(pixels, side)
     batch = torch.from_numpy(NORMALISATION.apply(padded[None])).to(next(net.parameters()).device)
     boxes, scores = (value[0].cpu().numpy() for value in decode(*net(batch)))
-    chosen = scores >= threshold
-    boxes, scores = boxes[chosen] / scale, scores[chosen]
     height, width = pixels.shape[:2]
-    boxes = np.clip(boxes, 0, np.asarray([width, height, width, height], dtype=np.float32))
+    boxes = np.clip(boxes / scale, 0, np.asarray([width, height, width, height], dtype=np.float32))
+    found = Found(boxes, scores).where(scores >= threshold)
+    found = found.where(suppress(found, NMS_IOU))
     return [
-        Face(Box(*boxes[index].tolist()), float(scores[index])) for index in suppress(boxes, scores, NMS_IOU)
+        Face(Box(*box.tolist()), float(score)) for box, score in zip(found.boxes, found.scores, strict=True)
     ]
 
 
