@@ -100,7 +100,7 @@ def _feeds(bundle: Bundle, faces: Sequence[tuple[Picture, list[Box]]]) -> list[t
     for side in detector.sides:
         session = Session(bundle.folder / detector.file)
         canvases = [letterbox(picture.image, side, multiple=detector.multiple)[0] for picture, _ in faces]
-        found.append((session, [{"images": detector.normalisation.apply(item[None])} for item in canvases]))
+        found.append((session, [{"images": detector.normalisation.feed(item[None])} for item in canvases]))
     crops = [
         [
             crop(
@@ -113,7 +113,7 @@ def _feeds(bundle: Bundle, faces: Sequence[tuple[Picture, list[Box]]]) -> list[t
         ]
         for picture, boxes in faces
     ]
-    inputs = [{"faces": recogniser.normalisation.apply(np.stack(item))} for item in crops if item]
+    inputs = [{"faces": recogniser.normalisation.feed(np.stack(item))} for item in crops if item]
     return [*found, (Session(bundle.folder / recogniser.file), inputs)]
 
 

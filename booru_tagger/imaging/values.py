@@ -59,10 +59,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """Per-channel RGB ``mean`` and ``std`` on the scale 0 to 1."""
+    """Per-channel RGB ``mean`` and ``std`` on the scale 0 to 1.
+
+    ``inside``: the network does it itself, and takes pictures as they are.
+    """
 
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    inside: bool = False
 
     @property
     def factors(self) -> tuple[Floats, Floats]:
@@ -70,6 +74,10 @@ class Normalisation:
         std = np.asarray(self.std, dtype=np.float32).reshape(3, 1, 1)
         mean = np.asarray(self.mean, dtype=np.float32).reshape(3, 1, 1)
         return np.asarray(1 / (255 * std), np.float32), np.asarray(mean / std, np.float32)
+
+    def feed(self, batch: Pixels) -> Floats | Pixels:
+        """What the network is given of ``(N, H, W, 3)`` bytes."""
+        return np.ascontiguousarray(batch) if self.inside else self.apply(batch)
 
     def apply(self, batch: Pixels) -> Floats:
         """``(N, H, W, 3)`` bytes to ``(N, 3, H, W)`` float32."""

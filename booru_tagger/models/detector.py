@@ -117,7 +117,7 @@ class Detector:
         region = Box(*(value * shrunk for value in tile.region))
         canvas, scale = letterbox(image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale)
         shown = canvas[:, ::-1] if mirrored else canvas
-        answer = self.session.run({"images": spec.normalisation.apply(shown[None])})
+        answer = self.session.run({"images": spec.normalisation.feed(shown[None])})
         found = Found(_first(answer["boxes"], 2), _first(answer["scores"], 1))
         found = found.where(found.scores >= self._faintest)
         boxes = _mirrored(found.boxes, canvas.shape[1]) if mirrored else found.boxes

@@ -183,7 +183,7 @@ class Recogniser:
         }
 
     def _run(self, crops: list[Pixels]) -> dict[str, Floats]:
-        answer = self.session.run({"faces": self.spec.normalisation.apply(np.stack(crops))})
+        answer = self.session.run({"faces": self.spec.normalisation.feed(np.stack(crops))})
         wanted = {"character": self.labels, "hair": len(self.spec.hair), "eyes": len(self.spec.eyes)}
         kept: dict[str, Floats] = {}
         for name in ("character", "embedding", "hair", "eyes"):

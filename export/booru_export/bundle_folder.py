@@ -107,6 +107,7 @@ def _text(manifest: Mapping[str, Any]) -> bytes:
     return (text.replace('"labels": []', f'"labels": [\n{labels}\n ]', 1) + "\n").encode()
 
 
-def normalisation_keys(normalisation: Normalisation) -> dict[str, list[float]]:
-    """``mean`` and ``std`` as a section of the manifest has them."""
-    return {"mean": list(normalisation.mean), "std": list(normalisation.std)}
+def normalisation_keys(normalisation: Normalisation) -> dict[str, object]:
+    """``mean``, ``std`` and ``bytes`` as a section of the manifest has them."""
+    inside = {"bytes": True} if normalisation.inside else {}
+    return {"mean": list(normalisation.mean), "std": list(normalisation.std), **inside}

@@ -15,6 +15,7 @@ from booru_export.bundles.calibrate import calibrate
 from booru_export.bundles.to_onnx import Calibration, RecogniserGraph
 from booru_export.recogniser.loss import teaching_loss
 from booru_export.recogniser.samples import Faces
+from booru_export.training.inputs import to_bytes
 from booru_export.training.nets import ColorHead, FaceNet, Outputs
 from torch import nn
 
@@ -35,7 +36,8 @@ def faces() -> torch.Tensor:
 
 def answers(net: FaceNet, faces: torch.Tensor, calibration: Calibration) -> tuple[torch.Tensor, ...]:
     with torch.no_grad():
-        found: tuple[torch.Tensor, ...] = RecogniserGraph(net, calibration)(faces)
+        shown = to_bytes(faces).round().to(torch.uint8).permute(0, 2, 3, 1)
+        found: tuple[torch.Tensor, ...] = RecogniserGraph(net, calibration)(shown)
     return found
 
 

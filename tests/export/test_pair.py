@@ -16,6 +16,7 @@ from booru_export.bundles.exporting import export_checkpoint
 from booru_export.recogniser.task import RecogniserTask, from_checkpoint
 from booru_export.training import pair
 from booru_export.training.checkpoint import read_checkpoint
+from booru_export.training.inputs import normalised, to_bytes
 from booru_export.training.loop import run
 from booru_export.training.nets import FaceNet
 from booru_export.training.pair import FacePair
@@ -106,6 +107,14 @@ def test_a_shorter_embedding_keeps_what_tells_characters_apart(
     assert torch.allclose(cosines(short.prototypes), cosines(long.prototypes), atol=1e-4)
 
 
+def test_the_first_may_look_at_smaller_faces(nets: tuple[FaceNet, FaceNet], pictures: Tensor) -> None:
+    small = functional.interpolate(pictures, size=24, mode="bilinear")
+    both = FacePair(*nets, characters=3, first_size=24)
+    with torch.inference_mode():
+        hair = both(pictures)[1]
+        assert torch.allclose(hair, (nets[0](small)[1] + nets[1](pictures)[1]) / 2, atol=1e-5)
+
+
 def test_the_bundle_names_as_the_pair_does(
     data: Path, nets: tuple[FaceNet, FaceNet], pictures: Tensor
 ) -> None:
@@ -116,9 +125,11 @@ def test_the_bundle_names_as_the_pair_does(
     session = onnx.load(data / "bundle" / bundle.recogniser.file)
     names = {item.name for item in session.graph.initializer}
     assert any(name.startswith("net.second.trunk.body") for name in names)
-    answer = Session(data / "bundle" / bundle.recogniser.file).run({"faces": pictures.numpy()})
+    shown = to_bytes(pictures).round().to(torch.uint8)
+    faces = bundle.recogniser.normalisation.feed(shown.permute(0, 2, 3, 1).numpy())
+    answer = Session(data / "bundle" / bundle.recogniser.file).run({"faces": faces})
     with torch.inference_mode():
-        wanted = both(pictures)[0].numpy()
+        wanted = both(normalised(shown))[0].numpy()
     assert np.abs(answer["embedding"] - wanted).max() < 0.02
 
 

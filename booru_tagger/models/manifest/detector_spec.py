@@ -119,6 +119,7 @@ def read_detector(table: Table, files: Mapping[str, FileRecord]) -> DetectorSpec
             "calibration",
             "glance",
             "mirror",
+            "bytes",
         ),
     )
     sides = table.wholes("sides", low=32, high=8192)

@@ -49,5 +49,7 @@ def listed_file(table: Table, files: Mapping[str, FileRecord]) -> str:
 
 def read_normalisation(table: Table) -> Normalisation:
     return Normalisation(
-        mean=table.triple("mean", low=-10, high=10), std=table.triple("std", low=1e-6, high=1e3)
+        mean=table.triple("mean", low=-10, high=10),
+        std=table.triple("std", low=1e-6, high=1e3),
+        inside=table.flag("bytes", False),
     )

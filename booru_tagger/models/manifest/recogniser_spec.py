@@ -67,7 +67,7 @@ def read_recogniser(
     """The section ``recogniser`` of a bundle with that detector."""
     table.only(
         *("file", "size", "mean", "std", "expand", "views", "hair", "eyes", "thresholds"),
-        *("review", "sure", "min_colourfulness", "identity", "caution"),
+        *("review", "sure", "min_colourfulness", "identity", "caution", "bytes"),
     )
     thresholds = table.table("thresholds")
     thresholds.only("character", "hair", "eyes")

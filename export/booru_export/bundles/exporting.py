@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle, View
 
+INSIDE = dataclasses.replace(NORMALISATION, inside=True)
+"""Exported networks take bytes: a quarter of the floats, which 8-bit kernels use as they are."""
+
 VIEWS = (View(0.95), View(0.95, flip=True, below=0.95, above=0.1))
 """Looks at each face: the second one only where the first leaves a doubt that it may settle. A pair of nets
 looks once: its second net says more than a second look."""
@@ -42,6 +46,15 @@ MIRROR = {"sure": 0.6, "faint": 0.2}
 """When another look is taken mirrored, too; the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """How a second recogniser joins the first: as :func:`export_checkpoint` has it."""
+
+    checkpoint: Path
+    share: float
+    first_size: int | None
+
+
 def export_checkpoint(
     checkpoint: Path,
     output: Path,
@@ -51,14 +64,15 @@ def export_checkpoint(
     size: int | None = None,
     beside: Path | None = None,
     share: float = 0.5,
+    first_size: int | None = None,
 ) -> tuple[Bundle, float]:
     """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
 
     With ``data`` (a folder with ``faces`` or ``identities``, and perhaps ``scenes``) scores are calibrated on
     its validation part. ``size``: the side in pixels at which faces are looked at; ``None``: as in training.
     ``beside``: checkpoint of a second recogniser of the same characters; both answer as one
-    (:mod:`booru_export.training.pair`), and of how alike faces are, ``share`` is what the second says. Raises
-    :class:`DataError`.
+    (:mod:`booru_export.training.pair`), and of how alike faces are, ``share`` is what the second says; the
+    first looks at ``first_size`` pixels, if given. Raises :class:`DataError`.
     """
     state = read_checkpoint(checkpoint)
     kind = state.get("kind")
@@ -67,7 +81,14 @@ def export_checkpoint(
     if kind == "detector":
         return _export_detector(state, output)
     if kind == "recogniser":
-        return _export_recogniser(state, output, data, read_canon(canon), size, beside, share)
+        return _export_recogniser(
+            state,
+            output,
+            data,
+            read_canon(canon),
+            size,
+            _Beside(beside, share, first_size) if beside else None,
+        )
     raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
 
 
@@ -75,9 +96,8 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
     graph = DetectorGraph(detector_task.from_checkpoint(state))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "detector.onnx"
-        export_graph(graph, torch.randn(2, 3, 256, 320), path, free=("batch", "height", "width"))
-        examples = [torch.rand(1, 3, 384, 288) * 2 - 1, torch.rand(2, 3, 128, 160) * 2 - 1]
-        difference = parity(graph, path, examples)
+        export_graph(graph, _noise(2, 256, 320), path, free=("batch", "height", "width"))
+        difference = parity(graph, path, [_noise(1, 384, 288), _noise(2, 128, 160)])
         model = path.read_bytes()
     values = {
         "sides": list(SIDES),
@@ -86,7 +106,7 @@ def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float
         "mirror": dict(MIRROR),
         "multiple": 32,
         "max_upscale": 2.0,
-        **normalisation_keys(NORMALISATION),
+        **normalisation_keys(INSIDE),
         "threshold": DEFAULT_FACE_THRESHOLD,
         "nms_iou": detector_task.NMS_IOU,
     }
@@ -101,30 +121,30 @@ def _export_recogniser(
     data: Path | None,
     canon: dict[str, Canon],
     size: int | None,
-    beside: Path | None,
-    share: float,
+    beside: _Beside | None,
 ) -> tuple[Bundle, float]:
     recipe = from_table(RecogniserRecipe, state["recipe"], "checkpoint")
     labels: list[str] = state["labels"]
     net: FaceNet | FacePair = recogniser_task.from_checkpoint(state)
     training = {state["kind"]: training_of(state)}
     if beside:
-        other = _other(beside, labels)
+        other = _other(beside.checkpoint, labels)
         first, second = (recogniser_task.from_checkpoint(each) for each in (state, other))
-        net = FacePair(first, second, len(labels), share)
-        training["beside"] = {**training_of(other), "share": share}
+        net = FacePair(first, second, len(labels), beside.share, beside.first_size)
+        smaller = {"first_size": beside.first_size} if beside.first_size else {}
+        training["beside"] = {**training_of(other), "share": beside.share, **smaller}
     size = size or recipe.schedule.sizes[-1]
     calibration = _calibration(net, labels, data, size) if data else Calibration()
     graph = RecogniserGraph(net, calibration)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recogniser.onnx"
-        export_graph(graph, torch.randn(2, 3, size, size), path)
-        difference = parity(graph, path, [torch.rand(3, 3, size, size) * 2 - 1])
+        export_graph(graph, _noise(2, size, size), path)
+        difference = parity(graph, path, [_noise(3, size, size)])
         model = path.read_bytes()
     characters, identity = unfitted(net.prototypes.detach()[: len(labels)].numpy())
     values = {
         "size": size,
-        **normalisation_keys(NORMALISATION),
+        **normalisation_keys(INSIDE),
         "expand": 1.0,
         "views": [view.keys() for view in (VIEWS[:1] if beside else VIEWS)],
         "hair": list(HAIR),
@@ -138,6 +158,11 @@ def _export_recogniser(
     }
     bundle = put_part(output, "recogniser", model, values, more, {IDENTITY_FILE: characters})
     return fit_identity(output, data) if data else bundle, difference
+
+
+def _noise(count: int, height: int, width: int) -> torch.Tensor:
+    """Pictures as bytes."""
+    return torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8)
 
 
 def _other(checkpoint: Path, labels: list[str]) -> dict[str, Any]:

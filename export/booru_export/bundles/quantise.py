@@ -8,8 +8,9 @@ written as QuantizeLinear and DequantizeLinear around unchanged operations (QDQ)
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +18,20 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
+from booru_export.bundles.byte_stem import ByteStem, feed_bytes, join_bytes
 from booru_export.bundles.to_onnx import strip_origins
 from booru_export.onnx_weights import halve_weights, widen_weights
 from booru_tagger.errors import ModelError
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 
 NARROW = 8
-"""A convolution with fewer channels on one side stays in float: the first one (a picture has three, which
-8-bit kernels pad) and those that answers are read from. They cost accuracy and win no time."""
+"""A convolution with fewer channels on one side stays in float, unless its input are bytes anyway: answers
+are read from it. That would cost accuracy and win no time."""
 
-_BETWEEN = ("Relu", "Clip", "Add", "Resize", "MaxPool", "Concat")
+_BETWEEN = ("Relu", "Clip", "Add", "Resize", "MaxPool", "Concat", "Reshape", "Transpose")
 """Operations that onnxruntime computes in 8 bits between two convolutions."""
+_ENDS = ("Relu", "Clip", "Add")
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]
@@ -51,7 +54,8 @@ def quantise(model: bytes, pictures: Iterable[Array]) -> bytes:
         raise ModelError("the network is in 8 bits already")
     if len(network.graph.input) != 1:
         raise ModelError("only a network with one input can be quantised")
-    nodes = nodes_to_quantise(network.graph)
+    stems = feed_bytes(network)
+    nodes = nodes_to_quantise(network.graph, {stem.values for stem in stems})
     if not nodes:
         raise ModelError("the network has no convolutions that 8 bits would make faster")
     name = network.graph.input[0].name
@@ -68,23 +72,41 @@ def quantise(model: bytes, pictures: Iterable[Array]) -> bytes:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            extra_options={
+                "TensorQuantOverrides": {stem.values: [_as_quantiser_wants(stem)] for stem in stems},
+                "OpTypesToExcludeOutputQuantization": ["Gemm"],  # answers are read from those
+            },
         )
         quantised = onnx.load(path)
+    join_bytes(quantised, stems)
     result = halve_weights(strip_origins(quantised))
     onnx.checker.check_model(result, full_check=True)
     data: bytes = result.SerializeToString()
     return data
 
 
-def nodes_to_quantise(graph: onnx.GraphProto) -> list[str]:
+def _as_quantiser_wants(stem: ByteStem) -> dict[str, object]:
+    return {
+        "quant_type": QuantType.QUInt8,
+        "scale": np.array(stem.scale, np.float32),
+        "zero_point": np.array(stem.zero, np.uint8),
+    }
+
+
+def nodes_to_quantise(graph: onnx.GraphProto, stems: Collection[str] = ()) -> list[str]:
     """Names of the convolutions that gain by it, of what lies between two of them, and of the matrices.
 
-    Nodes without a name get one, since the quantiser knows them by that.
+    Convolutions of one of ``stems`` are fed with bytes. Nodes without a name get one, since the quantiser
+    knows them by that.
     """
     made_by = {output: node for node in graph.node for output in node.output}
     for index, node in enumerate(graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
-    wide = [node for node in graph.node if node.op_type == "Conv" and _is_wide(node, graph)]
+    wide = [
+        node
+        for node in graph.node
+        if node.op_type == "Conv" and (node.input[0] in stems or _is_wide(node, graph))
+    ]
     inside: dict[str, onnx.NodeProto] = {}
     front = list(wide)
     while front:
@@ -95,9 +117,21 @@ def nodes_to_quantise(graph: onnx.GraphProto) -> list[str]:
                 front.append(node)
     chosen = {node.name for node in wide}
     chosen |= {name for name, node in inside.items() if node.op_type in _BETWEEN}
+    chosen |= _behind(graph, chosen, made_by)
     if wide:  # or there is nothing to win
         chosen |= {node.name for node in graph.node if node.op_type == "Gemm" and _is_wide(node, graph)}
     return [node.name for node in graph.node if node.name in chosen]
+
+
+def _behind(graph: onnx.GraphProto, chosen: set[str], made_by: Mapping[str, onnx.NodeProto]) -> set[str]:
+    """Names of what ends the last block: sums of what is in 8 bits, and the bounds put on it."""
+    found: set[str] = set()
+    for node in graph.node:
+        sources = [made_by[name] for name in node.input if name in made_by]
+        known = bool(sources) and all(source.name in chosen | found for source in sources)
+        if known and node.op_type in _ENDS and sources[0].op_type in ("Conv", "Add"):
+            found.add(node.name)
+    return found
 
 
 def _is_wide(node: onnx.NodeProto, graph: onnx.GraphProto) -> bool:

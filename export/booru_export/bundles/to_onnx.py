@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from booru_export.detector.task import decode
 from booru_export.onnx_weights import halve_weights
+from booru_export.training.inputs import NORMALISATION
 from booru_export.training.nets import FaceNet, HeadDetector
 from booru_export.training.pair import FacePair
 from booru_tagger.errors import ModelError
@@ -35,32 +36,49 @@ class Calibration:
     eyes: float = 1.0
 
 
+class _FromBytes(nn.Module):
+    """Pictures as they were decoded, ``(N, H, W, 3)``, to the values that nets are trained on."""
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, factor in zip(("scale", "offset"), NORMALISATION.factors, strict=True):
+            self.register_buffer(name, torch.from_numpy(factor))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.permute(0, 3, 1, 2).float() * self.scale - self.offset
+
+
 class DetectorGraph(nn.Module):
-    """The detector as the runtime calls it: images to boxes ``(N, M, 4)`` and scores ``(N, M)``."""
+    """The detector as the runtime calls it: bytes ``(N, H, W, 3)`` to boxes ``(N, M, 4)`` and scores
+    ``(N, M)``."""
 
     outputs = ("boxes", "scores")
     input_name = "images"
 
     def __init__(self, net: HeadDetector) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.values = net, _FromBytes()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return decode(*self.net(images))
+        return decode(*self.net(self.values(images)))
 
 
 class RecogniserGraph(nn.Module):
-    """The recogniser as the runtime calls it: faces to unit embeddings, and probabilities of colors."""
+    """The recogniser as the runtime calls it: faces as bytes ``(N, S, S, 3)`` to unit embeddings, and
+    probabilities of colors."""
 
     outputs = ("embedding", "hair", "eyes")
     input_name = "faces"
 
     def __init__(self, net: FaceNet | FacePair, calibration: Calibration) -> None:
         super().__init__()
-        self.net, self.calibration = net, calibration
+        self.net, self.calibration, self.values = net, calibration, _FromBytes()
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        embedding, hair, eyes = self.net(faces)
+        embedding, hair, eyes = self.net(self.values(faces))
         hair, eyes = hair / self.calibration.hair, eyes / self.calibration.eyes
         return embedding, hair.softmax(1), eyes.softmax(1)
 
@@ -72,7 +90,7 @@ def export_graph(
 
     ``example`` must have at least 2 pictures, so that the exporter does not take the batch for a constant.
     """
-    names = {"batch": 0, "height": 2, "width": 3}
+    names = {"batch": 0, "height": 1, "width": 2}
     # sides are multiples of 32, and the exporter must be told so
     shapes: dict[int, object] = {}
     for name in free:

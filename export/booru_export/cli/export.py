@@ -60,6 +60,12 @@ RGB = click.Tuple([float, float, float])
     help="With --beside: how much of the answer is the second's.",
 )
 @click.option(
+    "--first-size",
+    type=click.IntRange(32, 512),
+    help="With --beside: side in pixels at which the first looks at faces, if smaller: the second makes up "
+    "for it, and a face takes less time.",
+)
+@click.option(
     "--complete",
     is_flag=True,
     help="Name exactly the characters of --canon: add those left out of training, by their faces in "
@@ -95,6 +101,7 @@ def export(
     size: int | None,
     beside: Path | None,
     share: float,
+    first_size: int | None,
     complete: bool,
     labels: Path | None,
     **elsewhere: Any,
@@ -114,6 +121,8 @@ def export(
     need(*TORCH)
     if beside and (source.is_dir() or labels is not None):
         raise DataError("--beside goes with the checkpoint of the first recogniser")
+    if first_size and not beside:
+        raise DataError("--first-size is of the first of two recognisers: name the second with --beside")
     _refuse_what_does_not_fit(source, data, int8, complete, labels, given)
     if labels is not None:
         _from_elsewhere(source, output, labels, canon, {**given, **({"size": size} if size else {})})
@@ -122,7 +131,13 @@ def export(
         from booru_export.bundles.exporting import export_checkpoint
 
         exported = export_checkpoint(
-            *(source, output), data=data, canon=canon, size=size, beside=beside, share=share
+            *(source, output),
+            data=data,
+            canon=canon,
+            size=size,
+            beside=beside,
+            share=share,
+            first_size=first_size,
         )
         _tell(output, *exported)
         source = output
