@@ -48,6 +48,6 @@ def widen_weights(model: onnx.ModelProto) -> onnx.ModelProto:
         graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
     used = {name for node in graph.node for name in node.input}
     for weight in weights.values():
-        if weight.name not in used:
+        if weight.data_type == onnx.TensorProto.FLOAT16 and weight.name not in used:
             graph.initializer.remove(weight)
     return model
