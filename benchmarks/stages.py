@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import pictures
 from benchmarks.report import FigureTable, Workload
-from booru_tagger.imaging import Floats, Picture, crop, letterbox, square_around
+from booru_tagger.imaging import Floats, Picture, Pixels, crop, letterbox, square_around
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
 from booru_tagger.tagging.options import TaggerOptions
@@ -29,7 +29,7 @@ from booru_tagger.writers.naming import Naming, WriterOptions
 from booru_tagger.writers.registry import make_writer
 
 Item = TypeVar("Item")
-Feed: TypeAlias = dict[str, Floats]
+Feed: TypeAlias = dict[str, Floats | Pixels]
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,9 @@ class FeatureSource:
         assert self.bundle is not None and self.bundle.recogniser is not None
         return self.bundle.read(self.bundle.recogniser.file)
 
-    def faces(self, items: Sequence[FaceItem]) -> Floats:
-        """What the recogniser is given, ``(N, 3, size, size)``."""
-        return self.normalisation.apply(np.stack([self._face(item) for item in items]))
+    def faces(self, items: Sequence[FaceItem]) -> Floats | Pixels:
+        """What the recogniser is given, ``(N, 3, size, size)``, or bytes ``(N, size, size, 3)``."""
+        return self.normalisation.feed(np.stack([self._face(item) for item in items]))
 
     def features(self, items: Sequence[FaceItem], step: Callable[[], None] = lambda: None) -> Floats:
         """Flat features, ``(N, D)``."""
@@ -131,7 +131,7 @@ class FeatureSource:
         for start in range(0, len(items), BATCH):
             faces = self.faces(items[start : start + BATCH])
             if self.bundle is None:
-                parts.append(faces.reshape(len(faces), -1))
+                parts.append(faces.reshape(len(faces), -1).astype(np.float32, copy=False))
             else:
                 parts.append(self._session.run({"faces": faces})["embedding"].astype(np.float32))
             for _ in faces:
