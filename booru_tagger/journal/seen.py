@@ -12,7 +12,7 @@ from booru_tagger.journal.values import WriteReport
 _MOST = 16_384
 
 
-class SeenPictures:
+class SeenStamps:
     """The stamps of the last pictures that were asked about, by their keys."""
 
     def __init__(self) -> None:

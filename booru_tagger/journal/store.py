@@ -24,7 +24,7 @@ from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.placements import Placements
 from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
-from booru_tagger.journal.seen import SeenPictures
+from booru_tagger.journal.seen import SeenStamps
 from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
 from booru_tagger.types import TagResult
 
@@ -51,7 +51,7 @@ class Journal:
         self._database = database
         self._claims = Claims(database)
         self._keys = PathKeys()
-        self._seen = SeenPictures()
+        self._seen = SeenStamps()
         self.reviews = Reviews(database, self._keys)
         self.finder = Finder(database)
         self._known = KnownPictures(database)

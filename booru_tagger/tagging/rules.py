@@ -11,7 +11,7 @@ from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.identity import Identity, embedding_of
 from booru_tagger.models.recogniser import Recognition
-from booru_tagger.tagging.naming import Naming, Recognised
+from booru_tagger.tagging.face_naming import FaceNaming, Recognised
 from booru_tagger.types import CharacterMatch, Conflict, Face, FaceResult, Reading, ScoredTag, Tag
 from booru_tagger.vocab import COPYRIGHT, GENERAL
 
@@ -28,8 +28,8 @@ class Rules:
     measured. With ``strip_implied`` a recognised face gives none of the general tags that its character
     implies, not even where they were measured: the name says it all.
 
-    :class:`~booru_tagger.tagging.naming.Naming` gives the names. Faces keep their embeddings where ``space``
-    names the recogniser that they are of.
+    :class:`~booru_tagger.tagging.face_naming.FaceNaming` gives the names. Faces keep their embeddings where
+    ``space`` names the recogniser that they are of.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Rules:
         identity: Identity | None = None,
         space: str | None = None,
     ) -> None:
-        self._naming = Naming(spec, labels, thresholds, gallery, identity)
+        self._naming = FaceNaming(spec, labels, thresholds, gallery, identity)
         self._space = space
         self._imply = imply
         self._strip_implied = strip_implied

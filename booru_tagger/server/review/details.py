@@ -13,7 +13,7 @@ from booru_tagger.review.verdicts import SOURCE
 from booru_tagger.runner.provenance import provenance
 from booru_tagger.server.review.session import ReviewSession
 from booru_tagger.server.review.values import ReviewFace, ReviewPicture
-from booru_tagger.tagging.naming import CANDIDATES
+from booru_tagger.tagging.face_naming import CANDIDATES
 from booru_tagger.types import ScoredTag
 
 SAMPLES = 4

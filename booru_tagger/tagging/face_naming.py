@@ -27,7 +27,7 @@ class Recognised:
     source: str
 
 
-class Naming:
+class FaceNaming:
     """How a bundle's scores, and a gallery's, become the name of a face.
 
     ``thresholds`` are the user's: its ``character`` replaces the bundle's, each label's own and the bundle's
