@@ -17,10 +17,11 @@ from booru_tagger.enrol import read
 from booru_tagger.errors import DataError, nearest
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.models.bundle import Bundle, Label
+from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.identity import Identity
 from booru_tagger.models.store.local import open_model
-from booru_tagger.tagging.implications import Implication, extended, read_implications
+from booru_tagger.tagging.implications import Implication, completed, extended, read_implications
 from booru_tagger.vocab import CHARACTER, normalise
 
 TRAINED, BY_FACES, ENROLLED = "trained", "by faces", "enrolled"
@@ -80,14 +81,16 @@ def known_characters(tagging: TaggingSettings, *, enrolled_only: bool = False) -
     A character that is in both is listed as the user enrolled it. Raises BooruTaggerError.
     """
     table = read_implications(tagging.implications) if tagging.implications is not None else {}
-    known = {} if enrolled_only else {each.tag: each for each in _of_model(tagging.model, table)}
+    opened = open_model(tagging.model)
+    known = {} if enrolled_only else {each.tag: each for each in _of_model(opened, table)}
     gallery = None if tagging.gallery is False else read(gallery_file(tagging))
-    known |= {each.tag: each for each in _of_gallery(gallery, table)} if gallery else {}
+    if gallery:
+        labels = opened.labels if isinstance(opened, Bundle) else ()
+        known |= {each.tag: each for each in _of_gallery(gallery, labels, table)}
     return sorted(known.values(), key=lambda each: each.tag)
 
 
-def _of_model(model: str, table: Mapping[str, Implication]) -> Iterator[KnownCharacter]:
-    opened = open_model(model)
+def _of_model(opened: Bundle | ForeignTagger, table: Mapping[str, Implication]) -> Iterator[KnownCharacter]:
     if isinstance(opened, Bundle):
         yield from _of_bundle(opened, extended(opened.labels, table))
         return
@@ -116,8 +119,10 @@ def _of_bundle(bundle: Bundle, labels: Sequence[Label]) -> Iterator[KnownCharact
         )
 
 
-def _of_gallery(gallery: Gallery, table: Mapping[str, Implication]) -> Iterator[KnownCharacter]:
-    labels = extended((enrolled.label for enrolled in gallery), table)
+def _of_gallery(
+    gallery: Gallery, model: Sequence[Label], table: Mapping[str, Implication]
+) -> Iterator[KnownCharacter]:
+    labels = extended(completed((enrolled.label for enrolled in gallery), model), table)
     for enrolled, label in zip(gallery, labels, strict=True):
         yield KnownCharacter(label.tag, label.series, label.implied, ENROLLED, len(enrolled.faces))
 

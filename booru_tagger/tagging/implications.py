@@ -53,6 +53,23 @@ def extended(labels: Iterable[Label], table: Mapping[str, Implication]) -> tuple
     return tuple(table[label.tag].applied(label) if label.tag in table else label for label in labels)
 
 
+def completed(enrolled: Iterable[Label], model: Iterable[Label]) -> list[Label]:
+    """Enrolled characters with what the model knows of those that are its own, too.
+
+    Who teaches the program more faces of a character does not mean it to forget the series and the horns. A
+    series, and the colors of hair or eyes, that were enrolled stand.
+    """
+    known = {label.tag: label for label in model}
+    return [_completed(label, known[label.tag]) if label.tag in known else label for label in enrolled]
+
+
+def _completed(label: Label, known: Label) -> Label:
+    told = {_part(tag) for tag in label.implied} - {None}
+    more = [tag for tag in known.implied if _part(tag) not in told]
+    implied = tuple(dict.fromkeys((*label.implied, *more)))
+    return replace(label, series=label.series or known.series, implied=implied)
+
+
 def color_tag(part: Part, word: str) -> str:
     """The tag for a color that a user named: ``blonde``, ``blonde_hair``, ``multicolored``.
 

@@ -18,7 +18,7 @@ from booru_tagger.models.identity import space_of
 from booru_tagger.models.manifest import RAW_SECOND_HEAD
 from booru_tagger.moving import Film, open_animation, open_video
 from booru_tagger.tagging.failures import attempt
-from booru_tagger.tagging.implications import Implication, extended, read_implications
+from booru_tagger.tagging.implications import Implication, completed, extended, read_implications
 from booru_tagger.tagging.looking import Look, Networks
 from booru_tagger.tagging.options import MAX_FRAMES, TaggerOptions
 from booru_tagger.tagging.picture_tags import COUNTED, SOLO, picture_result
@@ -149,7 +149,8 @@ class Tagger:
             return None
         gallery = self.gallery
         if gallery is not None:
-            gallery = gallery.relabelled(extended([one.label for one in gallery], self._implications))
+            enrolled = completed((one.label for one in gallery), self.bundle.labels)
+            gallery = gallery.relabelled(extended(enrolled, self._implications))
         return Rules(
             spec,
             extended(self.bundle.labels, self._implications),

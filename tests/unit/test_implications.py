@@ -9,7 +9,7 @@ import pytest
 from booru_tagger.colors import Part
 from booru_tagger.errors import ConfigError
 from booru_tagger.models.bundle import Label
-from booru_tagger.tagging.implications import Implication, color_tag, extended, read_implications
+from booru_tagger.tagging.implications import Implication, color_tag, completed, extended, read_implications
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from tests.support.bundles import Painted, paint
@@ -57,6 +57,21 @@ def test_new_colors_take_the_place_of_mixed_ones() -> None:
     label = Label("x", implied=("multicolored_hair", "heterochromia", "sword"))
     assert Implication(hair=("red_hair",)).applied(label).implied == ("red_hair", "heterochromia", "sword")
     assert Implication(eyes=()).applied(label).implied == ("multicolored_hair", "sword")
+
+
+def test_an_enrolled_character_keeps_what_the_model_knows_of_it() -> None:
+    (plain, own, other) = completed(
+        [
+            Label("hatsune_miku", implied=("blue_hair",)),
+            Label("hatsune_miku", series="project_sekai", implied=("twintails", "tail")),
+            Label("yagami_kou", implied=("blonde_hair",)),
+        ],
+        [MIKU],
+    )
+    assert plain == Label("hatsune_miku", series="vocaloid", implied=("blue_hair", "aqua_eyes", "twintails"))
+    assert own.series == "project_sekai"
+    assert own.implied == ("twintails", "tail", "aqua_hair", "aqua_eyes")
+    assert other == Label("yagami_kou", implied=("blonde_hair",))
 
 
 def test_columns_may_be_few_and_in_any_order(tmp_path: Path) -> None:
