@@ -119,7 +119,10 @@ def with_data(tagger: Tagger, data: Path, looks: Sequence[Look]) -> None:
     seen = look(tagger.bundle.folder, random.Random(0).sample(held_out, min(HELD_OUT, len(held_out))))
     for name, rules in (
         ("held-out pictures", Rules(spec, labels, {}, identity=tagger.networks.identity)),
-        ("the same without caution", Rules(replace(spec, caution=None), labels, {})),
+        (
+            "the same without caution",
+            Rules(replace(spec, caution=None), labels, {}, identity=tagger.networks.identity),
+        ),
     ):
         print(f"{name}: {shares(rules, seen)}", flush=True)
     trained = trained_alone(tagger)

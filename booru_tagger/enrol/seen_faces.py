@@ -94,7 +94,13 @@ class FaceRules:
                 f"{tagger.model}: this model has no recogniser, so it cannot tell characters apart"
             )
         self._model = tagger.model
-        self._rules = Rules(spec, tagger.bundle.labels, tagger.options.thresholds, imply=False)
+        self._rules = Rules(
+            spec,
+            tagger.bundle.labels,
+            tagger.options.thresholds,
+            imply=False,
+            identity=tagger.networks.identity,
+        )
 
     def read(self, look: Look) -> list[tuple[FaceResult, Floats]]:
         found = []

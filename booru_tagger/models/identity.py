@@ -75,6 +75,15 @@ class KnownCharacters:
         """The faces of a character ``(N, D)``."""
         return self.faces[self.starts[character] : self.starts[character + 1]]
 
+    def nearest(self, characters: Numbers, embedding: Floats) -> Floats:
+        """How like ``embedding`` the most alike face of each of these characters is: ``(K,)``."""
+        starts = self.starts[characters]
+        counts = self.starts[characters + 1] - starts
+        offsets = np.cumsum(counts) - counts
+        rows = np.arange(counts.sum()) + np.repeat(starts - offsets, counts)
+        result: Floats = np.maximum.reduceat(self.faces.take(rows, axis=0) @ embedding, offsets)
+        return result
+
     @classmethod
     def of_faces(cls, faces: Sequence[Floats]) -> KnownCharacters:
         """Characters of whom nothing but faces ``(N, D)`` is known."""
@@ -205,43 +214,41 @@ class Identity:
                     f"{self._name}: its characters have {part.means.shape[1]} numbers, and a face has "
                     f"{len(embedding)}"
                 )
-        one, two = (
-            ComparedCharacters(people, embedding),
-            ComparedCharacters(enrolled, embedding) if enrolled is not None else None,
-        )
-        scores = Scores(np.zeros(len(people), np.float32), np.zeros(len(enrolled or ()), np.float32))
+        one = ComparedCharacters(people, embedding)
+        two = ComparedCharacters(enrolled, embedding) if enrolled is not None else None
         kin, whose = one.alike, one.chosen
         if two is not None:
             owners = [(same or {}).get(index, self._characters + index) for index in two.chosen.tolist()]
             kin = np.concatenate([kin, two.alike])
             whose = np.concatenate([whose, np.asarray(owners, dtype=np.int64)])
         rivals = alike_to_others(kin, whose)
-        for place, index in enumerate(one.chosen.tolist()):
-            weights, margin = self._judged_by(index)
-            scores.trained[index] = _chance(weights, one.row(place), rivals[place], margin)
-        chances = [scores.trained[one.chosen]]
+        count = len(one.chosen)
+        chances = [self._chances(one, rivals[:count])]
         if two is not None:
-            for place, index in enumerate(two.chosen.tolist()):
-                rival = rivals[len(one.chosen) + place]
-                scores.enrolled[index] = _chance(self.spec.enrolled, two.row(place), rival, self.spec.margin)
-            chances.append(scores.enrolled[two.chosen])
+            chances.append(_chances(self.spec.enrolled, two.rows, rivals[count:], self.spec.margin))
         total = _whole(np.concatenate(chances), whose)
-        scores.trained[:] /= total
-        scores.enrolled[:] /= total
+        scores = Scores(np.zeros(len(people), np.float32), np.zeros(len(enrolled or ()), np.float32))
+        scores.trained[one.chosen] = chances[0] / total
+        if two is not None:
+            scores.enrolled[two.chosen] = chances[1] / total
         return scores
 
-    def _judged_by(self, index: int) -> tuple[Weights, float]:
-        """The weights of a character of the bundle, and the margin."""
+    def _chances(self, compared: ComparedCharacters, rivals: Floats) -> Floats:
+        """Those of the bundle's characters on the short list: some were trained, the others are enrolled."""
         learned = len(self.people.learned)
-        if index < learned:
-            return self.spec.trained, 0.0
-        return self.spec.enrolled, margin_of(self.spec.margin, len(self.people) - learned)
+        margin = margin_of(self.spec.margin, len(self.people) - learned)
+        return np.where(
+            compared.chosen < learned,
+            _chances(self.spec.trained, compared.rows, rivals, 0.0),
+            _chances(self.spec.enrolled, compared.rows, rivals, margin),
+        )
 
 
 class ComparedCharacters:
     """The short list of some characters for one face, best first, and how alike it is to each of them.
 
-    ``chosen``: their indices ``(K,)``; ``alike``: what their order, and rivalry, is decided by ``(K,)``.
+    ``chosen``: their indices ``(K,)``; ``alike``: what their order, and rivalry, is decided by ``(K,)``;
+    ``rows``: what the weights ``learned``, ``mean``, ``nearest`` and ``faces`` are for ``(K, 4)``.
     """
 
     def __init__(self, people: KnownCharacters, embedding: Floats) -> None:
@@ -252,17 +259,12 @@ class ComparedCharacters:
         mean = people.means[chosen] @ embedding
         learned = np.zeros(count, np.float32)
         learned[has_learned] = people.learned[chosen[has_learned]] @ embedding
-        nearest = np.array([(people.of(index) @ embedding).max() for index in chosen.tolist()])
+        nearest = people.nearest(chosen, embedding)
         alike = (np.where(has_learned, learned, mean) + mean + nearest) / 3
         order = np.argsort(-alike, kind="stable")
         self.chosen: Numbers = chosen[order]
         self.alike: Floats = alike[order]
-        self._rows = np.stack([learned, mean, nearest, np.log(people.counts[chosen])], axis=1)[order]
-
-    def row(self, place: int) -> list[float]:
-        """What the weights ``learned``, ``mean``, ``nearest`` and ``faces`` are for."""
-        row: list[float] = self._rows[place].tolist()
-        return row
+        self.rows = np.stack([learned, mean, nearest, np.log(people.counts[chosen])], axis=1)[order]
 
 
 def margin_of(margin: float, characters: int) -> float:
@@ -289,10 +291,13 @@ def _whole(chances: Floats, whose: Numbers) -> float:
     return max(1.0, sum(best.values()))
 
 
-def _chance(weights: Weights, row: Sequence[float], rival: float, margin: float) -> float:
-    learned, mean, nearest, faces = row
+def _chances(weights: Weights, rows: npt.NDArray[np.float64], rivals: Floats, margin: float) -> Floats:
+    """The chance of each candidate ``(K,)`` by its row ``(K, 4)`` and its rival."""
+    learned, mean, nearest, faces = rows.T
     odds = (
         weights.level - margin + weights.learned * learned + weights.mean * mean + weights.nearest * nearest
     )
-    odds += weights.rival * float(rival) + weights.faces * faces
-    return 1 / (1 + math.exp(-odds)) if odds >= 0 else math.exp(odds) / (1 + math.exp(odds))
+    odds += weights.rival * rivals.astype(np.float64) + weights.faces * faces
+    small = np.exp(-np.abs(odds))  # at most 1: nothing overflows
+    result: Floats = (np.where(odds >= 0, 1, small) / (1 + small)).astype(np.float32)
+    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,12 +34,13 @@ class Recognition:
     """The recogniser's raw answer for one face. What a model does not give is ``None``.
 
     ``character``: probability of each label ``(C,)``, which may sum to less than 1 (the rest is "somebody
-    else"); ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each color.
+    else"), of a network that judges these itself; otherwise an :class:`Identity` does, by the embedding.
+    ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each color.
     ``sharpness`` and ``colorfulness`` are those of what the network was shown
     (:mod:`booru_tagger.imaging.tint`), where the bundle is cautious with poor faces.
     """
 
-    character: Floats
+    character: Floats | None = None
     embedding: Floats | None = None
     hair: Floats | None = None
     eyes: Floats | None = None
@@ -47,10 +48,8 @@ class Recognition:
     colorfulness: float | None = None
 
 
-def pooled(
-    answers: Sequence[Recognition], weights: Sequence[float], identity: Identity | None = None
-) -> Recognition:
-    """The answer for one person who was seen several times: the weighted mean, and who that makes them."""
+def pooled(answers: Sequence[Recognition], weights: Sequence[float]) -> Recognition:
+    """The answer for one person who was seen several times: the weighted mean."""
     share = np.asarray(weights, np.float32) / np.float32(max(sum(weights), 1e-12))
 
     def mean(parts: Sequence[Floats | None]) -> Floats | None:
@@ -58,21 +57,20 @@ def pooled(
         return None if len(given) < len(parts) else np.asarray(share @ np.stack(given), np.float32)
 
     embedding = mean([answer.embedding for answer in answers])
-    embedding = None if embedding is None else unit(embedding)
-    if identity is not None and embedding is not None:
-        character = identity.score(embedding).trained
-    else:
-        character = np.asarray(share @ np.stack([answer.character for answer in answers]), np.float32)
     return Recognition(
-        character,
-        embedding,
+        mean([answer.character for answer in answers]),
+        None if embedding is None else unit(embedding),
         mean([answer.hair for answer in answers]),
         mean([answer.eyes for answer in answers]),
     )
 
 
 class Recogniser:
-    """A face recogniser for ``labels`` characters. May be shared between threads."""
+    """A face recogniser for ``labels`` characters. May be shared between threads.
+
+    With an ``identity``, that judges who a face is: whoever wants to know asks it, and here only those faces
+    are judged that may need a further view.
+    """
 
     def __init__(
         self, session: Session, spec: RecogniserSpec, labels: int, identity: Identity | None = None
@@ -130,21 +128,15 @@ class Recogniser:
         crops = self._crops(range(faces), first, cut)
         sums, counts = self._sums(crops, len(first)), np.full(faces, len(first))
         means = self._means(sums, counts)
-        best = means["character"].max(axis=1) if again else np.zeros(faces)
-        seen_again = np.zeros(faces, dtype=bool)
+        best = self._best(means) if again else np.zeros(faces)
         for view in again:
             doubtful = np.flatnonzero((best < (view.below or 0)) & (best >= view.above))
             if len(doubtful):
                 for name, values in self._sums(self._crops(doubtful.tolist(), [view], cut), 1).items():
                     sums[name][doubtful] += values
                 counts[doubtful] += 1
-                seen_again[doubtful] = True
-        if seen_again.any():
-            others = self._means(
-                {name: values[seen_again] for name, values in sums.items()}, counts[seen_again]
-            )
-            for name, values in others.items():
-                means[name][seen_again] = values
+        if (counts > len(first)).any():
+            means = self._means(sums, counts)
         answers = [
             Recognition(**{name: mean[index] for name, mean in means.items()}) for index in range(faces)
         ]
@@ -156,15 +148,19 @@ class Recogniser:
         ]
 
     def _means(self, sums: dict[str, Floats], counts: npt.NDArray[np.int64]) -> dict[str, Floats]:
-        """The answers to all views so far, and who that makes each face."""
+        """The answers to all views so far."""
         each = counts[:, None].astype(np.float32)
         means: dict[str, Floats] = {name: (values / each).astype(np.float32) for name, values in sums.items()}
         if "embedding" in means:
             means["embedding"] = unit(means["embedding"])
-        if self.identity is not None:
-            scores = [self.identity.score(embedding).trained for embedding in means["embedding"]]
-            means["character"] = np.stack(scores)
         return means
+
+    def _best(self, means: Mapping[str, Floats]) -> Floats:
+        """The chance of the likeliest character of each face ``(faces,)``."""
+        if self.identity is None:
+            best: Floats = means["character"].max(axis=1)
+            return best
+        return np.array([self.identity.score(face).trained.max() for face in means["embedding"]], np.float32)
 
     def _crops(
         self, faces: Sequence[int], views: Sequence[View], cut: Callable[[int, View], Pixels]
@@ -187,7 +183,7 @@ class Recogniser:
         wanted = {"character": self.labels, "hair": len(self.spec.hair), "eyes": len(self.spec.eyes)}
         kept: dict[str, Floats] = {}
         for name in ("character", "embedding", "hair", "eyes"):
-            if name not in answer:
+            if name not in answer or (name == "character" and self.identity is not None):
                 continue
             values = answer[name].astype(np.float32, copy=False)
             columns = wanted.get(name, values.shape[-1])

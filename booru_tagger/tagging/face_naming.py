@@ -96,9 +96,10 @@ class FaceNaming:
 
     def _judged(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], Recognised | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""
-        if self._identity is not None and self._gallery and recognition.embedding is not None:
-            return self._judged_together(self._identity, self._gallery, recognition.embedding)
+        if self._identity is not None and recognition.embedding is not None:
+            return self._judged_together(self._identity, recognition.embedding)
         scores = recognition.character
+        assert scores is not None  # a network without an identity gives them
         order = np.argsort(-scores, kind="stable")[:CANDIDATES].tolist()
         candidates = [ScoredTag(self._labels[index].tag, float(scores[index])) for index in order]
         best, who = order[0], None
@@ -114,16 +115,17 @@ class FaceNaming:
         return _best(candidates), who
 
     def _judged_together(
-        self, identity: Identity, gallery: Gallery, embedding: Floats
+        self, identity: Identity, embedding: Floats
     ) -> tuple[tuple[ScoredTag, ...], Recognised | None]:
         """The same with one scale for model and gallery: no score but the best is near it."""
-        scores = identity.score(embedding, gallery.people, self._same)
+        characters = self._gallery.characters if self._gallery else ()
+        scores = identity.score(embedding, self._gallery.people if self._gallery else None, self._same)
         ranked = [
             Recognised(self._labels[index], float(scores.trained[index]), "model")
             for index in _best_of(scores.trained)
         ]
         ranked += [
-            Recognised(gallery.characters[index].label, float(scores.enrolled[index]), "gallery")
+            Recognised(characters[index].label, float(scores.enrolled[index]), "gallery")
             for index in _best_of(scores.enrolled)
         ]
         ranked.sort(key=lambda one: -one.score)

@@ -92,7 +92,7 @@ def _whole(seen: _FrameLooks, tracks: Sequence[Track], networks: Networks) -> Lo
     """The film as if it were one picture."""
     scores = [look.scores for look in seen.looks if look.scores is not None]
     spec = networks.bundle.recogniser
-    answers = [] if spec is None else [_pooled(seen, track, spec.size, networks) for track in tracks]
+    answers = [] if spec is None else [_pooled(seen, track, spec.size) for track in tracks]
     first = seen.looks[0]
     return Look(
         first.width,
@@ -105,14 +105,14 @@ def _whole(seen: _FrameLooks, tracks: Sequence[Track], networks: Networks) -> Lo
     )
 
 
-def _pooled(seen: _FrameLooks, track: Track, size: int, networks: Networks) -> Recognition:
+def _pooled(seen: _FrameLooks, track: Track, size: int) -> Recognition:
     """Faces count by how long they are shown, how sure and, up to what the recogniser takes in, how large."""
     weights = []
     for sighting in track.sightings:
         face, frame = seen.face(sighting), seen.frames[sighting.frame]
         side = face.box.longer
         weights.append((frame.until - frame.at + _BLINK) * face.score * min(1.0, side / size))
-    return pooled([seen.answer(sighting) for sighting in track.sightings], weights, networks.identity)
+    return pooled([seen.answer(sighting) for sighting in track.sightings], weights)
 
 
 def _best(seen: _FrameLooks, track: Track) -> Sighting:

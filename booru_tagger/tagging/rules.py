@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from booru_tagger.colors import CLOSED_EYES, MIXED, Part, color_of, reconcile, tag_for
@@ -68,25 +68,10 @@ class Rules:
         """Whether the model, or the gallery, could have recognised this character."""
         return self._naming.knows(tag)
 
-    def read(
-        self,
-        face: Face,
-        recognition: Recognition,
-        *,
-        colored: bool,
-        named: ScoredTag | None = None,
-        refuted: Collection[str] = (),
-    ) -> Reading:
-        """Apply the rules to one face; ``colored`` says whether the picture shows colors at all.
-
-        ``named`` is who a tagger of whole pictures says it is; ``refuted`` are names that it denies.
-        """
+    def read(self, face: Face, recognition: Recognition, *, colored: bool) -> Reading:
+        """Apply the rules to one face; ``colored`` says whether the picture shows colors at all."""
         colored = colored and not self._is_colorless(recognition)
         candidates, who = self._naming.who(face, recognition, colored=colored)
-        if who is not None and who.label.tag in refuted:
-            who = None
-        if named is not None:
-            who = Recognised(self._naming.label_of(named.tag), named.score, "tagger")
         hair = self._color(Part.HAIR, recognition.hair if colored else None)
         eyes = self._color(Part.EYES, recognition.eyes if colored else None)
         embedding = embedding_of(recognition.embedding, self._space)

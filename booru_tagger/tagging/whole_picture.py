@@ -17,7 +17,7 @@ from booru_tagger.imaging import Floats
 from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Columns, ThresholdChoice
 from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Rules
-from booru_tagger.types import Conflict, Reading, ScoredTag, Tag
+from booru_tagger.types import CharacterMatch, Conflict, Reading, ScoredTag, Tag
 from booru_tagger.vocab import CHARACTER, GENERAL, TAG_CATEGORIES
 
 if TYPE_CHECKING:
@@ -29,14 +29,11 @@ REVISION = 1
 
 @dataclass(frozen=True, slots=True)
 class NameChanges:
-    """What becomes of the faces' names: ``named`` and ``denied`` by the number of the face."""
+    """What becomes of the faces' names, by the number of the face: who it is ``named`` now, and which name
+    was ``denied``, where it had one."""
 
     named: Mapping[int, ScoredTag] = field(default_factory=dict)
     denied: Mapping[int, str] = field(default_factory=dict)
-
-    @property
-    def changed(self) -> Sequence[int]:
-        return sorted({*self.named, *self.denied})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,16 +142,10 @@ def merged(
     faces = list(readings)
     if rules is not None:
         changes = name_faces(faces, picture_scores, rules)
-        for index in changes.changed:
-            who, name = changes.named.get(index), changes.denied.get(index)
-            faces[index] = rules.read(
-                look.faces[index],
-                look.answers[index],
-                colored=look.colored,
-                named=who,
-                refuted=() if name is None else (name,),
-            )
-            if who is not None and name is not None:
+        for index, who in changes.named.items():
+            faces[index] = rules.retell(faces[index], CharacterMatch(who.tag, who.score, "tagger"))
+            name = changes.denied.get(index)
+            if name is not None:
                 withdrawn = Conflict(name, name, who.tag, who.score)
                 faces[index] = replace(faces[index], conflicts=(*faces[index].conflicts, withdrawn))
     return tuple(_seconded(reading, picture_scores) for reading in faces)

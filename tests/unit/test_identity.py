@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
 from booru_tagger.models.identity import (
+    SHORT_LIST,
     ComparedCharacters,
     Identity,
     KnownCharacters,
@@ -123,6 +126,77 @@ def test_chances_never_exceed_the_whole(seed: int, characters: int, enrolled: in
     assert both.shape == (characters + enrolled,)
     assert (both >= 0).all()
     assert both.sum() <= 1 + 1e-5
+
+
+@dataclasses.dataclass
+class Candidate:
+    """One character of a short list, judged by itself."""
+
+    kind: str
+    index: int
+    owner: int
+    weights: Weights
+    like: tuple[float, float, float]
+    faces: int
+
+    @property
+    def kin(self) -> float:
+        learned, mean, nearest = self.like
+        return ((learned or mean) + mean + nearest) / 3
+
+    def chance(self, others: list[Candidate]) -> float:
+        rival = max((other.kin for other in others if other.owner != self.owner), default=0.0)
+        one = self.weights
+        odds = float(np.dot((one.learned, one.mean, one.nearest), self.like)) + one.level
+        odds += one.rival * rival + one.faces * math.log(self.faces)
+        return 1 / (1 + math.exp(-odds))
+
+
+def candidates(
+    kind: str, some: KnownCharacters, face: Floats, owners: dict[int, int], margin: float
+) -> Iterator[Candidate]:
+    by_faces = dataclasses.replace(SPEC.enrolled, level=SPEC.enrolled.level - margin)
+    for index in np.argsort(-(some.glance @ face))[:SHORT_LIST].tolist() if len(some) else ():
+        learned = index < len(some.learned)
+        like = (
+            float(some.learned[index] @ face) if learned else 0.0,
+            float(some.means[index] @ face),
+            max(float(one @ face) for one in some.of(index)),
+        )
+        weights = SPEC.trained if learned else by_faces
+        yield Candidate(kind, index, owners.get(index, index), weights, like, int(some.counts[index]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(0, 40), st.integers(0, 30), st.booleans())
+def test_all_at_once_is_what_each_is_alone(
+    seed: int, characters: int, learned: int, enrolled: int, shared: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    people, gallery = (
+        KnownCharacters.of_faces(
+            [vectors(int(rng.integers(1, 9)), seed + 100 * kind + n, 8) for n in range(many)]
+        )
+        for kind, many in enumerate((characters, enrolled))
+    )
+    people = dataclasses.replace(people, learned=vectors(characters, seed + 999, 8)[:learned])
+    judge, same = identity(people), {0: 0} if shared and enrolled else {}
+    face = unit(rng.normal(size=8).astype(np.float32))
+    scores = judge.score(face, gallery, same)
+    owners = {number: same.get(number, characters + number) for number in range(enrolled)}
+    margin = margin_of(SPEC.margin, characters - len(people.learned))
+    everybody = [
+        *candidates("trained", judge.people, face, {}, margin),
+        *candidates("enrolled", gallery, face, owners, SPEC.margin),
+    ]
+    best: dict[int, float] = {}
+    for one in everybody:
+        best[one.owner] = max(one.chance(everybody), best.get(one.owner, 0.0))
+    alone = {"trained": np.zeros(characters), "enrolled": np.zeros(enrolled)}
+    for one in everybody:
+        alone[one.kind][one.index] = one.chance(everybody) / max(1.0, sum(best.values()))
+    for kind, chances in alone.items():
+        np.testing.assert_allclose(getattr(scores, kind), chances, rtol=1e-4, atol=1e-6)
 
 
 def test_the_rival_of_each_candidate_is_the_most_alike_other_character() -> None:

@@ -98,7 +98,8 @@ def test_all_views_of_all_faces_run_in_one_batch_and_are_averaged() -> None:
     (fed,) = session.fed
     assert fed.shape == (4, 3, 8, 8)
     means = fed.mean(axis=(2, 3)).reshape(2, 2, 3).mean(axis=1)
-    assert np.stack([answer.character for answer in answers]) == pytest.approx(means)
+    for answer, mean in zip(answers, means, strict=True):
+        assert answer.character == pytest.approx(mean)
 
 
 def test_only_a_doubtful_face_is_looked_at_again() -> None:
@@ -129,7 +130,7 @@ def test_a_face_that_is_like_nobody_is_not_looked_at_again() -> None:
     assert [len(fed) for fed in session.fed] == [2, 1]
 
 
-def test_each_face_is_told_once_and_again_only_after_another_look() -> None:
+def test_an_identity_is_asked_about_a_face_only_where_another_look_may_follow() -> None:
     class Counting:
         told = 0
 
@@ -139,14 +140,15 @@ def test_each_face_is_told_once_and_again_only_after_another_look() -> None:
 
     identity, picture = Counting(), Picture(np.full((60, 200, 3), 20, dtype=np.uint8), 200, 60)
     picture.pixels[:, 100:] = np.arange(0, 240, 80)
-    session = Recording({"embedding": 3})
-    views = (View(1.0), View(1.0, flip=True, below=0.8))
     boxes = [Box(20, 10, 60, 50), Box(130, 10, 170, 50)]
-    grey, vivid = Recogniser(session, spec(views=views), 3, cast("Any", identity)).recognise(picture, boxes)
-    assert [len(fed) for fed in session.fed] == [2, 1]
-    assert identity.told == 3
-    assert grey.character == pytest.approx(np.full(3, 3**-0.5), abs=1e-5)
-    assert vivid.character == pytest.approx(np.arange(3) / 5**0.5, abs=1e-5)
+    one, two = (View(1.0),), (View(1.0), View(1.0, flip=True, below=0.8))
+    for views, shown, told in ((one, [2], 0), (two, [2, 1], 2)):
+        session = Recording({"embedding": 3})
+        recogniser = Recogniser(session, spec(views=views), 3, cast("Any", identity))
+        answers = recogniser.recognise(picture, boxes)
+        assert [len(fed) for fed in session.fed] == shown
+        assert identity.told == told
+        assert [answer.character for answer in answers] == [None, None]
 
 
 def test_a_crowd_is_run_in_parts() -> None:
@@ -205,7 +207,7 @@ def test_numbers_that_are_none_become_zero() -> None:
     session = Recording()
     session.run = lambda feeds: {"character": np.array([[np.nan, np.inf, -1]], np.float16)}  # type: ignore[method-assign]
     (answer,) = Recogniser(session, spec(), 3).recognise(noise(), [Box(0, 0, 9, 9)])
-    assert answer.character.tolist() == [0, 1, 0]
+    assert answer.character is not None and answer.character.tolist() == [0, 1, 0]
 
 
 def test_a_crop_is_seen_as_the_bundles_own_crops_are() -> None:
@@ -236,8 +238,9 @@ def test_a_real_network_reads_painted_faces(tmp_path: Path) -> None:
     picture = Picture(np.asarray(paint(painted)), 320, 240)
     answers = real(tmp_path).recognise(picture, [Box(*face.box) for face in painted])
     tags = [label["tag"] for label in LABELS]
-    assert tags[int(answers[0].character.argmax())] == "cirno" and answers[0].character.max() > 0.95
-    assert answers[1].character.sum() < 0.05
+    known, stranger = (answer.character for answer in answers)
+    assert known is not None and tags[int(known.argmax())] == "cirno" and known.max() > 0.95
+    assert stranger is not None and stranger.sum() < 0.05
     for face, answer in zip(painted, answers, strict=True):
         assert answer.hair is not None and HAIR[int(answer.hair.argmax())] == face.hair
         assert answer.eyes is not None and EYES[int(answer.eyes.argmax())] == face.eyes

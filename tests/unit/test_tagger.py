@@ -158,7 +158,7 @@ def test_a_decoded_picture_is_tagged_as_it_is(tagger: Tagger) -> None:
     faces = tagger.networks.detect(Picture(pixels, 640, 480))
     assert [face.box for face in faces] == [face.box for face in result.faces]
     (answer, _) = tagger.networks.recognise(Picture(pixels, 640, 480), [face.box for face in faces])
-    assert answer.character.argmax() == 0 and answer.embedding is not None
+    assert answer.character is not None and answer.character.argmax() == 0 and answer.embedding is not None
 
 
 def test_bytes_are_tagged_like_files(tagger: Tagger, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class _Examples:
     def add(self, compared: ComparedCharacters, rivals: Floats, who: int, count: float) -> None:
         """The likeliest candidates of a face of character ``who`` (-1: none of them)."""
         for place, index in enumerate(compared.chosen[:CANDIDATES].tolist()):
-            self.rows.append([*compared.row(place), float(rivals[place])])
+            self.rows.append([*compared.rows[place].tolist(), float(rivals[place])])
             self.right.append(index == who)
             self.counts.append(count)
 
