@@ -62,9 +62,8 @@ def _enrolled_like(embeddings: Floats, tagger: Tagger, others: Gallery) -> str |
     if spec is None or not others:
         return None
     if identity is not None:
-        scores = identity.score(face, others.people).enrolled
-        best = int(scores.argmax())
-        return others.characters[best].label.tag if scores[best] >= spec.character_threshold else None
+        ((best, score),) = identity.score(face, others.people).enrolled.best(1)
+        return others.characters[best].label.tag if score >= spec.character_threshold else None
     anchor = anchor_for(spec.character_threshold)
     (match,) = others.match(face, anchor, 1)
     return match.label.tag if match.score >= anchor else None

@@ -170,14 +170,24 @@ def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Chances:
+    """The chances ``(K,)`` of some ``characters``, by index ``(K,)``; all others are nowhere near."""
+
+    characters: Numbers
+    chances: Floats
+
+    def best(self, count: int) -> list[tuple[int, float]]:
+        """Up to so many characters with their chances, best first."""
+        order = np.lexsort((self.characters, -self.chances))[:count]
+        return list(zip(self.characters[order].tolist(), self.chances[order].tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Chances of the trained characters ``(C,)`` and of the enrolled ones ``(G,)``, one or less together.
+    """Chances of the trained characters and of the enrolled ones, one or less together."""
 
-    Characters that are nowhere near have 0.
-    """
-
-    trained: Floats
-    enrolled: Floats
+    trained: Chances
+    enrolled: Chances
 
 
 class Identity:
@@ -223,15 +233,13 @@ class Identity:
             whose = np.concatenate([whose, np.asarray(owners, dtype=np.int64)])
         rivals = alike_to_others(kin, whose)
         count = len(one.chosen)
-        chances = [self._chances(one, rivals[:count])]
+        chances = self._chances(one, rivals[:count])
         if two is not None:
-            chances.append(_chances(self.spec.enrolled, two.rows, rivals[count:], self.spec.margin))
-        total = _whole(np.concatenate(chances), whose)
-        scores = Scores(np.zeros(len(people), np.float32), np.zeros(len(enrolled or ()), np.float32))
-        scores.trained[one.chosen] = chances[0] / total
-        if two is not None:
-            scores.enrolled[two.chosen] = chances[1] / total
-        return scores
+            others = _chances(self.spec.enrolled, two.rows, rivals[count:], self.spec.margin)
+            chances = np.concatenate([chances, others])
+        chances /= _whole(chances, whose)
+        chosen = two.chosen if two is not None else np.zeros(0, np.int64)
+        return Scores(Chances(one.chosen, chances[:count]), Chances(chosen, chances[count:]))
 
     def _chances(self, compared: ComparedCharacters, rivals: Floats) -> Floats:
         """Those of the bundle's characters on the short list: some were trained, the others are enrolled."""

@@ -160,7 +160,9 @@ class Recogniser:
         if self.identity is None:
             best: Floats = means["character"].max(axis=1)
             return best
-        return np.array([self.identity.score(face).trained.max() for face in means["embedding"]], np.float32)
+        return np.array(
+            [self.identity.score(face).trained.chances.max() for face in means["embedding"]], np.float32
+        )
 
     def _crops(
         self, faces: Sequence[int], views: Sequence[View], cut: Callable[[int, View], Pixels]

@@ -121,26 +121,18 @@ class FaceNaming:
         characters = self._gallery.characters if self._gallery else ()
         scores = identity.score(embedding, self._gallery.people if self._gallery else None, self._same)
         ranked = [
-            Recognised(self._labels[index], float(scores.trained[index]), "model")
-            for index in _best_of(scores.trained)
+            Recognised(self._labels[index], score, "model")
+            for index, score in scores.trained.best(CANDIDATES)
         ]
         ranked += [
-            Recognised(characters[index].label, float(scores.enrolled[index]), "gallery")
-            for index in _best_of(scores.enrolled)
+            Recognised(characters[index].label, score, "gallery")
+            for index, score in scores.enrolled.best(CANDIDATES)
         ]
         ranked.sort(key=lambda one: -one.score)
         who = ranked[0]
         trained = who.source == "model"
         passes = who.score >= (self._min_trained[who.label.tag] if trained else self._min_enrolled)
         return _best(ScoredTag(one.label.tag, one.score) for one in ranked), who if passes else None
-
-
-def _best_of(scores: Floats) -> list[int]:
-    """Indices of the best few."""
-    count = min(CANDIDATES, len(scores))
-    few = np.sort(np.argpartition(-scores, count - 1)[:count]) if count else np.arange(0)
-    best: list[int] = few[np.argsort(-scores[few], kind="stable")].tolist()
-    return best
 
 
 def _best(candidates: Iterable[ScoredTag]) -> tuple[ScoredTag, ...]:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,26 @@ from hypothesis import strategies as st
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
+from booru_tagger.models.bundle import Bundle
+from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.identity import (
     SHORT_LIST,
+    Chances,
     ComparedCharacters,
     Identity,
     KnownCharacters,
+    Scores,
     alike_to_others,
     margin_of,
     pack,
     unit,
     unpack,
 )
-from booru_tagger.models.manifest import IdentitySpec, Weights
+from booru_tagger.models.manifest import IdentitySpec, Label, Weights
+from booru_tagger.models.recogniser import Recognition
+from booru_tagger.tagging.rules import Rules
+from booru_tagger.types import Box, Face
+from tests.support.bundles import make_bundle
 
 WEIGHTS = Weights(level=-6.0, learned=3.0, mean=5.0, nearest=4.0, rival=-4.0, faces=0.1)
 ENROLLED = dataclasses.replace(WEIGHTS, learned=0.0, mean=8.0)
@@ -51,12 +60,16 @@ def identity(people: KnownCharacters) -> Identity:
     return Identity(SPEC, lambda: pack(people), "characters.npz", len(people))
 
 
+def chance_of(trained: int, scores: Scores) -> float:
+    return dict(scores.trained.best(SHORT_LIST))[trained]
+
+
 def test_each_face_that_is_kept_is_recognised_as_whose_it_is() -> None:
     people = some_people()
     judge = identity(people)
     for character in range(len(people)):
         for face in people.of(character):
-            assert judge.score(face).trained.argmax() == character
+            assert judge.score(face).trained.best(1)[0][0] == character
 
 
 def test_eight_bits_keep_directions() -> None:
@@ -73,12 +86,13 @@ def test_an_enrolled_character_beside_trained_ones_is_judged_on_their_scale() ->
     judge, mine = identity(some_people()), person(3, 99)
     gallery = KnownCharacters.of_faces([mine, person(4, 77)])
     scores = judge.score(mine[0], gallery)
-    assert scores.enrolled[0] > 0.9
-    assert scores.enrolled[1] < 0.2
-    assert scores.trained.max() < 0.2
+    (best, first), (_, second) = scores.enrolled.best(2)
+    assert best == 0 and first > 0.9
+    assert second < 0.2
+    assert scores.trained.chances.max() < 0.2
     trained = judge.score(judge.people.of(1)[0], gallery)
-    assert trained.trained.argmax() == 1
-    assert trained.enrolled.max() < 0.2
+    assert trained.trained.best(1)[0][0] == 1
+    assert trained.enrolled.chances.max() < 0.2
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.floats(0, 5))
@@ -97,7 +111,7 @@ def test_a_stranger_has_less_of_a_chance_where_a_bundle_knows_more_by_faces_alon
     large = KnownCharacters.of_faces([near, *(person(4, 100 + number) for number in range(60))])
     odds = [
         score / (1 - score)
-        for score in (identity(people).score(stranger).trained[0] for people in (small, large))
+        for score in (chance_of(0, identity(people).score(stranger)) for people in (small, large))
     ]
     assert odds[0] / odds[1] > 0.95 * 61 / 5
 
@@ -105,12 +119,12 @@ def test_a_stranger_has_less_of_a_chance_where_a_bundle_knows_more_by_faces_alon
 def test_a_rival_makes_doubtful_and_the_same_character_is_no_rival() -> None:
     people = some_people()
     judge, face = identity(people), people.of(0)[0]
-    alone = judge.score(face).trained[0]
+    alone = chance_of(0, judge.score(face))
     twin = KnownCharacters.of_faces([people.of(0)])
     rivalled = judge.score(face, twin)
     same = judge.score(face, twin, same={0: 0})
-    assert rivalled.trained[0] < alone
-    assert same.trained[0] > rivalled.trained[0]
+    assert chance_of(0, rivalled) < alone
+    assert chance_of(0, same) > chance_of(0, rivalled)
 
 
 @settings(max_examples=40, deadline=None)
@@ -122,8 +136,8 @@ def test_chances_never_exceed_the_whole(seed: int, characters: int, enrolled: in
     )
     gallery = KnownCharacters.of_faces([vectors(2, seed + 100 + n, 4) for n in range(enrolled)])
     scores = identity(people).score(vectors(1, seed, 4)[0], gallery)
-    both = np.concatenate([scores.trained, scores.enrolled])
-    assert both.shape == (characters + enrolled,)
+    both = np.concatenate([scores.trained.chances, scores.enrolled.chances])
+    assert len(both) == min(characters, SHORT_LIST) + min(enrolled, SHORT_LIST)
     assert (both >= 0).all()
     assert both.sum() <= 1 + 1e-5
 
@@ -196,7 +210,43 @@ def test_all_at_once_is_what_each_is_alone(
     for one in everybody:
         alone[one.kind][one.index] = one.chance(everybody) / max(1.0, sum(best.values()))
     for kind, chances in alone.items():
-        np.testing.assert_allclose(getattr(scores, kind), chances, rtol=1e-4, atol=1e-6)
+        told = np.zeros(len(chances))
+        for index, chance in getattr(scores, kind).best(SHORT_LIST):
+            told[index] = chance
+        np.testing.assert_allclose(told, chances, rtol=1e-4, atol=1e-6)
+
+
+class CountedIdentity(Identity):
+    told = 0
+
+    def score(self, *args: Any, **options: Any) -> Scores:
+        self.told += 1
+        return super().score(*args, **options)
+
+
+@pytest.mark.parametrize("with_gallery", [False, True])
+def test_a_face_is_judged_once_by_its_embedding(tmp_path: Path, with_gallery: bool) -> None:
+    bundle = Bundle.load(make_bundle(tmp_path, labels=[{"tag": f"known_{number}"} for number in range(5)]))
+    assert bundle.recogniser is not None
+    people = some_people()
+    judge = CountedIdentity(SPEC, lambda: pack(people), "characters.npz", len(people))
+    gallery = Gallery("", [Enrolled(Label("mine"), person(3, 99))]) if with_gallery else None
+    rules = Rules(bundle.recogniser, bundle.labels, {}, gallery=gallery, identity=judge)
+    face = Face(Box(0, 0, 100, 100), 1.0)
+    for number, (vector, name, source) in enumerate(
+        [(people.of(1)[0], "known_1", "model"), (person(3, 99)[0], "mine", "gallery")][: 1 + with_gallery], 1
+    ):
+        found = rules.read(face, Recognition(embedding=vector), colored=True).face
+        assert found.character is not None
+        assert (found.character.tag, found.character.source) == (name, source)
+        assert found.candidates[0].tag == name and len(found.candidates) == 5
+        assert judge.told == number
+
+
+def test_the_best_are_told_in_order_and_of_equal_ones_the_first_comes_first() -> None:
+    some = Chances(np.array([7, 3, 5]), np.array([0.25, 0.25, 0.5], np.float32))
+    assert some.best(5) == [(5, 0.5), (3, 0.25), (7, 0.25)]
+    assert some.best(1) == [(5, 0.5)]
 
 
 def test_the_rival_of_each_candidate_is_the_most_alike_other_character() -> None:

@@ -11,7 +11,7 @@ import pytest
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Normalisation, Picture, crop, square_around
 from booru_tagger.models.bundle import Bundle, RecogniserSpec, View
-from booru_tagger.models.identity import Scores
+from booru_tagger.models.identity import Chances, Scores
 from booru_tagger.models.recogniser import BATCH, Recogniser
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box
@@ -136,7 +136,8 @@ def test_an_identity_is_asked_about_a_face_only_where_another_look_may_follow() 
 
         def score(self, embedding: Any) -> Scores:
             self.told += 1
-            return Scores(np.abs(embedding), np.zeros(0, np.float32))
+            chances = Chances(np.arange(3), np.abs(embedding))
+            return Scores(chances, chances)
 
     identity, picture = Counting(), Picture(np.full((60, 200, 3), 20, dtype=np.uint8), 200, 60)
     picture.pixels[:, 100:] = np.arange(0, 240, 80)
