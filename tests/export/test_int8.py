@@ -17,6 +17,7 @@ import torch
 from booru_export.bundles import int8
 from booru_export.bundles.byte_stem import feed_bytes
 from booru_export.bundles.quantise import nodes_to_quantise, quantise
+from booru_export.bundles.row_answers import read_by_rows
 from booru_export.bundles.to_onnx import DetectorGraph, export_graph
 from booru_export.cli import export as cli
 from booru_export.onnx_weights import widen_weights
@@ -137,12 +138,25 @@ def test_a_picture_is_shrunk_as_bytes() -> None:
     np.testing.assert_allclose(answer[inner], wanted[inner], atol=0.1)  # bytes are whole numbers
 
 
-def test_training_goes_on_from_the_weights_of_a_stem(network: bytes) -> None:
-    quantised = quantise(network, pictures(2, 1))
-    models = [widen_weights(onnx.load_from_string(data)) for data in (network, quantised)]
+def test_answers_are_read_from_pixels_as_they_are(network: bytes) -> None:
+    model = widen_weights(onnx.load_from_string(network))
+    (picture,) = pictures(1, 5)
+    wanted = Session(model.SerializeToString()).run({"images": picture})
+    heads = [node for node in model.graph.node if node.op_type == "Conv"][-2:]
+    assert {item.name for item in read_by_rows(model.graph, heads)} >= {"net.heat.weight", "net.sides.weight"}
+    assert [node.op_type for node in model.graph.node].count("MatMul") == 1
+    answer = Session(model.SerializeToString()).run({"images": picture})
+    for name, values in wanted.items():
+        np.testing.assert_allclose(answer[name], values, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["net.trunk.stem.0.0.weight", "net.heat.weight", "net.sides.bias"])
+def test_training_goes_on_from_weights_that_were_rewritten(network: bytes, name: str) -> None:
     before, after = (
-        next(item for item in model.graph.initializer if item.name == "net.trunk.stem.0.0.weight")
-        for model in models
+        next(
+            item for item in widen_weights(onnx.load_from_string(data)).graph.initializer if item.name == name
+        )
+        for data in (network, quantise(network, pictures(2, 1)))
     )
     np.testing.assert_array_equal(numpy_helper.to_array(after), numpy_helper.to_array(before))
 

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-_Numbers = npt.NDArray[np.float64]
+from booru_export.bundles.row_answers import TO_PLANES, TO_ROWS, copied
 
-_TO_PLANES, _TO_ROWS = [0, 3, 1, 2], [0, 2, 3, 1]
+_Numbers = npt.NDArray[np.float64]
 
 CELL = 4
 """Pixels of a row that are one cell with ``3 * CELL`` channels: 8-bit kernels want a multiple of 4."""
@@ -97,7 +97,7 @@ def _after(
     if node.op_type == "Cast":
         return chain
     if node.op_type == "Transpose":
-        return chain if list(node.attribute[0].ints) == _TO_PLANES else None
+        return chain if list(node.attribute[0].ints) == TO_PLANES else None
     if node.op_type == "Resize":
         scaled = len(node.input) == 3 and node.input[2] in constants
         return replace(chain, resized=node) if scaled and chain.resized is None else None
@@ -120,7 +120,7 @@ def _after(
 def _rewrite(graph: onnx.GraphProto, convolution: onnx.NodeProto, chain: _Chain, name: str) -> ByteStem:
     """Feed a convolution with bytes, in cells where it can be. What it gives stays the same."""
     initializers = {item.name: item for item in graph.initializer}
-    originals = tuple(initializers[item] for item in convolution.input[1:3])
+    originals = tuple(copied(initializers[item]) for item in convolution.input[1:3])
     kernel, *given = (numpy_helper.to_array(item).astype(np.float64) for item in originals)
     bias = given[0] if given else np.zeros(len(kernel))
     zero = int(np.clip(np.rint(np.mean(-chain.offset / chain.scale)), 0, 255))
@@ -134,7 +134,7 @@ def _rewrite(graph: onnx.GraphProto, convolution: onnx.NodeProto, chain: _Chain,
     cells = _in_cells(convolution, kernel)
     if cells is not None:
         picture = build.node("Reshape", picture, build.constant(np.array([0, 0, -1, 3 * CELL])))
-    planes = build.node("Transpose", picture, perm=_TO_PLANES)
+    planes = build.node("Transpose", picture, perm=TO_PLANES)
     centred = build.node(
         "Sub", build.node("Cast", planes, to=TensorProto.FLOAT), build.constant(np.float32(zero))
     )
@@ -218,7 +218,7 @@ class _Builder:
     def resized(self, picture: str, like: onnx.NodeProto) -> str:
         """The picture, in its own layout, in the size that ``like`` gives to its planes."""
         scales = next(item for item in self.graph.initializer if item.name == like.input[2])
-        in_rows = self.constant(numpy_helper.to_array(scales)[_TO_ROWS])
+        in_rows = self.constant(numpy_helper.to_array(scales)[TO_ROWS])
         attributes = {item.name: helper.get_attribute_value(item) for item in like.attribute}
         return self.node("Resize", picture, "", in_rows, **attributes)
 
@@ -231,9 +231,9 @@ class _Builder:
         shape = self.constant(np.array([0, 0, -1, channels]))
         rows, pixels = self._next("rows"), self._next("pixels")
         for node in (
-            helper.make_node("Transpose", [last.output[0]], [rows], f"{rows}_node", perm=_TO_ROWS),
+            helper.make_node("Transpose", [last.output[0]], [rows], f"{rows}_node", perm=TO_ROWS),
             helper.make_node("Reshape", [rows, shape], [pixels], f"{pixels}_node"),
-            helper.make_node("Transpose", [pixels], [answer], f"{answer}_planes_node", perm=_TO_PLANES),
+            helper.make_node("Transpose", [pixels], [answer], f"{answer}_planes_node", perm=TO_PLANES),
         ):
             self._insert(node, before)
 
@@ -258,9 +258,6 @@ def join_bytes(network: onnx.ModelProto, stems: list[ByteStem]) -> None:
                 if name == quantised:
                     node.input[index] = stem.bytes
     _remove_unused(graph)
-    known = {item.name for item in graph.initializer}
-    for stem in stems:  # training goes on from those
-        graph.initializer.extend(item for item in stem.originals if item.name not in known)
 
 
 def _remove_unused(graph: onnx.GraphProto) -> None:

@@ -19,6 +19,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from booru_export.bundles.byte_stem import ByteStem, feed_bytes, join_bytes
+from booru_export.bundles.row_answers import read_by_rows
 from booru_export.bundles.to_onnx import strip_origins
 from booru_export.onnx_weights import halve_weights, widen_weights
 from booru_tagger.errors import ModelError
@@ -58,6 +59,8 @@ def quantise(model: bytes, pictures: Iterable[Array]) -> bytes:
     nodes = nodes_to_quantise(network.graph, {stem.values for stem in stems})
     if not nodes:
         raise ModelError("the network has no convolutions that 8 bits would make faster")
+    left = [node for node in network.graph.node if node.op_type == "Conv" and node.name not in nodes]
+    unused = [*(item for stem in stems for item in stem.originals), *read_by_rows(network.graph, left)]
     name = network.graph.input[0].name
     add_pre_process_metadata(network)  # norms were folded by the export: there is nothing left to prepare
     with tempfile.TemporaryDirectory() as folder:
@@ -79,6 +82,8 @@ def quantise(model: bytes, pictures: Iterable[Array]) -> bytes:
         )
         quantised = onnx.load(path)
     join_bytes(quantised, stems)
+    known = {item.name for item in quantised.graph.initializer}
+    quantised.graph.initializer.extend(item for item in unused if item.name not in known)
     result = halve_weights(strip_origins(quantised))
     onnx.checker.check_model(result, full_check=True)
     data: bytes = result.SerializeToString()

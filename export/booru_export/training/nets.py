@@ -100,6 +100,11 @@ class HeadDetector(nn.Module):
         return self.heat(top).float(), sides
 
 
+def positions(features: Tensor) -> Tensor:
+    """Maps ``(N, C, H, W)`` as numbers at each position ``(N, H * W, C)``: so 8-bit kernels leave them."""
+    return features.float().permute(0, 2, 3, 1).flatten(1, 2)
+
+
 class ColorHead(nn.Module):
     """Tells a color from where it is: each feature map is averaged with weights that it gives itself.
 
@@ -118,9 +123,9 @@ class ColorHead(nn.Module):
         hair, eyes = [], []
         for features, where in zip(maps, self.where, strict=True):
             weights = where(features).float().flatten(2).softmax(2)
-            flat = features.float().flatten(2)
-            means = weights @ flat.transpose(1, 2)
-            plain = flat.mean(2)
+            flat = positions(features)
+            means = weights @ flat
+            plain = flat.mean(1)
             hair += [plain, means[:, 0]]
             eyes += [plain, means[:, 1]]
         return self.hair(self.drop(torch.cat(hair, 1))), self.eyes(self.drop(torch.cat(eyes, 1)))

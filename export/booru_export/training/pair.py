@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from booru_export.training.nets import FaceNet
+from booru_export.training.nets import FaceNet, positions
 
 NUMBERS = 160
 """Of a pair's embedding: of two with 256 numbers each, this loses hardly what can be measured."""
@@ -34,7 +34,7 @@ class _Member(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         maps = self.trunk(x)[-len(self.colours.where) :]
-        return (self.embed(maps[-1].float().mean((2, 3))), *self.colours(maps))
+        return (self.embed(positions(maps[-1]).mean(1)), *self.colours(maps))
 
 
 class FacePair(nn.Module):
@@ -74,7 +74,9 @@ class FacePair(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``(N, 3, S, S)`` to unit embeddings ``(N, D)`` and logits of hair and eye colors."""
         (one, hair, eyes), (other, more_hair, more_eyes) = self.first(self._shrunk(x)), self.second(x)
-        return F.normalize(one + other, dim=1), (hair + more_hair) / 2, (eyes + more_eyes) / 2
+        embedding = one + other
+        embedding = embedding / embedding.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        return embedding, (hair + more_hair) / 2, (eyes + more_eyes) / 2
 
     def _shrunk(self, x: Tensor) -> Tensor:
         """Without antialiasing: from 128 to 96 pixels every pixel counts anyway, in half the time."""
