@@ -25,13 +25,15 @@ def colorfulness(source: Source, *, face: bool = False) -> float:
     all. Where it is nearly all, half of the spread counts; not so in a picture of one ``face``, where skin
     and blonde hair alone are nearly of one tint.
     """
-    red, green, blue = _samples(source).T
+    red, green, blue = np.ascontiguousarray(_samples(source).T)
     level = (0.299 * red + 0.587 * green + 0.114 * blue) / 255
-    curve = np.stack([np.ones_like(level), level, level**2], axis=1)
-    channels = np.stack([red - green, (red + green) / 2 - blue], axis=1)
-    # Normal equations take a tenth of the time that thousands of rows take; of one level they are singular.
-    told = curve @ np.linalg.lstsq(curve.T @ curve, curve.T @ channels)[0]
-    left, whole = (math.sqrt(float(np.square(part).mean()) * 2) for part in (channels - told, channels))
+    rows = np.stack([np.ones_like(level), level, level**2, red - green, (red + green) / 2 - blue])
+    # All that matters is in products of these five rows; those of brightness are singular where it is one.
+    products = rows @ rows.T / len(level)
+    curve, told = products[:3, :3], products[:3, 3:]
+    spread = float(products[3, 3] + products[4, 4])
+    unexplained = spread - float((told * np.linalg.lstsq(curve, told)[0]).sum())
+    left, whole = math.sqrt(max(0.0, unexplained)), math.sqrt(spread)
     return left / 2 if left < _TINTED * whole and not face else left
 
 
@@ -43,7 +45,7 @@ def sharpness(source: Source) -> float:
     image = source if isinstance(source, Image.Image) else Image.fromarray(source)
     grey = image.convert("L").resize((_FACE_SIDE, _FACE_SIDE), Image.Resampling.BILINEAR)
     soft = grey.filter(ImageFilter.GaussianBlur(_BLUR))
-    return float(np.abs(np.asarray(grey, dtype=np.float64) - np.asarray(soft, dtype=np.float64)).mean())
+    return float(np.abs(np.asarray(grey, dtype=np.int16) - np.asarray(soft, dtype=np.int16)).mean())
 
 
 def _samples(source: Source) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
