@@ -209,6 +209,10 @@ class Identity:
     def people(self) -> KnownCharacters:
         return unpack(self._read(), self._name, self._characters)
 
+    def load(self) -> None:
+        """Read the bundle's file now rather than with the first face. Raises :class:`ModelError`."""
+        _ = self.people.glance
+
     def score(
         self, embedding: Floats, gallery: KnownCharacters | None = None, same: Mapping[int, int] | None = None
     ) -> Scores:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from booru_tagger.errors import ConfigError, ModelError
@@ -17,6 +19,7 @@ from booru_tagger.models.recogniser import Recogniser, Recognition
 from booru_tagger.models.session import Session
 from booru_tagger.models.store.local import open_bundle, open_model
 from booru_tagger.models.tiles import pixels_needed
+from booru_tagger.parallel import available_cores
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.types import Box, Face
 
@@ -60,7 +63,7 @@ class Networks:
                 f"the model {options.model} knows faces only, so there is nothing to do without them"
             )
         self.identity = Identity.of(self.bundle)
-        self._min_face = 0.0
+        self._min_face, self._begun = 0.0, False
         self._detector = self._make_detector()
         self._recogniser = self._make_recogniser()
 
@@ -75,6 +78,32 @@ class Networks:
         for network in (self._detector, self._recogniser, self.foreign):
             if network is not None:
                 network.check()
+        self._begun = True
+
+    @contextlib.contextmanager
+    def loading(self) -> Iterator[None]:
+        """Load the networks meanwhile, on other cores, the first time that this is entered.
+
+        What is to be done before they are asked, such as decoding, does not wait for them. It is not left
+        before they are loaded. What goes wrong is raised where they are first asked.
+        """
+        threads = [threading.Thread(target=_attempted, args=(part,)) for part in self._to_load()]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            for thread in threads:
+                thread.join()
+
+    def _to_load(self) -> list[Callable[[], object]]:
+        """What to do at once, and once: a device's driver is best started by one thread."""
+        networks = [network for network in (self._detector, self._recogniser) if network is not None]
+        if self._begun or self.options.provider != "cpu" or available_cores() == 1:
+            return []
+        self._begun = True
+        known = [] if self.identity is None else [self.identity.load]
+        return [*(network.check for network in networks), *known]
 
     def look(self, data: bytes, name: str) -> Look:
         """All that the networks say of an encoded picture; ``name`` appears in messages.
@@ -221,3 +250,8 @@ class Networks:
         return Look(
             picture.width, picture.height, colored, faces, tuple(answers), alone=self._is_alone(heads, faces)
         )
+
+
+def _attempted(load: Callable[[], object]) -> None:
+    with contextlib.suppress(Exception):  # it is tried again, and raised, by who needs it
+        load()

@@ -104,9 +104,11 @@ class Tagger:
         """Tag the picture in a file. Raises :class:`booru_tagger.errors.ImageError`."""
         limits = self.options.limits
         video = open_video(Path(path), str(path), limits)
-        return (
-            self.tag_bytes(read_file(Path(path), limits), str(path)) if video is None else self._video(video)
-        )
+        if video is not None:
+            return self._video(video)
+        data = read_file(Path(path), limits)
+        with self.networks.loading():
+            return self.tag_bytes(data, str(path))
 
     def tag_bytes(self, data: bytes, name: str) -> TagResult:
         """Tag an encoded picture; ``name`` stands for its path in the result and in messages."""
