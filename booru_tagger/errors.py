@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterable
@@ -150,4 +149,6 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of the ``known`` words that ``word`` was probably meant to be, for a message to suggest."""
+    import difflib  # which only a slip of the pen needs
+
     return next(iter(difflib.get_close_matches(word, list(known), 1)), None)

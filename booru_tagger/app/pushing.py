@@ -27,7 +27,8 @@ from booru_tagger.boorus.hydrus import KEY_HEADER, Hydrus
 from booru_tagger.boorus.szurubooru import TAG_POSTS, UPLOAD, Szurubooru, api_address, login
 from booru_tagger.config import PushingSettings, ReadingSettings, Settings
 from booru_tagger.errors import ConfigError, counted
-from booru_tagger.journal import Journal, Pushes
+from booru_tagger.journal import Journal
+from booru_tagger.journal.pushes import Pushes
 from booru_tagger.runner import Sink
 from booru_tagger.sources.listed import Item, from_paths
 from booru_tagger.types import TagResult

@@ -31,8 +31,6 @@ from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, RunningSettings, Settings
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.runner import Reviewer, RunListener, RunReport, Sink
-from booru_tagger.runner.records import Records
-from booru_tagger.runner.rehearsal import Rehearsal
 from booru_tagger.sources.listed import Elsewhere, Item, failure, from_list, from_manifest, from_pattern
 from booru_tagger.sources.storage import StorageTagger, is_url, path_of
 from booru_tagger.sources.storage import pictures as remote_pictures
@@ -122,6 +120,8 @@ def _sink(
         return
     records: AbstractContextManager[Sink | None] = nullcontext()
     if request.records is None:
+        from booru_tagger.runner.rehearsal import Rehearsal
+
         options = writer_options(writing, _roots(request))
         records = nullcontext(Rehearsal(make_writers(writing, options), options.naming))
     elif not request.dry_run:
@@ -134,6 +134,8 @@ def _records(path: Path, tagger: Tagger, policy: Policy, force: bool) -> Abstrac
     """The data set of that name, JSON Lines or Parquet."""
     fingerprint = digest(tagging_parts(tagger, policy))[:16]
     if path.suffix.lower() != ".parquet":
+        from booru_tagger.runner.records import Records
+
         return Records(path, fingerprint, force=force)
     from booru_tagger.runner.parquet import ParquetRecords  # an extra
 

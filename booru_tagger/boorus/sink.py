@@ -6,7 +6,7 @@ from pathlib import Path
 
 from booru_tagger.boorus.http import LostError, Server
 from booru_tagger.errors import BooruTaggerError, ConfigError, OutputError, RemoteError
-from booru_tagger.journal import Pushes
+from booru_tagger.journal.pushes import Pushes
 from booru_tagger.runner import WriteOutcome
 from booru_tagger.types import TagResult
 

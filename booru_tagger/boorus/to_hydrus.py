@@ -6,7 +6,7 @@ from pathlib import Path
 
 from booru_tagger.boorus.hydrus import Hydrus, Service
 from booru_tagger.boorus.sink import BooruSink
-from booru_tagger.journal import Pushed, Pushes
+from booru_tagger.journal.pushes import Pushed, Pushes
 from booru_tagger.types import TagResult
 from booru_tagger.writers.hydrus import spell
 

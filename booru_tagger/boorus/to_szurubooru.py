@@ -12,7 +12,7 @@ from booru_tagger.config.settings import SAFETIES
 from booru_tagger.errors import ImageError, RemoteError
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Limits, read_file
-from booru_tagger.journal import Pushed, Pushes
+from booru_tagger.journal.pushes import Pushed, Pushes
 from booru_tagger.types import Tag, TagResult
 from booru_tagger.vocab import GENERAL, META, RATING
 

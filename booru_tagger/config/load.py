@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +89,8 @@ Layer = dict[str, tuple[object, str]]
 
 
 def _read_file(path: Path) -> Layer:
+    import tomllib  # nothing to read it with where there is no such file
+
     try:
         table = tomllib.loads(read_text(path))
     except OSError as error:

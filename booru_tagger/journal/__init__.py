@@ -1,7 +1,6 @@
 """What was tagged, by what, and what we wrote where: the program's memory, in one SQLite file."""
 
 from booru_tagger.journal.paths import default_path
-from booru_tagger.journal.pushes import Pushed, Pushes
 from booru_tagger.journal.store import Journal
 from booru_tagger.journal.values import JournalEntry, Mark, Original, Ownership, RawResult, WriteReport
 
@@ -11,8 +10,6 @@ __all__ = [
     "Mark",
     "Original",
     "Ownership",
-    "Pushed",
-    "Pushes",
     "RawResult",
     "WriteReport",
     "default_path",

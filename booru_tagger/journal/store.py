@@ -7,6 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
@@ -17,19 +18,19 @@ from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal import intents, ledger
 from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import LOOK_SECONDS, Database
-from booru_tagger.journal.finder import Finder
 from booru_tagger.journal.known import KnownPicture, KnownPictures, known
 from booru_tagger.journal.moves import follow, inherit
 from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
-from booru_tagger.journal.placements import Placements
-from booru_tagger.journal.pushes import Pushes
 from booru_tagger.journal.reviews import Reviews
 from booru_tagger.journal.seen import SeenStamps
 from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
 from booru_tagger.types import TagResult
 
 if TYPE_CHECKING:
+    from booru_tagger.journal.finder import Finder
     from booru_tagger.journal.merging import MergeReport, PathMap
+    from booru_tagger.journal.placements import Placements
+    from booru_tagger.journal.pushes import Pushes
 
 
 class Journal:
@@ -53,7 +54,6 @@ class Journal:
         self._keys = PathKeys()
         self._seen = SeenStamps()
         self.reviews = Reviews(database, self._keys)
-        self.finder = Finder(database)
         self._known = KnownPictures(database)
 
     @classmethod
@@ -86,12 +86,23 @@ class Journal:
         """What a person should hear of, so far: a journal set aside, one that cannot be kept."""
         return tuple(self._database.warnings)
 
+    @cached_property
+    def finder(self) -> Finder:
+        """What answers questions about many pictures."""
+        from booru_tagger.journal.finder import Finder  # this and the next two: not for tagging
+
+        return Finder(self._database)
+
     def pushes(self, place: str) -> Pushes:
         """What was sent to one booru."""
+        from booru_tagger.journal.pushes import Pushes
+
         return Pushes(self._database, place)
 
     def placements(self, tree: Path) -> Placements:
         """What was sorted into one tree of folders."""
+        from booru_tagger.journal.placements import Placements
+
         return Placements(self._database, self._keys, tree)
 
     def moved(self, places: Mapping[Path, Path], others: Iterable[Path] = ()) -> None:

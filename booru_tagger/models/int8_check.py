@@ -8,7 +8,6 @@ too, but they take three times as long, everywhere: they are for processors that
 from __future__ import annotations
 
 import functools
-import mmap
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ def is_quantised(model: str | bytes) -> bool:
     """Whether a model, a file's path or its bytes, computes in 8 bits. Raises :class:`OSError`."""
     if isinstance(model, bytes):
         return _MARK in model
+    import mmap  # a bundle's network comes as bytes
+
     with Path(model).open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.find(_MARK) >= 0
 

@@ -8,7 +8,6 @@ are added, those with a minus before them are taken out: ``sword armor -twintail
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -83,6 +82,8 @@ def color_tag(part: Part, word: str) -> str:
 
 def read_implications(path: Path) -> dict[str, Implication]:
     """The table in a CSV file, by character. Raises :class:`ConfigError` that names the line."""
+    import csv  # which few have such a table for
+
     try:
         text = decoded(read_regular(path, MAX_BYTES))
     except OversizeFileError as error:

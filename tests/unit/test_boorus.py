@@ -16,7 +16,8 @@ from booru_tagger.boorus.to_hydrus import HydrusSink, picture_of
 from booru_tagger.boorus.to_szurubooru import SzurubooruSink, UploadOptions, plan, post_of
 from booru_tagger.boorus.to_szurubooru import picture_of as post_picture
 from booru_tagger.errors import ConfigError, RemoteError
-from booru_tagger.journal import Journal, Pushed
+from booru_tagger.journal import Journal
+from booru_tagger.journal.pushes import Pushed
 from booru_tagger.types import Tag, TagResult
 from tests.support.booru_servers import AnswerError, Asked, Fake, KilledError, drop, killing, silence
 from tests.support.command import TIMEOUT

@@ -41,3 +41,21 @@ def test_who_does_without_collection_keeps_doing_so(part: Path) -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_is_there_counts_as_old_afterwards(part: Path) -> None:
+    part.write_text("PARTS = [[] for _ in range(1000)]")
+    parts = import_part("a_large_part").PARTS
+    assert not any(item is parts[0] for item in gc.get_objects(generation=0))
+    assert gc.is_tracked(parts[0]) and gc.get_freeze_count() == 0
+
+
+def test_objects_that_somebody_froze_stay_frozen(part: Path) -> None:
+    part.write_text("")
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        import_part("a_large_part")
+        assert gc.get_freeze_count() >= frozen - 100  # some of them are gone by now
+    finally:
+        gc.unfreeze()

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.journal import Journal, Original, Pushed
+from booru_tagger.journal import Journal, Original
 from booru_tagger.journal.merging import PathMap, combined
+from booru_tagger.journal.pushes import Pushed
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.types import Box, Embedding, FaceResult, TagResult, Verdict
 from tests.support.journaling import result_for, tag, write

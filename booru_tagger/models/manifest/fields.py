@@ -111,9 +111,9 @@ class Table:
 
     def tables(self, key: str) -> tuple[Table, ...]:
         """A list of objects; each knows its place in the list."""
+        inner = self._inner(key)
         return tuple(
-            Table(item, self.where, f"{self._inner(key)}[{index}]")
-            for index, item in enumerate(self.items(key))
+            Table(item, self.where, f"{inner}[{index}]") for index, item in enumerate(self.items(key))
         )
 
     def _inner(self, key: str) -> str:
