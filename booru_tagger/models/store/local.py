@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from booru_tagger.errors import ModelError, nearest
 from booru_tagger.files.user_folders import with_home
 from booru_tagger.models.bundle import MANIFEST, Bundle
-from booru_tagger.models.store.catalogue import CATALOGUE
 from booru_tagger.models.store.model_folders import HUB, HubId, cache_folder, pulled_folder
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ def locate(model: str | Path) -> Path:
     if path.is_file():
         by_part = path.name == MANIFEST or path.suffix == ".onnx"
         return path.parent if by_part else _unpacked(path)
+    from booru_tagger.models.store.catalogue import CATALOGUE  # for names other than the usual one
+
     entry = CATALOGUE.get(str(model))
     if entry is not None:
         return _pulled(entry.name, entry.hub)
@@ -135,6 +136,8 @@ def describe(name: str, folder: Path) -> Stored:
 
 def stored() -> Iterator[Stored]:
     """The models in the cache folder: those that were pulled, then those from zip files."""
+    from booru_tagger.models.store.catalogue import CATALOGUE
+
     names = {entry.hub.path.name: entry.name for entry in CATALOGUE.values()}
     for folder in _folders(pulled_folder()):
         yield describe(names.get(folder.name) or _hub_name(folder), folder)
