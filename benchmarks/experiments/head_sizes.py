@@ -24,7 +24,7 @@ from booru_tagger.models.manifest import Glance, Mirror
 from booru_tagger.models.session import Array, Session
 
 LOWEST = 0.05
-SHARES = ((0.35, 1.0), (0.0, 0.6))
+SHARES = ((0.25, 1.0), (0.0, 0.45))
 ONE = (192, 256, 320, 384, 448, 512)
 TWO = ((192, 448), (192, 512), (256, 448))
 GLANCES = tuple(

@@ -35,14 +35,14 @@ INSIDE = dataclasses.replace(NORMALISATION, inside=True)
 VIEWS = (View(0.95), View(0.95, flip=True, below=0.95, above=0.1))
 """Looks at each face: the second one only where the first leaves a doubt that it may settle. A pair of nets
 looks once: its second net says more than a second look."""
-DEFAULT_FACE_THRESHOLD = 0.4
+DEFAULT_FACE_THRESHOLD = 0.48
 SIDES = (192, 448)
 """Longest sides in pixels that the runtime looks at."""
-HEAD_SHARES = ((0.35, 1.0), (0.0, 0.6))
+HEAD_SHARES = ((0.25, 1.0), (0.0, 0.45))
 """Heads that each look answers for: 0.011 more in F1 (``python -m benchmarks experiment head_sizes``)."""
 GLANCE = {"sure": 0.7, "faint": 0.2, "smallest": 0.16}
 """When the first look is enough, in scores of the network's own; chosen by ``experiment head_sizes``."""
-MIRROR = {"sure": 0.6, "faint": 0.2}
+MIRROR = {"sure": 0.75, "faint": 0.12}
 """When another look is taken mirrored, too; the same."""
 
 

@@ -42,10 +42,9 @@ class Canon:
         return (*colors, *self.implied)
 
     def to_label(self) -> dict[str, Any]:
-        """The character as a label of a bundle's manifest."""
+        """The character as a label of a bundle's manifest, in which labels are characters as a rule."""
         return {
             "tag": self.tag,
-            "category": "character",
             "series": self.series,
             "implied": list(self.implied_tags()),
         }
