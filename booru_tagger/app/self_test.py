@@ -17,7 +17,7 @@ from booru_tagger.types import FaceResult
 
 SECONDS = 5.0
 """How long pictures are tagged to learn the speed; loading the model comes on top."""
-_HAIR, _SKIN, _LINE, _EYES, _WHITE = (72, 110, 200), (252, 226, 208), (60, 40, 50), (200, 60, 60), (250,) * 3
+_HAIR, _SKIN, _LINE, _EYES, _WHITE = (70, 160, 90), (252, 226, 208), (60, 40, 50), (200, 60, 60), (250,) * 3
 _FRINGE = (
     *((0.27, 0.5), (0.29, 0.3), (0.5, 0.2), (0.71, 0.3), (0.73, 0.5), (0.66, 0.38), (0.6, 0.47)),
     *((0.55, 0.36), (0.48, 0.47), (0.42, 0.36), (0.36, 0.46), (0.33, 0.37)),
@@ -26,7 +26,7 @@ _FRINGE = (
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """How it went: the faces found in the picture with one head, blue hair and red eyes, and the seconds that
+    """How it went: the faces found in the picture with one head, green hair and red eyes, and the seconds that
     one picture takes, ``first`` with the loading of the model."""
 
     faces: tuple[FaceResult, ...]
@@ -53,7 +53,7 @@ def self_test(settings: Settings) -> SelfTest:
 
 
 def drawn_head(side: int = 512) -> Image.Image:
-    """A square picture of a girl with blue hair and red eyes."""
+    """A square picture of a girl with green hair and red eyes."""
     image = Image.new("RGB", (side, side), (214, 226, 240))
     pen = ImageDraw.Draw(image)
 

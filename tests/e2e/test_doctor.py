@@ -28,7 +28,7 @@ def test_all_is_well_with_what_ships(home: Home) -> None:
     checks = {check["name"]: check for check in found["checks"]}
     assert (ended.code, found["problems"]) == (0, 0), found
     assert set(checks) >= EXPECTED
-    assert "blue_hair, red_eyes" in checks["self-test"]["said"]
+    assert "green_hair, red_eyes" in checks["self-test"]["said"]
     assert str(home.folder) not in ended.out, "the user's own folder is written ~"
     assert not list(home.folder.rglob("journal*")) and not list(home.work.iterdir())
 
