@@ -26,8 +26,8 @@ _FRINGE = (
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """How it went: the faces found in the picture with one head, green hair and red eyes, and the seconds that
-    one picture takes, ``first`` with the loading of the model."""
+    """How it went: the faces found in the picture with one head, green hair and red eyes, and the seconds
+    that one picture takes, ``first`` with the loading of the model."""
 
     faces: tuple[FaceResult, ...]
     first: float
