@@ -80,7 +80,7 @@ def _run_options(command: click.decorators.FC) -> click.decorators.FC:
     "--more-scenes",
     type=PATH,
     multiple=True,
-    help="More scenes, used for training only (see train self-label).",
+    help="More scenes, used for training only (see train self-label, train head-scenes).",
 )
 @click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that prepare batches."
@@ -205,6 +205,29 @@ def self_label(
         scenes = [confirmed(one, by_eye[one.path.name]) for one in scenes if one.path.name in by_eye]
     write_scenes(output, scenes)
     click.echo(f"{output}: {sum(len(scene.boxes) for scene in scenes)} heads in {len(scenes)} pictures")
+
+
+@train.command("head-scenes", short_help="Make scenes of crops with head boxes.")
+@click.argument("faces", type=PATH, nargs=-1, required=True)
+@click.option("-o", "--output", type=PATH, required=True, help="The boxes.jsonl to write.")
+@click.option("--most", type=click.IntRange(1), default=700, show_default=True, help="Crops taken.")
+@click.option("--without", multiple=True, help="A source of which none is taken; several.")
+def head_scenes(faces: tuple[Path, ...], output: Path, most: int, without: tuple[str, ...]) -> None:
+    """Take crops with head boxes evenly from all sources of FACES, for --more-scenes.
+
+    \b
+      booru-tagger train head-scenes data/identities -o crops.jsonl
+    """
+    from booru_export.data.tables import read_all_faces, write_scenes
+    from booru_export.detector.head_crops import scenes_of_crops
+
+    scenes = list(scenes_of_crops(read_all_faces(faces), most, without=without))
+    if not scenes:
+        raise DataError(
+            f"{', '.join(map(str, faces))}: no crop there has a head box (columns x0, y0, x1, y1)"
+        )
+    write_scenes(output, scenes)
+    click.echo(f"{output}: {len(scenes)} crops")
 
 
 def _train(
