@@ -50,7 +50,7 @@ class DetectorSpec:
     ``head_shares``: for each side the heads that its run answers for, by their longer side as a share of the
     picture's: none is found well both as a dot and as a wall (Singh & Davis, "SNIP", 2018). Empty: all.
     ``glance``: when the first of these runs is the only one, and answers for all heads. ``None``: never.
-    ``mirror``: when one that is not the only one is taken once more, mirrored. ``None``: never.
+    ``mirror``: when one of them, unless a glance was enough, is taken again, mirrored. ``None``: never.
     ``threshold``: lowest score of a face. With ``calibration`` it, and the scores of faces, are shares of
     heads among such boxes; without, they are the network's own. ``nms_iou``: overlap from which the weaker of
     two boxes goes. ``second_head``: in a picture of one person :meth:`another` is below it.
