@@ -18,7 +18,7 @@ from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits
-from booru_tagger.library.crop_folder import CropFolder
+from booru_tagger.library.crop_folder import CropFolder, LeftOut, RehearsedCropFolder
 from booru_tagger.library.cropping import CropCandidate, CutOut, Shape, cut_out
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.types import PictureError, TagResult
@@ -35,6 +35,7 @@ class CropRequest:
     ``paths`` as for sorting. They go into folders by character unless ``flat``. Left out are heads of fewer
     pixels than ``min_size``, faces that score less than ``min_score``, under ``named_only`` those without a
     name, all but the surest ``max_per_character``, and without ``duplicates`` those nearly taken before.
+    Under ``dry_run`` nothing is written.
     """
 
     paths: tuple[str, ...]
@@ -47,6 +48,7 @@ class CropRequest:
     max_per_character: int | None = None
     duplicates: bool = False
     null: bool = False
+    dry_run: bool = False
 
     def unwanted(self, candidate: CropCandidate) -> str | None:
         """Why a face is left out whatever its picture shows; ``None`` where it is wanted."""
@@ -65,12 +67,13 @@ class CropRequest:
 
 @dataclass(slots=True)
 class CropReport:
-    """How it went. ``kept`` counts all cut-outs that are in the folder now, ``made`` those of this run."""
+    """How it went. ``kept`` counts all cut-outs that are in the folder now, ``made`` those of this run, by
+    label. Of a dry run: as they would be."""
 
     kept: int = 0
-    made: int = 0
+    made: Counter[str | None] = field(default_factory=Counter)
     characters: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=Counter)
     failures: list[PictureError] = field(default_factory=list)
     signal: int | None = None
 
@@ -90,8 +93,9 @@ def make_crops(
     candidates, unwanted = _gathered(request, settings, report, tell)
     if not (candidates or unwanted or request.into.exists()):
         return report
+    kind = RehearsedCropFolder if request.dry_run else CropFolder
     with (
-        closing(CropFolder(request.into, request.shape, request.settings, flat=request.flat)) as folder,
+        closing(kind(request.into, request.shape, request.settings, flat=request.flat)) as folder,
         Interrupts() as interrupts,
     ):
         task = _Task(request, folder, report, candidates)
@@ -171,7 +175,7 @@ class _Task:
                 self._folder.leave_out(candidate, NEAR_DUPLICATE)
             else:
                 self._folder.take(candidate, cut)
-                self._report.made += 1
+                self._report.made[candidate.label] += 1
 
     def _is_enough(self, candidate: CropCandidate) -> bool:
         most, label = self._request.max_per_character, candidate.label

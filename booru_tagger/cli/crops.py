@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from booru_tagger.cli.options import Loaded, refuse_null_alone, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import printable, tell
+from booru_tagger.cli.printing import REHEARSED, printable, tell
 from booru_tagger.cli.progress import looking
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
 
@@ -65,6 +66,7 @@ _MOST_FAILURES = 20
 )
 @click.option("--duplicates", is_flag=True, help="Take near-duplicates, too.")
 @click.option("--null", "-0", is_flag=True, help="Paths on standard input end with a null byte.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print what would be cut out of whom.")
 @with_settings("recursive", "follow_links", "ignore", "journal", "jobs", "max_pixels", "max_bytes")
 def crops(
     paths: tuple[str, ...],
@@ -81,6 +83,7 @@ def crops(
     max_per_character: int | None,
     duplicates: bool,
     null: bool,
+    dry_run: bool,
     loaded: Loaded,
 ) -> int:
     """Cut the faces out of tagged pictures, as training sets for LoRA and GAN want them.
@@ -100,11 +103,23 @@ def crops(
 
     shape = Shape(size, cut, EXPANDS[cut] if expand is None else expand, image_format, quality)  # type: ignore[arg-type, index]
     request = CropRequest(
-        paths, into, shape, flat, min_size, min_score, named_only, max_per_character, duplicates, null
+        paths,
+        into,
+        shape,
+        flat,
+        min_size,
+        min_score,
+        named_only,
+        max_per_character,
+        duplicates,
+        null,
+        dry_run,
     )
     with looking(None, "cutting out faces") as step:
         report = make_crops(request, loaded.settings, step=step, tell=tell)
-    _summarise(report, into)
+    if dry_run:
+        _print_characters(report)
+    _summarise(report, into, REHEARSED if dry_run else "")
     if report.signal is not None:
         return 128 + report.signal
     if not report.kept:
@@ -112,15 +127,34 @@ def crops(
     return EXIT_SOME_FAILED if report.failures else 0
 
 
-def _summarise(report: CropReport, into: Path) -> None:
+def _print_characters(report: CropReport) -> None:
+    """A line for each: how many faces would be cut out of whose, and how many left out, and why."""
+    from booru_tagger.library.folders import UNKNOWN
+
+    reasons: dict[str | None, Counter[str]] = {}
+    for (label, reason), count in report.left_out.items():
+        reasons.setdefault(label, Counter())[reason] += count
+    for label in sorted({*report.made, *reasons}, key=lambda label: (-report.made[label], label or "")):
+        left_out = f"; left out: {_listed(reasons[label])}" if label in reasons else ""
+        click.echo(printable(f"{label or UNKNOWN}: {counted(report.made[label], 'face')}{left_out}"))
+
+
+def _listed(reasons: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+
+
+def _summarise(report: CropReport, into: Path, rehearsed: str) -> None:
     for failure in report.failures[:_MOST_FAILURES]:
         click.echo(printable(failure.message), err=True)
     if len(report.failures) > _MOST_FAILURES:
         click.echo(f"and {len(report.failures) - _MOST_FAILURES:,} failures more", err=True)
-    whose = counted(report.characters, "character")
-    tell(f"{counted(report.made, 'face')} cut out; {into} holds {report.kept:,}, of {whose}")
-    if report.left_out:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.most_common())
-        tell(f"left out: {reasons}")
+    whose, holds = counted(report.characters, "character"), "would hold" if rehearsed else "holds"
+    made = counted(report.made.total(), "face")
+    tell(f"{made} cut out; {into} {holds} {report.kept:,}, of {whose}{rehearsed}")
+    reasons: Counter[str] = Counter()
+    for (_, reason), count in report.left_out.items():
+        reasons[reason] += count
+    if reasons:
+        tell(f"left out: {_listed(reasons)}")
     if report.signal is not None:
         tell("interrupted; run the same command again to do the rest")

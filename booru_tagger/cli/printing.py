@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from booru_tagger.runner import Outcome, RunReport
     from booru_tagger.types import TagResult
 
+REHEARSED = " (dry run: nothing was changed)"
 _PIPE_WIDTH = 1_000
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from booru_tagger.cli.options import Loaded, refuse_null_alone, refuse_without_journal, with_settings
-from booru_tagger.cli.printing import printable, tell
+from booru_tagger.cli.printing import REHEARSED, printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def sort(
         _print(picture, tree, loaded.settings.printing.format)
 
     signal = sort_pictures(request, loaded.settings, listener, tell)
-    tell(tally.summary + (_REHEARSED if dry_run else ""))
+    tell(tally.summary + (REHEARSED if dry_run else ""))
     return tally.exit_code if signal is None else 128 + signal
 
 
@@ -114,7 +114,6 @@ def _check(paths: tuple[str, ...], undo: bool, way: str, several: str, null: boo
 
 
 _DONE = {"hardlink": "hard-linked", "link": "linked", "copy": "copied", "move": "moved"}
-_REHEARSED = " (dry run: nothing was changed)"
 
 
 @dataclass(slots=True)
@@ -212,7 +211,7 @@ def _undo(tree: Path, loaded: Loaded, dry_run: bool) -> int:
     if not fates:
         tell(f"nothing was sorted into {tree}, as far as this journal knows")
     else:
-        rehearsed = _REHEARSED if dry_run else ""
+        rehearsed = REHEARSED if dry_run else ""
         rest = "".join(f", {fates[fate]:,} {_SAID[fate]}" for fate in ("gone", "left", None) if fates[fate])
         back = counted(fates["removed"] + fates["returned"], "file")
         tell(f"{back} taken back{rest}{rehearsed}")

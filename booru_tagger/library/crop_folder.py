@@ -24,6 +24,9 @@ _LISTS = ("metadata.jsonl", "left_out.jsonl")
 _BATCH = 64
 """Cut-outs that are flushed to the disk together."""
 
+LeftOut = Counter[tuple[str | None, str]]
+"""How many faces were left out, by label and reason."""
+
 
 class CropFolder:
     """An open folder of cut-outs, all of one ``shape``, in folders by character unless ``flat``.
@@ -42,12 +45,7 @@ class CropFolder:
         self._unwritten: list[dict[str, Any]] = []
         self._path = root / _LOG
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            if self._path.exists():
-                self._resume(settings)
-            else:
-                self._begin(settings)
-            self._log = self._path.open("ab")
+            self._open(settings)
         except OSError as error:
             raise output_error(root, error) from error
 
@@ -68,13 +66,7 @@ class CropFolder:
     def take(self, candidate: CropCandidate, cut: CutOut) -> None:
         """Write a cut-out. Raises :class:`OutputError`."""
         name = candidate.file_name(self._shape, flat=self._flat)
-        path = self.root / name
-        try:
-            path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise output_error(path, error) from error
-        replace_file(path, cut.data, flush=False)
-        self._unflushed.append(path)
+        self._write(self.root / name, cut.data)
         row = {"file_name": name, **candidate.metadata(), "region": list(cut.region.rounded())}
         row |= {"width": cut.width, "height": cut.height}
         self._note({"key": candidate.key, "kept": row, "print": packed(cut.print)})
@@ -83,38 +75,57 @@ class CropFolder:
         """Note why a face was not taken."""
         self._note({"key": candidate.key, "left_out": {"reason": reason, **candidate.metadata()}})
 
-    def write_lists(self, others: Iterable[dict[str, Any]]) -> Counter[str]:
-        """Write both lists; ``others`` were left out without a look at their picture. Counts by reason."""
+    def write_lists(self, others: Iterable[dict[str, Any]]) -> LeftOut:
+        """Write both lists; ``others`` were left out without a look at their picture. Counts the latter."""
         self._flush()
-        reasons: Counter[str] = Counter()
+        reasons: LeftOut = Counter()
 
         def left_out() -> Iterator[dict[str, Any]]:
             yield from (line["left_out"] for line in self._lines() if "left_out" in line)
             yield from others
 
         rows = [json.dumps(line["kept"]) for line in self._lines() if "kept" in line]
-        replace_file(self.root / _LISTS[0], _text(rows))
+        self._replace(self.root / _LISTS[0], _text(rows))
         rows = []
         for row in left_out():
-            reasons[row["reason"]] += 1
+            reasons[row["label"], row["reason"]] += 1
             rows.append(json.dumps(row))
-        replace_file(self.root / _LISTS[1], _text(rows))
+        self._replace(self.root / _LISTS[1], _text(rows))
         return reasons
 
-    def _begin(self, settings: dict[str, Any]) -> None:
+    def _open(self, settings: dict[str, Any]) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        if self._path.exists():
+            self._resume(settings)
+        else:
+            self._begin()
+            self._replace(self._path, _text([json.dumps({"settings": settings})]))
+        self._log = self._path.open("ab")
+
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise output_error(path, error) from error
+        replace_file(path, data, flush=False)
+        self._unflushed.append(path)
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        replace_file(path, data)
+
+    def _begin(self) -> None:
         for name in _LISTS:
             if (self.root / name).exists():
                 raise OutputError(
                     f"{self.root / name}: was not made by booru-tagger crops and is left alone; "
                     "choose another folder"
                 )
-        replace_file(self._path, _text([json.dumps({"settings": settings})]))
 
     def _resume(self, settings: dict[str, Any]) -> None:
         data = self._path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:  # a killed run's last line
-            replace_file(self._path, whole)
+            self._replace(self._path, whole)
         try:
             lines = [json.loads(line) for line in whole.splitlines()]
             former = lines[0]["settings"]
@@ -157,7 +168,34 @@ class CropFolder:
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         with self._path.open("rb") as log:
-            yield from map(json.loads, log)
+            yield from (json.loads(line) for line in log if line.endswith(b"\n"))
+
+
+class RehearsedCropFolder(CropFolder):
+    """Takes the folder's place in a dry run: it looks at what is there, and writes nothing."""
+
+    def close(self) -> None:
+        pass
+
+    def _open(self, settings: dict[str, Any]) -> None:
+        if self._path.exists():
+            self._resume(settings)
+        else:
+            self._begin()
+
+    def _write(self, path: Path, data: bytes) -> None:
+        pass
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        pass
+
+    def _flush(self) -> None:
+        pass
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if self._path.exists():
+            yield from super()._lines()
+        yield from self._unwritten
 
 
 def _text(rows: list[str]) -> bytes:

@@ -155,6 +155,31 @@ def test_says_which_pictures_it_could_not_use(home: Here) -> None:
     assert not (home.work / "none").exists()
 
 
+def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(home: Here) -> None:
+    (home.work / "art" / "z.png").write_bytes((home.work / "art" / "two.png").read_bytes())
+    home.run("tag", "--batch", "--format", "none")
+    before = snapshot(home.work)
+    rehearsed = home.run("crops", "art", "--into", "faces", "--dry-run")
+    assert rehearsed.code == 0 and snapshot(home.work) == before
+    assert rehearsed.out.splitlines() == [
+        "hatsune_miku: 2 faces; left out: 1 near-duplicate, 1 too small",
+        "unknown: 1 face",
+        "cirno: 1 face; left out: 1 near-duplicate",
+    ]
+    assert "4 faces cut out; faces would hold 4, of 2 characters (dry run" in rehearsed.err
+    done = home.run("crops", "art", "--into", "faces")
+    assert "4 faces cut out; faces holds 4, of 2 characters" in done.err and not done.out
+    paint([Painted(60, 40, 120, "kagamine_rin", "blonde", "blue")]).save(home.work / "art" / "rin.png")
+    home.run("tag", "--batch", "--format", "none")
+    log = home.work / "faces" / ".booru-tagger-crops.jsonl"
+    log.write_bytes(log.read_bytes() + b'{"key": "half a li')
+    before = snapshot(home.work)
+    more = home.run("crops", "art", "--into", "faces", "--dry-run")
+    assert more.out.splitlines()[0] == "kagamine_rin: 1 face" and "would hold 5" in more.err
+    assert home.run("crops", "art", "--into", "faces", "--size", "32", "--dry-run").code == 7
+    assert snapshot(home.work) == before
+
+
 def test_lists_of_others_are_left_alone(home: Here) -> None:
     (home.work / "faces").mkdir()
     (home.work / "faces" / "metadata.jsonl").write_bytes(b"mine")
