@@ -16,7 +16,7 @@ from booru_tagger.errors import OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Way
 from booru_tagger.library.companions import Companions
-from booru_tagger.library.folders import FolderTemplate, Several, Sorting
+from booru_tagger.library.folders import UNKNOWN, FolderTemplate, Several, Sorting
 from booru_tagger.library.placing import Placed, TakenBack, Tree
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.sources.listed import Item
@@ -31,8 +31,9 @@ class SortRequest:
     """Which pictures go where.
 
     ``paths`` are pictures, folders, or ``-`` for a list on standard input, whose lines end with a null byte
-    under ``null``. See :class:`Sorting` for ``template``, ``several`` and ``min_score``. Under ``dry_run``
-    nothing is changed.
+    under ``null``. See :class:`Sorting` for ``template``, ``several``, ``min_score`` and ``unknown``; where
+    nobody says the latter, pictures of unknown people stay where an earlier version put them. Under
+    ``dry_run`` nothing is changed.
     """
 
     paths: tuple[str, ...]
@@ -43,6 +44,7 @@ class SortRequest:
     min_score: float = 0.0
     null: bool = False
     dry_run: bool = False
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,13 @@ def sort_pictures(
     BooruTaggerError.
     """
     template = FolderTemplate(request.template)
-    sorting = Sorting(template, request.several, request.min_score)
+    sorting = Sorting(template, request.several, request.min_score, unknown=request.unknown or UNKNOWN)
     if template.asks_for_series:
         series = {label.tag: label.series for label in make_tagger(settings).known}
         sorting = replace(sorting, series_of=series.get)
     with _open_tree(request.tree, settings, request.way, tell) as (journal, tree), Interrupts() as interrupts:
+        if request.unknown is None:
+            sorting = replace(sorting, is_there=lambda folder: (tree.root / folder).is_dir())
         task = _Task(request, sorting, journal, tree, listener)
         try:
             if not request.dry_run:

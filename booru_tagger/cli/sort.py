@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     "folder `several`, or nowhere.",
 )
 @click.option(
+    "--unknown",
+    metavar="NAME|skip",
+    help="What is not known is called NAME; `skip` leaves out pictures of which neither a name nor a series "
+    "is known.  [default: unknown]",
+)
+@click.option(
     "--min-score", type=click.FloatRange(0, 1), default=0.0, help="Less sure names count as unknown."
 )
 @click.option("--null", "-0", is_flag=True, help="Paths on standard input end with a null byte.")
@@ -67,6 +73,7 @@ def sort(
     template: str,
     way: str,
     several: str,
+    unknown: str | None,
     min_score: float,
     null: bool,
     dry_run: bool,
@@ -91,8 +98,8 @@ def sort(
         return _undo(tree, loaded, dry_run)
     from booru_tagger.app.sorting import SortRequest, sort_pictures
 
-    request = SortRequest(paths, tree, template, way, several, min_score, null, dry_run)  # type: ignore[arg-type]
-    tally = _Tally(way)
+    request = SortRequest(paths, tree, template, way, several, min_score, null, dry_run, unknown)  # type: ignore[arg-type]
+    tally = _Tally(way, _who_stays(several, unknown))
 
     def listener(picture: SortedPicture) -> None:
         tally.add(picture)
@@ -113,12 +120,18 @@ def _check(paths: tuple[str, ...], undo: bool, way: str, several: str, null: boo
         raise click.UsageError("A picture can be moved to one place only; use --by hardlink, link or copy.")
 
 
+def _who_stays(several: str, unknown: str | None) -> str:
+    whom = ["several characters"] if several == "skip" else []
+    return " or ".join([*whom, *(["nobody known"] if unknown == "skip" else [])])
+
+
 _DONE = {"hardlink": "hard-linked", "link": "linked", "copy": "copied", "move": "moved"}
 
 
 @dataclass(slots=True)
 class _Tally:
     way: str
+    whom: str
     sorted: int = 0
     files: int = 0
     there: int = 0
@@ -139,7 +152,7 @@ class _Tally:
             f"{counted(self.sorted, 'picture')} sorted ({counted(self.files, 'file')} {_DONE[self.way]})"
         ]
         parts += [f"{self.there:,} there already"] if self.there else []
-        parts += [f"{self.stays:,} left out, with several characters"] if self.stays else []
+        parts += [f"{self.stays:,} left out, with {self.whom}"] if self.stays else []
         parts += [f"{self.failed:,} failed"] if self.failed else []
         return ", ".join(parts)
 

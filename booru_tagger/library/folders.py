@@ -20,10 +20,12 @@ Several = Literal["first", "each", "together", "apart", "skip"]
 names are joined, the folder is called ``several``, or it is left where it is."""
 
 UNKNOWN = "unknown"
-"""Stands for what is not known of a picture with heads; ``no_head`` for the name in one without."""
+"""Stands for what is not known of a picture; ``no_head`` for the name in one without heads."""
 NO_HEAD = "no_head"
 SEVERAL = "several"
+SKIP = "skip"
 FIELDS = ("series", "character", "hair", "eyes", "heads", "rating", "folder", "year", "month")
+_SERIES, _CHARACTER = "{series}", "{character}"
 _JOINT = " + "
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
@@ -69,12 +71,18 @@ class FolderTemplate:
 
     @property
     def asks_for_series(self) -> bool:
-        return any("{series}" in part for part in self._parts)
+        return any(_SERIES in part for part in self._parts)
 
-    def filled(self, values: dict[str, str]) -> Path:
-        """The folder below the tree. What no system takes in a name is replaced."""
+    def filled(self, values: dict[str, str], *, short: bool = False) -> Path:
+        """The folder below the tree. What no system takes in a name is replaced.
+
+        ``short``: a folder of the series alone is left out, where another one is called after the character.
+        """
         clean = {name: _FORBIDDEN.sub("_", value) for name, value in values.items()}
-        return Path(*(folder_name(part.format(**clean)) for part in self._parts))
+        parts = self._parts
+        if short and any(_CHARACTER in part for part in parts):
+            parts = [part for part in parts if part != _SERIES]
+        return Path(*(folder_name(part.format(**clean)) for part in parts))
 
 
 def folder_name(part: str) -> str:
@@ -90,16 +98,23 @@ class Sorting:
     """Into which folders pictures go.
 
     ``series_of`` knows the series of characters by their tags. Names below ``min_score`` count as unknown.
+    ``unknown`` is the word for what is not known; under ``skip`` pictures of which neither a name nor a
+    series is known are to stay. Otherwise their folder is not called after a series, but where the longer
+    path ``is_there``: trees of before have such, and are not sorted anew.
     """
 
     template: FolderTemplate
     several: Several = "first"
     min_score: float = 0.0
     series_of: Callable[[str], str | None] = lambda name: None
+    unknown: str = UNKNOWN
+    is_there: Callable[[Path], bool] = lambda folder: False
 
     def folders(self, picture: Path, result: TagResult, modified: float) -> list[Path]:
         """Those of one picture, below the tree; none where it is to stay. ``modified``: see os.stat."""
         seen = self._characters(result)
+        if self.unknown == SKIP and self._is_nobody(seen, result):
+            return []
         if len(seen) <= 1:
             return [self._folder(picture, result, modified, seen)]
         match self.several:
@@ -125,14 +140,21 @@ class Sorting:
     def _series(self, name: str, result: TagResult) -> str:
         known = self.series_of(name)
         written = [tag.tag for tag in result.tags if tag.category == COPYRIGHT]
-        return known or (written[0] if len(written) == 1 else UNKNOWN)
+        return known or (written[0] if len(written) == 1 else self._unknown)
+
+    def _is_nobody(self, seen: list[_Seen], result: TagResult) -> bool:
+        return not seen and self._series("", result) == self._unknown
+
+    @property
+    def _unknown(self) -> str:
+        return UNKNOWN if self.unknown == SKIP else self.unknown
 
     def _folder(self, picture: Path, result: TagResult, modified: float, seen: list[_Seen]) -> Path:
         face = next((one.face for one in seen if one.face is not None), None)
         face = face or next(iter(result.faces), None)
         moment = datetime.fromtimestamp(modified)
         hair, eyes = (
-            color.tag if color is not None else UNKNOWN
+            color.tag if color is not None else self._unknown
             for color in ((face.hair_color, face.eye_color) if face is not None else (None, None))
         )
         values = {
@@ -141,16 +163,19 @@ class Sorting:
             "hair": hair,
             "eyes": eyes,
             "heads": str(len(result.faces)),
-            "rating": next((tag.tag for tag in result.tags if tag.category == RATING), UNKNOWN),
+            "rating": next((tag.tag for tag in result.tags if tag.category == RATING), self._unknown),
             "folder": picture.parent.name,
             "year": f"{moment.year:04}",
             "month": f"{moment.month:02}",
         }
-        return self.template.filled(values)
+        whole = self.template.filled(values)
+        if not self._is_nobody(seen, result) or self.is_there(whole):
+            return whole
+        return self.template.filled(values, short=True)
 
     def _joined(self, names: list[str], result: TagResult) -> str:
         if not names:
-            return UNKNOWN if result.faces else NO_HEAD
+            return self._unknown if result.faces else NO_HEAD
         if len(names) > 1 and self.several == "apart":
             return SEVERAL
         return _JOINT.join(sorted(names))

@@ -23,6 +23,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placements
 from booru_tagger.library import carrying
 from booru_tagger.library.companions import Companions
+from booru_tagger.library.folders import FolderTemplate
 from booru_tagger.types import Verdict
 from tests.support.bundles import Painted, paint
 from tests.support.command import make_home, snapshot
@@ -68,14 +69,14 @@ def tree(home: Here) -> str:
 
 
 SORTED = """
+no_head/empty.png
+no_head/empty.png.json
 touhou/cirno/two.png
 touhou/cirno/two.png.json
 touhou/cirno/two.png.txt
-unknown/no_head/empty.png
-unknown/no_head/empty.png.json
-unknown/unknown/stranger.png
-unknown/unknown/stranger.png.json
-unknown/unknown/stranger.png.txt
+unknown/stranger.png
+unknown/stranger.png.json
+unknown/stranger.png.txt
 vocaloid/hatsune_miku/a (2).png
 vocaloid/hatsune_miku/a (2).png.json
 vocaloid/hatsune_miku/a (2).png.txt
@@ -184,9 +185,32 @@ def test_a_new_name_is_a_new_place_and_new_tags_come_along(home: Here) -> None:
     assert home.run("tag", "--batch", "art/sub", "--format", "none").code == 0
     lines = sort(home).splitlines()
     assert "vocaloid/kagamine_rin/stranger.png" in lines
-    assert not any(line.startswith("unknown/unknown") for line in lines)
-    assert not (home.work / "tree/unknown/unknown").exists()
+    assert not any(line.startswith("unknown") for line in lines)
+    assert not (home.work / "tree/unknown").exists()
     assert "kagamine_rin" in (home.work / "tree/vocaloid/kagamine_rin/stranger.png.txt").read_text()
+
+
+def test_unknown_people_stay_where_an_earlier_version_put_them(
+    home: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        filled = FolderTemplate.filled
+        patch.setattr(FolderTemplate, "filled", lambda self, values, short=False: filled(self, values))
+        sort(home)
+    before = snapshot(home.work)
+    assert "unknown/unknown/stranger.png" in sort(home).splitlines()
+    assert snapshot(home.work) == before, "not sorted anew by a rule that nobody asked for"
+    (home.work / "art/another.png").write_bytes((home.work / "art/sub/stranger.png").read_bytes())
+    assert home.run("tag", "art/another.png", "--format", "none").code == 0
+    assert "unknown/unknown/another.png" in sort(home).splitlines()
+    lines = sort(home, "--unknown", "unknown").splitlines()
+    assert {"unknown/another.png", "unknown/stranger.png", "no_head/empty.png"} <= set(lines)
+    assert not (home.work / "tree/unknown/unknown").exists()
+    assert sort(home).splitlines() == lines
+    ended = home.run("sort", "art", "--into", "tree", "--unknown", "skip")
+    assert "3 left out, with nobody known" in ended.err and "unknown" not in tree(home)
+    assert home.run("sort", "--undo", "--into", "tree").code == 0
+    assert not (home.work / "tree").exists()
 
 
 def test_what_was_moved_is_still_known(home: Here) -> None:
@@ -202,7 +226,7 @@ def test_what_came_back_is_known_where_it_stands(home: Here) -> None:
     before = known(home.journal)
     sort(home, "--by", "move")
     assert {path for path, _ in known(home.journal)}.isdisjoint(path for path, _ in before)
-    picture = home.work / "tree/unknown/unknown/stranger.png"
+    picture = home.work / "tree/unknown/stranger.png"
     with Journal.open(home.journal) as journal:
         entry = journal.entry(picture)
         assert entry is not None and entry.result is not None

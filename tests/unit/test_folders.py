@@ -56,8 +56,28 @@ def test_several_characters(several: Several, expected: list[str]) -> None:
 
 
 def test_what_is_not_known_has_a_name_too() -> None:
-    assert folders(of(STRANGER)) == ["unknown/unknown"]
-    assert folders(of()) == ["unknown/no_head"]
+    assert folders(of(STRANGER)) == ["unknown"]
+    assert folders(of()) == ["no_head"]
+    assert folders(of(STRANGER), "{series}/{year}/{character} {hair}") == ["1970/unknown unknown"]
+    assert folders(of(STRANGER), "{series}/{year}") == ["unknown/1970"]
+    assert folders(of(STRANGER), "all {series}/{character}") == ["all unknown/unknown"]
+
+
+def test_a_known_series_or_name_keeps_its_place() -> None:
+    series = Tag("touhou", "copyright", 0.9, "recogniser")
+    assert folders(replace(of(STRANGER), tags=(series,))) == ["touhou/unknown"]
+    oc = FaceResult(Box(0, 0, 9, 9), 0.9, CharacterMatch("oc", 0.9))
+    assert folders(of(oc)) == ["unknown/oc"]
+
+
+def test_unknown_people_have_the_name_that_is_asked_for_or_stay() -> None:
+    series = Tag("touhou", "copyright", 0.9, "recogniser")
+    for unknown, expected in {"nobody": ["nobody"], "a/b": ["a_b"], "skip": []}.items():
+        sorting = Sorting(FolderTemplate("{series}/{character}"), unknown=unknown)
+        found = sorting.folders(Path("a.png"), of(STRANGER), 0)
+        assert [folder.as_posix() for folder in found] == expected
+    assert sorting.folders(Path("a.png"), of(), 0) == []
+    assert sorting.folders(Path("a.png"), replace(of(), tags=(series,)), 0) == [Path("touhou/no_head")]
     other = replace(
         of(STRANGER), tags=(Tag("my_oc", "character", 1, "tagger"), Tag("oc", "copyright", 1, "tagger"))
     )
