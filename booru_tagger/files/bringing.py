@@ -5,18 +5,13 @@ Every function can be called again after a kill: what it had done by then is rec
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import secrets
 import shutil
-import sys
 from pathlib import Path
-from typing import BinaryIO
 
-from booru_tagger.files.locking import lock_at_once
-from booru_tagger.files.replace import PREFIX, TEMPORARY
 from booru_tagger.files.stamps import sha256_of, stamp_of
+from booru_tagger.files.temporary import Temporary
 
 
 def hard_link(source: Path, target: Path) -> None:
@@ -53,38 +48,18 @@ def copy(source: Path, target: Path) -> None:
         made.discard()
 
 
-class PreparedCopy:
-    """A copy of a file, with its date and mode, in a temporary file beside ``target``. Methods raise OSError.
-
-    It is locked until it is discarded, which tells a sweeping process that we are alive. On Windows, where an
-    open file cannot be renamed, it is neither locked nor open any more, and flushed already.
-    """
+class PreparedCopy(Temporary):
+    """A copy of a file, with its date and mode, in a temporary file beside ``target``."""
 
     def __init__(self, source: Path, target: Path) -> None:
         self.source, self.target = source, target
-        self.path = target.parent / f"{PREFIX}{secrets.token_hex(8)}{TEMPORARY}"
         with source.open("rb") as original:
-            self._handle = self.path.open("xb")
-            try:
-                self._fill(original)
-            except BaseException:
-                self.discard()
-                raise
-
-    def _fill(self, original: BinaryIO) -> None:
-        with contextlib.suppress(OSError):
-            lock_at_once(self._handle.fileno())
-        shutil.copyfileobj(original, self._handle, 1 << 20)
-        self._handle.flush()
-        if sys.platform == "win32":
-            self.flush()
-            self._handle.close()
-        shutil.copystat(self.source, self.path)
-
-    def flush(self) -> None:
-        """Have the content on the disk. Right after that of many others this takes little time."""
-        if not self._handle.closed:
-            os.fsync(self._handle.fileno())
+            super().__init__(target.parent, lambda copy: shutil.copyfileobj(original, copy, 1 << 20))
+        try:
+            shutil.copystat(source, self.path)
+        except BaseException:
+            self.discard()
+            raise
 
     def put(self) -> None:
         """Give it its name. Raises FileExistsError where another file has it; one of equal content may."""
@@ -93,12 +68,6 @@ class PreparedCopy:
         except FileExistsError:
             if not has_same_content(self.path, self.target):
                 raise
-
-    def discard(self) -> None:
-        """Let go of it, and remove it where it was not put in its place."""
-        self._handle.close()
-        with contextlib.suppress(OSError):
-            self.path.unlink()
 
 
 def move(source: Path, target: Path, *, again: bool = False) -> None:

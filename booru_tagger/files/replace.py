@@ -5,18 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
-from booru_tagger.files.locking import lock_at_once
-
-PREFIX = ".booru-tagger-"
-"""Beginning of the names of all files that this tool makes for itself beside a user's."""
-TEMPORARY = ".tmp"
+from booru_tagger.files.temporary import Temporary, sweep_once
 
 _ADVICE = {
     errno.ENOSPC: "no space left on the disk; free some and run again",
@@ -37,38 +30,84 @@ def output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path}: cannot be written: {reason}")
 
 
-def replace_file(
-    path: Path,
-    data: bytes,
-    *,
-    mtime_ns: int | None = None,
-    last_look: Callable[[], None] | None = None,
-    flush: bool = True,
-) -> None:
-    """Make ``data`` the content of ``path``, in one step that no reader and no crash can see the middle of.
+class SweptAwayError(OutputError):
+    """Another process took the temporary file for a dead one, just before it was locked."""
 
-    A temporary file in the same folder is written, flushed to the disk and renamed over the target. A
-    symbolic link is followed. Permissions (and, where allowed, owner and extended attributes) of an existing
-    target stay; ``mtime_ns`` sets its modification time. ``last_look`` is called right before the swap; what
-    it raises calls the swap off. Without ``flush`` the content may be lost when the power fails, until
-    :func:`flush_file` has been called. On any failure the target is as it was, no temporary file is left, and
-    :class:`OutputError` says why.
+
+class Replacement:
+    """New content of ``path``, in a temporary file beside it. Methods raise :class:`OutputError`.
+
+    A symbolic link is followed. Permissions (and, where allowed, owner and extended attributes) of an
+    existing target stay; ``mtime_ns`` sets its modification time. To be discarded in the end, put or not.
     """
-    target = Path(os.path.realpath(path))
-    try:
-        old = status_of(target)
-        if old is not None:
-            refuse_read_only(path, old)
-        _sweep_once(target.parent)
+
+    def __init__(self, path: Path, data: bytes, *, mtime_ns: int | None = None) -> None:
+        self._path = path
         try:
-            _swap_in(target, data, old, mtime_ns, last_look, flush)
-        except FileNotFoundError:
-            if not target.parent.is_dir():
+            self._target = Path(os.path.realpath(path)) if path.is_symlink() else path
+            old = status_of(self._target)
+            if old is not None:
+                refuse_read_only(path, old)
+            sweep_once(self._target.parent)
+            self._made = Temporary(self._target.parent, lambda handle: handle.write(data))
+            try:
+                self._dress(old, mtime_ns)
+            except BaseException:
+                self.discard()
                 raise
-            # A process that sweeps here took our temporary file for a dead one, just before it was locked.
-            _swap_in(target, data, old, mtime_ns, last_look, flush)
-    except OSError as error:
-        raise output_error(path, error) from error
+        except OSError as error:
+            raise output_error(path, error) from error
+
+    def _dress(self, old: os.stat_result | None, mtime_ns: int | None) -> None:
+        if old is not None:
+            _take_over(old, self._target, self._made.path)
+        if mtime_ns is not None:
+            os.utime(self._made.path, ns=(mtime_ns, mtime_ns))
+
+    def flush(self) -> None:
+        """Have the content on the disk. Right after that of many others this takes little time."""
+        try:
+            self._made.flush()
+        except OSError as error:
+            raise output_error(self._path, error) from error
+
+    def put(self) -> None:
+        """Make it the content of the file, in one step that no reader and no crash can see the middle of."""
+        try:
+            os.replace(self._made.path, self._target)  # noqa: PTH105  (tests make it fail by this name)
+        except FileNotFoundError as error:
+            if self._target.parent.is_dir():
+                raise SweptAwayError(f"{self._path}: another process keeps sweeping its folder") from error
+            raise output_error(self._path, error) from error
+        except OSError as error:
+            raise output_error(self._path, error) from error
+        self._made.is_named = True
+
+    def discard(self) -> None:
+        """Let go of it, and remove it where it was not put in its place."""
+        self._made.discard()
+
+
+def replace_file(path: Path, data: bytes, *, flush: bool = True) -> None:
+    """Make ``data`` the content of ``path``; see :class:`Replacement`.
+
+    Without ``flush`` the content may be lost when the power fails, until :func:`flush_file` has been called.
+    On any failure the target is as it was, no temporary file is left, and :class:`OutputError` says why.
+    """
+    try:
+        _replace_once(path, data, flush)
+    except SweptAwayError:
+        _replace_once(path, data, flush)
+
+
+def _replace_once(path: Path, data: bytes, flush: bool) -> None:
+    made = Replacement(path, data)
+    try:
+        if flush:
+            made.flush()
+        made.put()
+    finally:
+        made.discard()
 
 
 def flush_file(path: Path) -> None:
@@ -105,40 +144,6 @@ def refuse_read_only(path: Path, status: os.stat_result) -> None:
         raise OutputError(f"{path}: is read-only and left alone; make it writable to have it changed")
 
 
-def _swap_in(
-    target: Path,
-    data: bytes,
-    old: os.stat_result | None,
-    mtime_ns: int | None,
-    last_look: Callable[[], None] | None,
-    flush: bool,
-) -> None:
-    temporary = target.parent / f"{PREFIX}{secrets.token_hex(8)}{TEMPORARY}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    handle = os.fdopen(os.open(temporary, flags, 0o666), "wb")
-    try:
-        with handle:
-            with contextlib.suppress(OSError):  # some network file systems have no locks; then nothing sweeps
-                lock_at_once(handle.fileno())  # tells a sweeping process that we are alive
-            handle.write(data)
-            handle.flush()
-            if old is not None:
-                _take_over(old, target, temporary)
-            if flush:
-                os.fsync(handle.fileno())
-            if mtime_ns is not None:
-                os.utime(temporary, ns=(mtime_ns, mtime_ns))
-            if sys.platform == "win32":
-                handle.close()  # an open file cannot be renamed there
-            if last_look is not None:
-                last_look()
-            os.replace(temporary, target)  # noqa: PTH105  (tests make it fail by this name)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
 def _take_over(old: os.stat_result, target: Path, temporary: Path) -> None:
     """Give the temporary file what the target's inode carries; all but the mode only as far as allowed."""
     with contextlib.suppress(OSError, AttributeError):
@@ -155,35 +160,3 @@ def status_of(path: Path) -> os.stat_result | None:
         return path.stat()
     except FileNotFoundError:
         return None
-
-
-_swept: set[Path] = set()
-
-
-def _sweep_once(folder: Path) -> None:
-    """Clear a folder of what killed runs left there, the first time this process writes into it."""
-    if folder in _swept:
-        return
-    if len(_swept) > 10_000:
-        _swept.clear()
-    _swept.add(folder)
-    sweep(folder)
-
-
-def sweep(folder: Path) -> None:
-    """Remove temporary files of runs that were killed; those of living ones are locked and stay."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(PREFIX) and entry.name.endswith(TEMPORARY):
-                _remove_if_dead(Path(entry.path))
-
-
-def _remove_if_dead(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDWR)
-        try:
-            dead = lock_at_once(descriptor)
-        finally:
-            os.close(descriptor)
-        if dead:
-            path.unlink()

@@ -15,8 +15,9 @@ from typing import Literal
 
 from booru_tagger.errors import OutputError
 from booru_tagger.files import bringing
-from booru_tagger.files.replace import output_error, sweep
+from booru_tagger.files.replace import output_error
 from booru_tagger.files.stamps import stamp_of
+from booru_tagger.files.temporary import sweep
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placement, Way
 from booru_tagger.library.carrying import Carrier, carrying_error

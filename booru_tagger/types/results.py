@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from booru_tagger.types.faces import FaceResult, ScoredTag
+from booru_tagger.types.faces import FaceResult, ScoredTag, flat
 
 SCHEMA = 1
 """Version of the JSON form of a :class:`TagResult`; raised only when a reader would break."""
@@ -90,6 +90,17 @@ class Reading:
     def of(cls, face: FaceResult) -> Reading:
         """A face of which nothing else is known."""
         return cls(face, hair=face.hair_color, eyes=face.eye_color)
+
+    def to_raw_json(self) -> dict[str, Any]:
+        """All but the face, unrounded."""
+        return {
+            "tags": [flat(tag) for tag in self.tags],
+            "conflicts": [flat(conflict) for conflict in self.conflicts],
+            "unspoken": sorted(self.unspoken),
+            "hair": self.hair and flat(self.hair),
+            "eyes": self.eyes and flat(self.eyes),
+            "colored": self.colored,
+        }
 
     @classmethod
     def from_json(cls, face: FaceResult, data: Mapping[str, Any]) -> Reading:
@@ -179,13 +190,20 @@ class TagResult:
 
         For the journal alone.
         """
-        data = asdict(self)
-        for reading in data["readings"]:
-            del reading["face"]  # which stands among the faces
-            reading["unspoken"] = sorted(reading["unspoken"])
-        for face in data["faces"]:
-            del face["embedding"]
-        return {"schema": SCHEMA, **data}
+        return {
+            "schema": SCHEMA,
+            "path": self.path,
+            "width": self.width,
+            "height": self.height,
+            "faces": [face.to_raw_json() for face in self.faces],
+            "tags": [flat(tag) for tag in self.tags],
+            "conflicts": [flat(conflict) for conflict in self.conflicts],
+            "error": self.error and flat(self.error),
+            "model": self.model,
+            "readings": [reading.to_raw_json() for reading in self.readings],
+            "whole_picture": [flat(tag) for tag in self.whole_picture],
+            "moving": self.moving and flat(self.moving),
+        }
 
     @classmethod
     def from_raw_json(cls, data: Mapping[str, Any]) -> TagResult:

@@ -115,6 +115,37 @@ class Writer(Protocol):
         """
 
 
+class Prepared(Protocol):
+    """A change of a target that is ready to be made; ``written`` is the account of it, as if it were.
+
+    Methods raise :class:`OutputError`; after one that did, the change can only be discarded.
+    """
+
+    @property
+    def written(self) -> Written: ...
+
+    def flush(self) -> None:
+        """Have what was made for it on the disk."""
+
+    def look(self) -> None:
+        """Raises where the target is not any more what the change was made for."""
+
+    def put(self) -> None:
+        """Make the change, atomically; raises where all is to be done again."""
+
+    def discard(self) -> None:
+        """Let go of it, put or not."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A writer of files that belong to one picture each, whose changes can be prepared and wait for others:
+    many are flushed to the disk together in less time."""
+
+    def prepare(self, job: Job) -> Prepared:
+        """What :meth:`Writer.write` would do, up to the swap; nothing is announced. Raises OutputError."""
+
+
 @runtime_checkable
 class Rehearsing(Protocol):
     """A writer that can say beforehand what it would refuse; every one that ships here can."""

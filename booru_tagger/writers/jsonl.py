@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from booru_tagger.files.locking import locked
-from booru_tagger.files.replace import PREFIX, output_error
+from booru_tagger.files.replace import output_error
+from booru_tagger.files.temporary import PREFIX
 from booru_tagger.types import Tag
 from booru_tagger.vocab import GENERAL
 from booru_tagger.writers.atomic import read_target, revise

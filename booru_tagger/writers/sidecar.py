@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
-from booru_tagger.writers.atomic import read_target, revise
+from booru_tagger.writers.atomic import PreparedChange, prepare, read_target, revise
 from booru_tagger.writers.base import CREATED, FormatError, Job, Revision, Written
 from booru_tagger.writers.naming import WriterOptions
 
@@ -53,14 +53,22 @@ class Sidecar:
             return () if content is None else tuple(self.tags(content))
 
     def write(self, job: Job) -> Written:
+        make_folder = is_elsewhere(job.picture, job.target)
+        with naming_target(job.target):
+            return revise(job.target, self._merging(job), announce=job.announce, make_folder=make_folder)
+
+    def prepare(self, job: Job) -> PreparedChange:
+        make_folder = is_elsewhere(job.picture, job.target)
+        with naming_target(job.target):
+            return prepare(job.target, self._merging(job), make_folder=make_folder)
+
+    def _merging(self, job: Job) -> Callable[[bytes | None], Revision]:
         def change(before: bytes | None) -> Revision:
             # A person who deletes the whole file wants a new one, not none for ever.
             known = job if before is not None else replace(job, owned=frozenset())
             return self._settled(self.merged(before, known), before is None or CREATED in job.owned)
 
-        make_folder = is_elsewhere(job.picture, job.target)
-        with naming_target(job.target):
-            return revise(job.target, change, announce=job.announce, make_folder=make_folder)
+        return change
 
     def rehearse(self, job: Job) -> None:
         with naming_target(job.target):

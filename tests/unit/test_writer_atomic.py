@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.errors import OutputError
-from booru_tagger.files import replace
+from booru_tagger.files import temporary
 from booru_tagger.files.locking import locked
-from booru_tagger.files.replace import output_error, replace_file, sweep
+from booru_tagger.files.replace import Replacement, output_error, replace_file
+from booru_tagger.files.temporary import sweep
 from booru_tagger.writers.atomic import ChangedMeanwhileError, revise
 from booru_tagger.writers.base import Revision
 from tests.support.writing import leftovers
@@ -43,7 +44,9 @@ def test_extended_attributes_stay(tmp_path: Path) -> None:
 
 def test_modification_time_on_request(tmp_path: Path) -> None:
     target = tmp_path / "a"
-    replace_file(target, b"x", mtime_ns=10**18)
+    made = Replacement(target, b"x", mtime_ns=10**18)
+    made.put()
+    made.discard()
     assert target.stat().st_mtime_ns == 10**18
 
 
@@ -154,12 +157,13 @@ def test_kill_in_the_middle_leaves_the_old_content(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path\n"
         "from booru_tagger.files.replace import replace_file\n"
-        "replace_file(Path(sys.argv[1]), b'new', last_look=lambda: os.kill(os.getpid(), signal.SIGKILL))"
+        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "replace_file(Path(sys.argv[1]), b'new')"
     )
     assert subprocess.run([sys.executable, "-c", script, target], check=False).returncode == -9
     assert target.read_bytes() == b"old"
     assert len(leftovers(tmp_path)) == 1
-    replace._swept.discard(tmp_path)
+    temporary._swept.discard(tmp_path)
     replace_file(target, b"new")
     assert leftovers(tmp_path) == []
 
