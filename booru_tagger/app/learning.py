@@ -13,16 +13,15 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 
+from booru_tagger.app.booru_names import BooruNames
 from booru_tagger.app.characters import empty_gallery, enrolling_tagger, gallery_file
 from booru_tagger.app.parts import make_walk
-from booru_tagger.app.pushing import connect_hydrus, connect_szurubooru
 from booru_tagger.app.recording import Tell, open_journal
 from booru_tagger.boorus.danbooru import Danbooru
-from booru_tagger.boorus.http import LargeError, Server, StatusError
+from booru_tagger.boorus.http import Server
 from booru_tagger.config import Settings
 from booru_tagger.drawing.marked import refuse_other_file
 from booru_tagger.enrol import edit, fitting, learning, read
@@ -39,8 +38,8 @@ from booru_tagger.enrol.labelled.labels import (
 from booru_tagger.enrol.labelled.lesson import Lesson, Wishes, anchors_of, learn
 from booru_tagger.enrol.labelled.names import CharacterNames, read_names
 from booru_tagger.enrol.labelled.page import is_page, page
-from booru_tagger.enrol.seen_faces import HYDRUS, SZURUBOORU, FaceReader, SeenFaces, Viewed, default_path
-from booru_tagger.errors import DataError, ImageError, TooLargeImageError, UnreadableImageError
+from booru_tagger.enrol.seen_faces import FaceReader, SeenFaces, Viewed, default_path
+from booru_tagger.errors import DataError, ImageError, counted
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import default_path as default_journal
@@ -185,6 +184,7 @@ class _Finding:
         stack: ExitStack,
     ) -> None:
         self._request, self._settings, self._reader, self._limits = request, settings, reader, limits
+        self._tell = tell
         self.failures: list[str] = []
         problem = self.failures.append
         journal = None
@@ -197,11 +197,12 @@ class _Finding:
             problem=problem,
             **({"ours": journalled(journal)} if journal is not None else {}),
         )
+        self._boorus = BooruNames(self._labels, settings.pushing, journal, limits)
         self._sites = [_lookup_site(url, settings) for url in request.lookup]
 
     def all(self, begin: Begin) -> dict[str, tuple[Viewed, Said]]:
         found: dict[str, tuple[Viewed, Said]] = {}
-        files, fetched = list(self._files()), [*self._of_hydrus(), *self._of_szurubooru()]
+        files, fetched = list(self._files()), list(self._of_boorus())
         with begin(len(files) + len(fetched), "reading what is said of the pictures") as step:
             for path, root in files:
                 viewed = Viewed.file(path, self._limits)
@@ -220,6 +221,18 @@ class _Finding:
                     yield item, folder if folder != item else item.parent
                 elif item.error is not None:
                     self.failures.append(item.error.message)
+
+    def _of_boorus(self) -> Iterator[tuple[Viewed, Said]]:
+        if self._request.hydrus:
+            yield from self._boorus.of_hydrus(self._request.hydrus)
+        if self._request.szurubooru is not None:
+            yield from self._boorus.of_szurubooru(self._request.szurubooru)
+        if self._boorus.marked:
+            self._tell(
+                f"the names of {counted(self._boorus.marked, 'picture')} were left out: the marker "
+                f"{self._settings.pushing.marker!r} stands there, and this journal does not know which tags "
+                "the push gave that set it"
+            )
 
     def _said(self, viewed: Viewed, path: Path, root: Path) -> Said:
         said = self._labels.read(path, root)
@@ -248,44 +261,6 @@ class _Finding:
             yield
         except ImageError as error:
             self.failures.append(str(error))
-
-    def _of_hydrus(self) -> Iterator[tuple[Viewed, Said]]:
-        if not self._request.hydrus:
-            return
-        hydrus = connect_hydrus(self._settings.pushing)
-        for file, tags in hydrus.tags(hydrus.search(self._request.hydrus)):
-            if file.is_picture:
-                name, fetch = f"{HYDRUS}:{file.hash}", functools.partial(hydrus.fetch, file.hash)
-                yield Viewed(name, file.hash, self._fetching(name, fetch)), self._labels.tags(tags)
-
-    def _of_szurubooru(self) -> Iterator[tuple[Viewed, Said]]:
-        if self._request.szurubooru is None:
-            return
-        pushing = self._settings.pushing
-        site, category = (
-            connect_szurubooru(pushing),
-            pushing.szurubooru_category.get("character", "character"),
-        )
-        for number in site.posts(self._request.szurubooru):
-            post = site.post(number)
-            tags = [tag for tag in post.tags if post.categories.get(tag, "").lower() == category.lower()]
-            name, fetch = f"{SZURUBOORU}:{number}", functools.partial(site.fetch, post)
-            yield Viewed(name, post.content, self._fetching(name, fetch)), self._labels.characters(tags)
-
-    def _fetching(self, name: str, fetch: Callable[[int], bytes]) -> Callable[[], bytes]:
-        """Fetches a picture. That one is too large, or gone, is no reason to end."""
-
-        def read() -> bytes:
-            try:
-                return fetch(self._limits.file_bytes)
-            except LargeError as error:
-                raise TooLargeImageError(f"{name}: {error}") from error
-            except StatusError as error:
-                if error.status != HTTPStatus.NOT_FOUND:
-                    raise
-                raise UnreadableImageError(f"{name}: {error}") from error
-
-        return read
 
 
 def _has_journal(settings: Settings) -> bool:

@@ -89,8 +89,7 @@ def open_hydrus_run(
             force=force,
         )
 
-    place = f"hydrus:{hydrus.server.url}/{service.key}"
-    with _open_sink(sink, place, settings, dry_run, tell) as (output, _):
+    with _open_sink(sink, hydrus_place(hydrus, service.key), settings, dry_run, tell) as (output, _):
         workers = make_workers(settings.running, tagger.options.provider)
         yield Run(
             *(tagger, policy, workers, items, tag, output),
@@ -142,7 +141,7 @@ def open_szurubooru_run(
         )
 
     count = None if posts is not None else lambda: sum(1 for _ in _files(uploads, settings.reading))
-    with _open_sink(sink, f"szurubooru:{site.server.url}", settings, dry_run, tell) as (output, journal):
+    with _open_sink(sink, szurubooru_place(site), settings, dry_run, tell) as (output, journal):
         workers = make_workers(settings.running, tagger.options.provider)
         # What people said of a file here holds for its upload, too.
         reviewer = None
@@ -164,6 +163,16 @@ def _open_sink(
     none_yet = dry_run and recording.journal is not False and not journal_path(recording).exists()
     with nullcontext() if none_yet else open_journal(recording, tell) as journal:
         yield make_sink(None if journal is None or dry_run else journal.pushes(place)), journal
+
+
+def hydrus_place(hydrus: Hydrus, service: str) -> str:
+    """What the journal calls the tag service with this key."""
+    return f"hydrus:{hydrus.server.url}/{service}"
+
+
+def szurubooru_place(site: Szurubooru) -> str:
+    """What the journal calls the site."""
+    return f"szurubooru:{site.server.url}"
 
 
 def connect_hydrus(pushing: PushingSettings) -> Hydrus:

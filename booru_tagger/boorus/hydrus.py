@@ -19,8 +19,10 @@ EDIT_TAGS, SEARCH_FILES = 2, 3
 """The client's numbers for the permissions that a push needs."""
 _PERMISSIONS = {EDIT_TAGS: "edit file tags", SEARCH_FILES: "search for and fetch files"}
 
-_REPOSITORY, _LOCAL = 0, 5
-"""Types of services that hold tags; all others are files, ratings or unions."""
+_REPOSITORY, _LOCAL, _ALL_KNOWN = 0, 5, 10
+"""Types of services that hold tags, and of the union of all of these; others are files and ratings."""
+_STATUSES = ("0", "1", "2")
+"""Of a tag: current, pending, deleted."""
 _ACTIONS = {_LOCAL: "0", _REPOSITORY: "2"}
 """What gives a tag: local services add, those shared with others pend until a person commits."""
 
@@ -52,6 +54,18 @@ class HydrusFile:
     @property
     def is_video(self) -> bool:
         return self.mime.startswith("video/")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTags:
+    """A file's tags in one service, as they were given: those that stand there, those that wait for a person
+    to commit them, and those that a person took out. ``shown``: the first, with siblings and parents as
+    hydrus shows them."""
+
+    current: frozenset[str] = frozenset()
+    pending: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+    shown: tuple[str, ...] = ()
 
 
 class Hydrus:
@@ -121,14 +135,17 @@ class Hydrus:
                 ]
             yield from found
 
-    def tags(self, hashes: Sequence[str]) -> Iterator[tuple[HydrusFile, list[str]]]:
-        """What they are, with the tags that hydrus shows for them, of all services."""
+    def tags(self, hashes: Sequence[str]) -> Iterator[tuple[HydrusFile, dict[str, ServiceTags]]]:
+        """What they are, with their tags by the keys of the services that hold them."""
         for start in range(0, len(hashes), _CHUNK):
             query = {"hashes": json.dumps(hashes[start : start + _CHUNK])}
             answer = self.server.get_json("/get_files/file_metadata", query)
             with self.server.understanding():
                 found = [
-                    (HydrusFile(item["hash"], str(item["mime"]), item["size"] or 0), _shown(item["tags"]))
+                    (
+                        HydrusFile(item["hash"], str(item["mime"]), item["size"] or 0),
+                        _by_service(item["tags"]),
+                    )
                     for item in answer["metadata"]
                 ]
             yield from found
@@ -152,7 +169,11 @@ class Hydrus:
         )
 
 
-def _shown(services: Mapping[str, Any]) -> list[str]:
-    """The tags of all services that are current ("0"), with siblings and parents as hydrus shows them."""
-    tags = [str(tag) for service in services.values() for tag in service["display_tags"].get("0", ())]
-    return list(dict.fromkeys(tags))
+def _by_service(services: Mapping[str, Any]) -> dict[str, ServiceTags]:
+    return {key: _service_tags(tags) for key, tags in services.items() if tags.get("type") != _ALL_KNOWN}
+
+
+def _service_tags(tags: Mapping[str, Any]) -> ServiceTags:
+    stored = tags.get("storage_tags", {})
+    current, pending, deleted = (frozenset(map(str, stored.get(status, ()))) for status in _STATUSES)
+    return ServiceTags(current, pending, deleted, tuple(map(str, tags["display_tags"].get(_STATUSES[0], ()))))

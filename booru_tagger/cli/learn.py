@@ -152,7 +152,7 @@ _SHOWN = 20
     *("gallery", "journal", "model", "threshold", "crops", "provider", "jobs"),
     *("recursive", "follow_links", "file_links", "ignore", "max_pixels", "max_bytes"),
     *("hydrus_url", "hydrus_key", "szurubooru_url", "szurubooru_user", "szurubooru_token"),
-    *("szurubooru_password", "request_rate", "request_timeout"),
+    *("szurubooru_password", "marker", "request_rate", "request_timeout"),
 )
 def learn(
     paths: tuple[Path, ...],

@@ -18,6 +18,7 @@ from tests.support.booru_servers import AnswerError, Asked, Fake
 from tests.support.bundles import Painted, make_newer_bundle, paint
 from tests.support.command import Ended, Home, make_home
 from tests.support.fake_hydrus import KEY, MY_TAGS, FakeHydrus
+from tests.support.fake_szurubooru import FakeSzurubooru
 from tests.support.person_regions import packet
 
 PEOPLE = {"my_oc": ((235, 20, 30), "purple", "green"), "other_one_(story)": ((20, 90, 250), "white", "black")}
@@ -215,3 +216,77 @@ def test_files_in_hydrus_are_learned_from(home: Home) -> None:
     with hydrus.running():
         args = ("--hydrus", "system:filetype is image", "--hydrus-url", hydrus.url, "--hydrus-key", KEY)
         assert "my_oc: 4 faces" in learn(home, *args, "--model", newer).out
+
+
+def drawn(width: int) -> bytes:
+    stream = io.BytesIO()
+    paint([Painted(10, 10, 60, "hatsune_miku", "red", "green")], size=(width, 80)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def named(ended: Ended) -> int:
+    """Of how many pictures somebody said who is in them."""
+    return int(re.findall(r"(\d+) with names", ended.err)[0]) if "with names" in ended.err else 0
+
+
+def test_what_a_push_gave_hydrus_is_no_news_and_what_people_gave_it_is(home: Home) -> None:
+    hydrus = FakeHydrus()
+    theirs, *_, added = [hydrus.put(drawn(90 + number)) for number in range(4)]
+    hydrus.current[theirs, MY_TAGS] = ["character:hatsune miku"]
+    with hydrus.running():
+        there = ("--hydrus-url", hydrus.url, "--hydrus-key", KEY)
+        args = ("--hydrus", "system:everything", *there, "--dry-run")
+        push = ("push", "hydrus", "system:everything", *there, "--marker", "meta:auto")
+        for deny in ((), ("--deny", "*")):
+            assert home.run(*push, *deny).code == 0
+            assert all("character:hatsune miku" in tags for tags in hydrus.current.values())
+            assert named(learn(home, *args)) == 1, "also what an earlier push gave"
+        hydrus.current[added, MY_TAGS].append("character:kagamine rin")
+        assert named(learn(home, *args)) == 2
+        elsewhere = ("--journal", "another.sqlite3")
+        assert named(learn(home, *args, *elsewhere)) == 4, "nothing is known of the push there"
+        marked = learn(home, *args, *elsewhere, "--marker", "meta:auto")
+        assert named(marked) == 0 and "the names of 4 pictures were left out" in marked.err
+        assert named(learn(home, *args, "--marker", "meta:auto")) == 2
+
+
+def test_what_a_killed_push_may_have_given_is_no_news(home: Home) -> None:
+    hydrus = FakeHydrus()
+    name = hydrus.put(drawn(90))
+    with hydrus.running():
+        there = ("--hydrus-url", hydrus.url, "--hydrus-key", KEY)
+
+        def fail(asked: Asked) -> None:
+            if (
+                asked.path == "/get_files/file_metadata"
+                and "only_return_basic_information" not in asked.query
+            ):
+                hydrus.faults.append(400)
+
+        hydrus.before = fail
+        assert home.run("push", "hydrus", "system:everything", *there).code != 0
+        hydrus.before = lambda asked: None
+        hydrus.faults.clear()
+        hydrus.current[name, MY_TAGS] = ["character:hatsune miku"]  # it came through before the answer failed
+        assert named(learn(home, "--hydrus", "system:everything", *there, "--dry-run")) == 0
+
+
+def test_what_a_push_gave_szurubooru_is_no_news_and_what_people_gave_it_is(home: Home) -> None:
+    site = FakeSzurubooru()
+    site.tags["hatsune_miku"] = (["hatsune_miku", "miku"], "character")
+    site.categories.append("character")
+    site.post(drawn(90), ["miku"])
+    for number in range(3):
+        site.post(drawn(100 + number), ["by_hand"])
+    (home.work / "new").mkdir()
+    (home.work / "new" / "a.png").write_bytes(drawn(120))
+    with site.running():
+        there = ("--szurubooru-url", site.url, "--szurubooru-user", "bot", "--szurubooru-token", "t0ken")
+        args = ("--szurubooru", "type:image", *there, "--dry-run")
+        push = ("push", "szurubooru", "--posts", "type:image", "--batch", "new", "--marker", "by us", *there)
+        assert home.run(*push).code == 0
+        assert len(site.posts) == 5 and all("hatsune_miku" in post.tags for post in site.posts.values())
+        assert named(learn(home, *args)) == 1
+        elsewhere = ("--journal", "another.sqlite3")
+        assert named(learn(home, *args, *elsewhere)) == 5
+        assert named(learn(home, *args, *elsewhere, "--marker", "by us")) == 0

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tests.support.booru_servers import AnswerError, Asked, Fake
 
 KEY = "ab" * 32
+ALL_TAGS = "616c6c206b6e6f776e2074616773"
 MY_TAGS, REPOSITORY, MY_FILES = "6c6f63616c2074616773", "37e3849b", "6c6f63616c2066696c6573"
 
 
@@ -91,11 +92,29 @@ class FakeHydrus(Fake):
         return {"metadata": rows, "services": {}}
 
     def _tags(self, name: str) -> object:
-        shown = {
-            "0": self.current.get((name, MY_TAGS), []),
-            "2": sorted(self.deleted.get((name, MY_TAGS), ())),
+        """Of both services that hold tags, and of their union."""
+        rows = {key: self._in_service(name, key) for key in (MY_TAGS, REPOSITORY)}
+        union: dict[str, list[str]] = {}
+        for tags in rows.values():
+            for status, some in tags.items():
+                union[status] = sorted({*union.get(status, ()), *some})
+        kinds = {
+            MY_TAGS: ("my tags", 5),
+            REPOSITORY: ("public tag repo", 0),
+            ALL_TAGS: ("all known tags", 10),
         }
-        return {MY_TAGS: {"name": "my tags", "type": 5, "storage_tags": {}, "display_tags": shown}}
+        return {
+            key: {"name": kinds[key][0], "type": kinds[key][1], "storage_tags": tags, "display_tags": tags}
+            for key, tags in {**rows, ALL_TAGS: union}.items()
+        }
+
+    def _in_service(self, name: str, key: str) -> dict[str, list[str]]:
+        rows = {
+            "0": self.current.get((name, key), []),
+            "1": self.pending.get((name, key), []),
+            "2": sorted(self.deleted.get((name, key), ())),
+        }
+        return {status: tags for status, tags in rows.items() if tags}
 
     def _file(self, asked: Asked) -> object:
         self._need(3)
