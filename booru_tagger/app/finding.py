@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import starmap
 from pathlib import Path
@@ -17,6 +17,7 @@ from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
 from booru_tagger.journal.finding import Query
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import FaceResult, TagResult
 from booru_tagger.vocab import normalise
 

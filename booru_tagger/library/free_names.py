@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from pathlib import Path
 
 from booru_tagger.files import bringing
+from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -13,7 +13,6 @@ import io
 import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.manifest import IdentitySpec, Weights
 from booru_tagger.types import Embedding

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from booru_tagger.imaging import (
     sharpness,
     square_around,
 )
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import RecogniserSpec, View
 from booru_tagger.models.identity import Identity, unit
 from booru_tagger.models.session import Session

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 
 import numpy as np
 
 from booru_tagger.imaging import Floats
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.moving.choosing import ChosenFrame
 from booru_tagger.types import Box, TimeRange
 

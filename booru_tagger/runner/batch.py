@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.errors import ClusterError, OutputError
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel import Executor
 from booru_tagger.runner.files_sink import Sink, WriteOutcome
 from booru_tagger.runner.interrupts import Interrupted, Interrupts

@@ -7,13 +7,14 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.journal import Journal, JournalEntry, Mark, Ownership, RawResult
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import TagResult
 from booru_tagger.writers.base import Job, Writer, Written
 from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival

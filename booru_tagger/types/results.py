@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types.faces import FaceResult, ScoredTag, flat
 
 SCHEMA = 1

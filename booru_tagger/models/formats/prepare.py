@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from PIL import Image
 
 from booru_tagger.imaging import Floats, Pixels, Source
 from booru_tagger.imaging.values import size_of
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.formats.format_records import Canvas, Filter, Preparation
 
 _FILTERS = {

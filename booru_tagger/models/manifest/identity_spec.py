@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import FileRecord, listed_file
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
 
