@@ -12,6 +12,7 @@ from booru_tagger.cli.options import Loaded, refuse_null_alone, refuse_without_j
 from booru_tagger.cli.printing import REHEARSED, printable, tell
 from booru_tagger.cli.progress import looking
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
+from booru_tagger.importing import import_small_numpy
 
 if TYPE_CHECKING:
     from booru_tagger.app.cropping import CropReport
@@ -98,6 +99,7 @@ def crops(
     """
     refuse_null_alone(paths, null)
     refuse_without_journal(loaded.settings.recording)
+    import_small_numpy()
     from booru_tagger.app.cropping import CropRequest, make_crops
     from booru_tagger.library.cropping import EXPANDS, Shape
 

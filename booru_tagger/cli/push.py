@@ -12,6 +12,7 @@ from booru_tagger.cli.printing import summarise, tell
 from booru_tagger.cli.progress import show_outcomes
 from booru_tagger.config import Settings, names_in
 from booru_tagger.errors import counted
+from booru_tagger.importing import import_small_numpy
 
 if TYPE_CHECKING:
     from booru_tagger.app import Run
@@ -45,7 +46,8 @@ def hydrus(query: tuple[str, ...], dry_run: bool, force: bool, loaded: Loaded) -
       booru-tagger push hydrus system:inbox
       booru-tagger push hydrus 'system:number of tags < 5' --marker 'meta:auto tagged'
     """
-    from booru_tagger.app import pushing  # numpy, Pillow and onnxruntime
+    import_small_numpy()
+    from booru_tagger.app import pushing  # Pillow, and what leads to onnxruntime
 
     settings = loaded.settings
     with pushing.open_hydrus_run(query, settings, dry_run=dry_run, force=force, tell=tell) as run:
@@ -83,7 +85,8 @@ def szurubooru(
       booru-tagger push szurubooru --posts 'tag-count:..3'
       booru-tagger push szurubooru --batch ~/fanart
     """
-    from booru_tagger.app import pushing  # numpy, Pillow and onnxruntime
+    import_small_numpy()
+    from booru_tagger.app import pushing  # Pillow, and what leads to onnxruntime
 
     if posts is None and not paths:
         raise click.UsageError("Name pictures to upload, or posts to tag with --posts QUERY.")

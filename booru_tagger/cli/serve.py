@@ -9,6 +9,7 @@ import click
 from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.config import names_in
+from booru_tagger.importing import import_small_numpy
 
 
 @click.command(cls=SectionedCommand, epilog=more_at("server"))
@@ -24,7 +25,8 @@ def serve(loaded: Loaded) -> int:
       booru-tagger serve
       booru-tagger serve --host 0.0.0.0 --port 5000 --token @token.txt
     """
-    from booru_tagger.app.serving import open_server  # numpy, Pillow and onnxruntime
+    import_small_numpy()
+    from booru_tagger.app.serving import open_server  # Pillow, and what leads to onnxruntime
 
     def log(line: str) -> None:
         click.echo(line, err=True)

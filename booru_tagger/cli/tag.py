@@ -14,6 +14,7 @@ from booru_tagger.cli.printing import summarise, tell
 from booru_tagger.cli.progress import show_outcomes
 from booru_tagger.config import names_in
 from booru_tagger.errors import counted
+from booru_tagger.importing import import_small_numpy
 
 if TYPE_CHECKING:
     from booru_tagger.app import TagRequest
@@ -108,7 +109,8 @@ def tag(
       booru-tagger tag --batch ~/fanart
       find . -name '*.webp' -print0 | booru-tagger tag --null -
     """
-    from booru_tagger import app  # numpy, Pillow and onnxruntime
+    import_small_numpy()
+    from booru_tagger import app  # Pillow, and what leads to onnxruntime
 
     request = app.TagRequest(paths, batch, dry_run, force, contact_sheet, null, manifest, records, cast)
     _check(request)

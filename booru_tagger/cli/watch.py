@@ -12,6 +12,7 @@ from booru_tagger.cli.help import SectionedCommand, more_at
 from booru_tagger.cli.options import Loaded, with_settings
 from booru_tagger.cli.printing import printable, tell
 from booru_tagger.config import RecordingSettings, names_in
+from booru_tagger.importing import import_small_numpy
 
 if TYPE_CHECKING:
     from booru_tagger.runner import Outcome
@@ -63,7 +64,8 @@ def watch(
       booru-tagger watch --polling /mnt/share --ignore 'sketches/*'
     """
     _check(folders, loaded.settings.recording)
-    from booru_tagger.app import running_on  # numpy, Pillow and onnxruntime
+    import_small_numpy()
+    from booru_tagger.app import running_on  # Pillow, and what leads to onnxruntime
     from booru_tagger.app.watching import WatchRequest, open_watch
     from booru_tagger.cli.watch_log import WatchStats, log_end, log_outcome, log_running, log_to_stderr
 

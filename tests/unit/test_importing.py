@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from booru_tagger.importing import import_part
+from booru_tagger.parallel import available_cores
 
 PART = "import gc\nCOLLECTING = gc.isenabled()\n"
 
@@ -59,3 +62,26 @@ def test_objects_that_somebody_froze_stay_frozen(part: Path) -> None:
         assert gc.get_freeze_count() >= frozen - 100  # some of them are gone by now
     finally:
         gc.unfreeze()
+
+
+COUNT = """
+import os, pathlib, sys
+from booru_tagger.importing import import_small_numpy
+import_small_numpy()
+assert "numpy" in sys.modules
+print(len(list(pathlib.Path("/proc/self/task").iterdir())), os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux lists a program's threads there")
+@pytest.mark.skipif(available_cores() == 1, reason="there are never more threads than cores")
+@pytest.mark.parametrize(
+    ("given", "printed"),
+    [({}, "1 None"), ({"OPENBLAS_NUM_THREADS": "2"}, "2 2"), ({"OMP_NUM_THREADS": "2"}, "2 None")],
+)
+def test_numpy_has_no_threads_unless_the_user_wants_them(given: dict[str, str], printed: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    counted = subprocess.run(
+        [sys.executable, "-c", COUNT], env={**environ, **given}, capture_output=True, text=True, check=False
+    )
+    assert counted.stdout.strip() == printed, counted.stderr
