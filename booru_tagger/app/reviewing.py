@@ -22,6 +22,7 @@ from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
 from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.review.face_cache import FaceCache, default_path
+from booru_tagger.review.verdicts import JournalReviewer
 from booru_tagger.server.sockets import listen
 from booru_tagger.types import Verdict
 
@@ -107,7 +108,7 @@ def _session(folders: Sequence[Path], queue: bool, settings: Settings, journal: 
     for folder in folders:
         session.add(_present(_meant(folder, journal, Ignored(settings.reading.ignore))))
     if queue:
-        session.add(_waiting(journal))
+        session.add(_waiting(journal, reviewer))
     return session
 
 
@@ -122,12 +123,17 @@ def _present(tagged: Iterator[TaggedPicture]) -> Iterator[TaggedPicture]:
     return (one for one in tagged if one.picture.exists())
 
 
-def _waiting(journal: Journal) -> Iterator[TaggedPicture]:
+def _waiting(journal: Journal, reviewer: JournalReviewer) -> Iterator[TaggedPicture]:
+    """The pictures in the queue. One that is there though all was said of it leaves it: a run of an earlier
+    version that was killed could forget to take it out."""
     for picture in journal.reviews.waiting():
         entry = journal.entry(picture)
-        if entry is not None and entry.result is not None and picture.exists():
-            raw = None if entry.raw is None else entry.raw.result
-            yield TaggedPicture(picture, entry.result, journal.reviews.verdicts(picture), raw)
+        if entry is None or entry.result is None or not picture.exists():
+            continue
+        raw = None if entry.raw is None else entry.raw.result
+        tagged = TaggedPicture(picture, entry.result, journal.reviews.verdicts(picture), raw)
+        if not tagged.verdicts or reviewer.note(picture, tagged.found):
+            yield tagged
 
 
 def _add_samples(session: ReviewSession, journal: Journal) -> None:

@@ -6,10 +6,12 @@ import csv
 import html.parser
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,21 @@ class TestReview:
         assert home.run("review", ".").code == EXIT_NOTHING_DONE
         ended = home.run("review", "--queue")
         assert ended.code == EXIT_NOTHING_DONE and "no face waits" in ended.err
+
+    def test_what_was_answered_leaves_the_queue_though_its_count_was_left_behind(self, home: Here) -> None:
+        pytest.importorskip("starlette", reason="the extra [web] is not installed")
+        band = ("--review-band", "0.4-0.95")
+        home.run("tag", "--batch", "--format", "none", *band)
+        say(home, "below/unsure.png", "my_oc")
+        with (
+            closing(sqlite3.connect(home.journal)) as connection,
+            connection,
+        ):  # as a killed run of 0.1 left it
+            connection.execute("UPDATE reviews SET uncertain = 1")
+        assert "1 pictures wait" in home.run("doctor").out
+        ended = home.run("review", "--queue", *band)
+        assert ended.code == EXIT_NOTHING_DONE and "no face waits" in ended.err
+        assert "0 pictures wait" in home.run("doctor").out
 
     def test_the_extra_is_named_where_it_is_missing(
         self, home: Here, monkeypatch: pytest.MonkeyPatch
