@@ -85,6 +85,12 @@ def announced(connection: Connection, target: bytes, picture: bytes) -> frozense
     return frozenset() if row is None else tags_of(row[0])
 
 
+def announced_for(connection: Connection, picture: bytes) -> dict[bytes, frozenset[str]]:
+    """The same for all targets of a picture."""
+    rows = connection.execute("SELECT target, owned FROM intents WHERE picture = ?", (picture,))
+    return {target: tags_of(owned) for target, owned in rows}
+
+
 def touching(connection: Connection, keys: Collection[bytes]) -> list[tuple[bytes, bytes, Change]]:
     """Announced changes that touch one of the pictures or targets: picture, target and change."""
     marks = ", ".join("?" * len(keys))

@@ -209,6 +209,12 @@ class Journal:
             )
         )
 
+    def announced(self, picture: Path) -> dict[Path, frozenset[str]]:
+        """By target, which tags we may have put there for ``picture`` before we were killed."""
+        key = self._keys(picture)
+        found = self._database.read(lambda connection: intents.announced_for(connection, key))
+        return {path_of(target): tags for target, tags in found.items()}
+
     def announce(self, picture: Path, writer: str, report: WriteReport) -> None:
         """Note a change right before it is made, so that it is known even if we are killed right after it."""
         keys = self._keys(picture), self._keys(report.target)

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -248,6 +250,25 @@ def test_what_a_push_gave_hydrus_is_no_news_and_what_people_gave_it_is(home: Hom
         marked = learn(home, *args, *elsewhere, "--marker", "meta:auto")
         assert named(marked) == 0 and "the names of 4 pictures were left out" in marked.err
         assert named(learn(home, *args, "--marker", "meta:auto")) == 2
+
+
+@pytest.mark.parametrize("writer", ["txt", "hydrus", "json", "xmp", "embed"])
+def test_what_was_written_beside_pictures_or_into_them_is_no_news(home: Home, writer: str) -> None:
+    (home.work / "new").mkdir()
+    for number in range(2):
+        (home.work / "new" / f"{number}.png").write_bytes(drawn(90 + number))
+    assert home.run("tag", "--batch", "new", "--writer", writer, "--format", "none").code == 0
+    written = b"".join(path.read_bytes() for path in (home.work / "new").iterdir())
+    assert b"hatsune" in written and named(learn(home, "new", "--dry-run")) == 0
+    with closing(sqlite3.connect(next(home.folder.rglob("journal*.sqlite3")))) as connection, connection:
+        rows = connection.execute(  # as a run leaves it that is killed right after it has written a file
+            "INSERT INTO intents SELECT pictures.path, targets.path, writer, owned, deleted, '', left_sha256,"
+            " original, bytes, written_at FROM marks JOIN pictures ON pictures.id = picture"
+            " JOIN targets ON targets.id = target"
+        ).rowcount
+        connection.execute("DELETE FROM marks")
+        connection.execute("DELETE FROM targets")
+    assert rows == 2 and named(learn(home, "new", "--dry-run")) == 0
 
 
 def test_what_a_killed_push_may_have_given_is_no_news(home: Home) -> None:

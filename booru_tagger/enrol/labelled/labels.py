@@ -58,8 +58,8 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What the journal knows of a picture: what people said, and by target what we put there: tags, and the
-    writers' notes."""
+    """What the journal knows of a picture: what people said, and by target what we put there, or may have
+    before we were killed: tags, and the writers' notes."""
 
     said: Said = field(default_factory=Said)
     owned: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -73,11 +73,12 @@ def journalled(journal: Journal) -> Callable[[Path], Ours]:
         verdicts = journal.reviews.verdicts(picture)
         heads = tuple((verdict.tag, verdict.face.box) for verdict in verdicts if verdict.kind == "named")
         names = {tag for tag, _ in heads}
-        if entry is None:
-            return Ours(Said(frozenset(names), heads))
-        if entry.raw is not None:
+        if entry is not None and entry.raw is not None:
             names |= {tag.tag for tag in entry.raw.result.whole_picture if tag.category == CHARACTER}
-        owned = {os.path.realpath(mark.target): frozenset(mark.owned) for mark in entry.marks}
+        owned = {os.path.realpath(target): tags for target, tags in journal.announced(picture).items()}
+        for mark in entry.marks if entry is not None else ():
+            target = os.path.realpath(mark.target)
+            owned[target] = owned.get(target, frozenset()) | mark.owned
         return Ours(Said(frozenset(names), heads), owned)
 
     return look_up
