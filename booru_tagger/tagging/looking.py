@@ -230,7 +230,10 @@ class Networks:
         return math.ceil(scale * max(picture.width, picture.height)) if scale > picture.scale else None
 
     def _scores(self, picture: Picture) -> Floats | None:
-        return self.foreign.scores([picture.image])[0] if self.foreign is not None else None
+        if self.foreign is None:
+            return None
+        # Decoding at a fraction of the size has already changed more than the faster preparation does.
+        return self.foreign.scores([picture.image], exact=picture.scale >= 1)[0]
 
     def _look_at_faces(self, picture: Picture, data: bytes | None = None, name: str = "") -> Look:
         """All faces of a picture, or the only one of a crop.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from booru_tagger.models.formats import FORMATS, find_format, prepare
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.labels import label
 from booru_tagger.models.formats.prepare import prepare as prepared
+from booru_tagger.tagging.options import TaggerOptions
+from booru_tagger.tagging.tagger import Tagger
 from tests.support import newer_taggers, taggers
 from tests.support.pictures import encoded
 
@@ -172,6 +175,41 @@ def test_a_large_picture_is_padded_in_parts_to_the_same_pixels(shape: tuple[int,
     assert np.array_equal(got, wd_input(image, 96))
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (96, 50), (768, 1024)])
+@pytest.mark.parametrize("name", ["wd", "cl", "joytag"])
+def test_the_faster_preparation_is_the_makers_filter_without_rounding_in_between(
+    name: str, shape: tuple[int, int]
+) -> None:
+    how, longest = BY_NAME[name].preparation, max(shape)
+    image = noise(*shape)
+    square = np.full((longest, longest, 3), 255, dtype=np.float32)
+    left, top = (longest - image.width) // 2, (longest - image.height) // 2
+    square[top : top + image.height, left : left + image.width] = np.asarray(image)
+    planes = [Image.fromarray(square[..., color].copy()) for color in range(3)]
+    small = [np.asarray(plane.resize((96, 96), Image.Resampling.BICUBIC)) for plane in planes]
+    wanted = np.clip(np.stack(small, axis=-1), 0, 255)
+    got = prepared(np.asarray(image), 96, how, exact=False)
+    means, stds = np.asarray(how.mean), np.asarray(how.std)
+    pixels = (got.transpose(1, 2, 0) if how.layout == "nchw" else got)[
+        ..., :: -1 if how.channels == "bgr" else 1
+    ]
+    assert np.abs((pixels * stds + means) / how.factor - wanted).max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1800, 1200), (1357, 2048)])
+def test_a_large_jpeg_that_is_decoded_small_gives_the_reference_s_probabilities(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    folder = taggers.make_wd(tmp_path / "wd")
+    networks = Tagger(TaggerOptions(folder, gallery=None, faces=False)).networks
+    data = encoded(noise(size[0] // 40, size[1] // 40).resize(size, Image.Resampling.NEAREST), "JPEG")
+    with Image.open(io.BytesIO(data)) as stored:
+        wanted = wd_input(stored.convert("RGB"), 448)
+    got = networks.look(data, "a").scores
+    assert got is not None and got.std() > 0.01
+    assert np.abs(got - taggers.expected(wanted, "nhwc", len(taggers.ROWS), scale=0.1 / 128)).max() < 1e-3
+
+
 @pytest.mark.parametrize("signature", [taggers.WD_V3, taggers.WD_V2], ids=["v3", "v2"])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "RGBA"])
 def test_a_wd_tagger_gives_the_reference_s_probabilities(
@@ -180,7 +218,7 @@ def test_a_wd_tagger_gives_the_reference_s_probabilities(
     tagger = ForeignTagger(taggers.make_wd(tmp_path / "wd", signature=signature))
     image = noise(611, 400, "RGBA" if kind == "RGBA" else "RGB")
     data = encoded(image, "PNG" if kind == "RGBA" else kind)
-    with Image.open(__import__("io").BytesIO(data)) as stored:
+    with Image.open(io.BytesIO(data)) as stored:
         flat = stored.convert("RGBA")
         white = Image.new("RGBA", flat.size, (255, 255, 255))
         white.alpha_composite(flat)

@@ -103,16 +103,16 @@ class ForeignTagger:
         self.check()
         return self._side
 
-    def scores(self, pictures: Sequence[Source]) -> list[Floats]:
-        """The probability of each column, for each upright RGB picture. Raises :class:`ModelError`."""
+    def scores(self, pictures: Sequence[Source], *, exact: bool = True) -> list[Floats]:
+        """The probability of each column, for each upright RGB picture, prepared as ``exact`` as by
+        :func:`prepare`. Raises :class:`ModelError`."""
         self.check()
         how, step = self.format.preparation, 1 if self._single else BATCH
         answers: list[Floats] = []
         for start in range(0, len(pictures), step):
             part = pictures[start : start + step]
-            feeds: dict[str, Array] = {
-                self._image: _stacked([prepare(picture, self._side, how) for picture in part])
-            }
+            inputs = [prepare(picture, self._side, how, exact=exact) for picture in part]
+            feeds: dict[str, Array] = {self._image: _stacked(inputs)}
             if self.format.mask:
                 feeds[self.format.mask] = _stacked([padding(picture, self._side, how) for picture in part])
             answers += list(self._run(feeds))
