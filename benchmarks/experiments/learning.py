@@ -41,7 +41,6 @@ from booru_tagger.writers.base import Job
 from booru_tagger.writers.naming import WriterOptions
 from booru_tagger.writers.xmp import XmpWriter
 
-CHARACTERS, PICTURES = 60, 600
 WRONG, SEVERAL, STRANGER = 0.1, 1 / 3, 0.15
 """Share of pictures with a wrong name, with several heads, and of these with one whom nobody names."""
 FORMS = ("hydrus", "danbooru", "gallery-dl", "xmp", "caption", "folder")
@@ -103,15 +102,16 @@ def without(tags: set[str], target: Path) -> Path:
     return target
 
 
-def choose(crops: Mapping[str, list[Crop]], chance: random.Random) -> tuple[list[str], list[str]]:
-    """The characters to be learned, and strangers: half of those that training left out are either."""
+def choose(crops: Mapping[str, list[Crop]], count: int, chance: random.Random) -> tuple[list[str], list[str]]:
+    """The characters to be learned, and strangers. Those that training left out are either, for a small
+    ``count`` some of them; the other characters are among those that it knows."""
     bundle = open_bundle("default")
     trained = _trained(bundle)
     tags = [label.tag for label in bundle.labels]
     new = [tag for tag in untrained(tags) if tag in crops]
-    able = [tag for tag in new if len(crops[tag]) >= 6]
+    able = [tag for tag in new if len(crops[tag]) >= 6][:count]
     old = [tag for tag in tags[:trained] if 14 <= len(crops.get(tag, ())) <= 40]
-    chosen = able + chance.sample(sorted(old), CHARACTERS - len(able))
+    chosen = able + chance.sample(sorted(old), count - len(able))
     return chosen, [tag for tag in new if tag not in chosen]
 
 
@@ -149,15 +149,15 @@ def canvas(crops: Sequence[Crop], chance: random.Random) -> Image.Image:
 
 
 def build(
-    folder: Path, crops: Mapping[str, list[Crop]], chosen: Sequence[str], chance: random.Random
+    folder: Path, crops: Mapping[str, list[Crop]], chosen: Sequence[str], pictures: int, chance: random.Random
 ) -> tuple[Library, dict[str, list[Crop]]]:
-    """A library in ``folder``; what it says and what is true, and the crops that are not in it."""
+    """A library of ``pictures`` at most in ``folder``: what it says and what is true. And the other crops."""
     shares = {tag: chance.sample(crops[tag], len(crops[tag])) for tag in chosen}
-    inside = {tag: min(round(0.7 * len(mine)), 2 * PICTURES // CHARACTERS) for tag, mine in shares.items()}
+    inside = {tag: min(round(0.7 * len(mine)), 2 * pictures // len(chosen)) for tag, mine in shares.items()}
     queue = [crop for tag, mine in shares.items() for crop in mine[: inside[tag]]]
     chance.shuffle(queue)
     library = Library()
-    while queue and len(library.names) < PICTURES:
+    while queue and len(library.names) < pictures:
         count = chance.randint(2, 3) if chance.random() < SEVERAL else 1
         shown = [queue.pop()]
         while queue and len(shown) < count and queue[-1].label not in {crop.label for crop in shown}:
@@ -265,13 +265,15 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks experiment learning", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
+    parser.add_argument("--characters", type=int, default=60)
+    parser.add_argument("--pictures", type=int, default=600, help="As many at most: crops may run out.")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)
     chance = random.Random(asked.seed)
     crops = read_crops(asked.data)
-    chosen, strangers = choose(crops, chance)
+    chosen, strangers = choose(crops, asked.characters, chance)
     model = without({*chosen, *strangers}, asked.work / "model")
-    library, rest = build(asked.work / "library", crops, chosen, chance)
+    library, rest = build(asked.work / "library", crops, chosen, asked.pictures, chance)
     several = sum(len(truth) > 1 for truth in library.truth.values())
     print(f"{len(library.names)} pictures, {several} with several heads, {len(library.wrong())} wrong names")
     tests: list[tuple[Path, str]] = []
