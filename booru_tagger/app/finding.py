@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
@@ -94,22 +95,22 @@ class Search:
         Raises :class:`OutputError`, also where something else has that name.
         """
         from booru_tagger.app.parts import make_limits  # Pillow and numpy, which only drawing needs
-        from booru_tagger.drawing.contact_sheet import ContactSheet, is_sheet
+        from booru_tagger.drawing.contact_sheet import ContactSheet, caption_of, is_sheet, likeness_caption
         from booru_tagger.drawing.marked import refuse_other_file
 
         refuse_other_file(target, is_sheet, "a contact sheet")
         sheet, limits = ContactSheet(), make_limits(self._reading)
         for match, result in self.results():
-            sheet.add(replace(result, faces=self._shown(match, result)), limits)
+            caption = caption_of if match.likeness is None else partial(likeness_caption, match.likeness)
+            sheet.add(replace(result, faces=self._shown(match, result)), limits, caption)
         replace_file(target, sheet.png())
         return len(sheet)
 
     def _shown(self, match: PictureMatch, result: TagResult) -> tuple[FaceResult, ...]:
         if match.face is not None:
             return result.faces[match.face : match.face + 1]
-        names = [normalise(name) for name in self._request.query.names]
-        named = tuple(face for face in result.faces if _is_any(face, names))
-        return named or result.faces
+        fitting = tuple(face for face in result.faces if _fits(face, self._request.query))
+        return fitting or result.faces
 
 
 @contextmanager
@@ -155,9 +156,23 @@ def _like(request: FindRequest, journal: Journal, settings: Settings, tell: Tell
     return list(best.values())
 
 
-def _is_any(face: FaceResult, names: Iterable[str]) -> bool:
-    who = face.character.tag if face.character is not None else None
-    return who is not None and any(who == name or fnmatchcase(who, name) for name in names)
+def _fits(face: FaceResult, query: Query) -> bool:
+    """Whether a face is among those that a query is about."""
+    who = face.character
+    if (query.unnamed or query.names or query.min_score is not None) and query.unnamed != (who is None):
+        return False
+    if who is not None and query.names and not _is_any(who.tag, query.names):
+        return False
+    if query.min_score is not None and (who.score if who is not None else face.score) < query.min_score:
+        return False
+    return all(
+        wanted is None or (found is not None and found.tag == wanted)
+        for wanted, found in ((query.hair, face.hair_color), (query.eyes, face.eye_color))
+    )
+
+
+def _is_any(tag: str, names: Iterable[str]) -> bool:
+    return any(tag == name or fnmatchcase(tag, name) for name in map(normalise, names))
 
 
 def _parts(matches: Iterable[PictureMatch], size: int = 256) -> Iterator[list[PictureMatch]]:

@@ -48,6 +48,12 @@ def caption_of(face: FaceResult, file_name: str) -> Caption:
     ]
 
 
+def likeness_caption(likeness: float, face: FaceResult, file_name: str) -> Caption:
+    """Who it is, how much it is like the one that was looked for, and where it is from."""
+    who, *_, file = caption_of(face, file_name)
+    return [who, (f"alike {likeness:.2f}", False), file]
+
+
 class ContactSheet:
     """Collects faces and draws them. Holds one small thumbnail for each of at most ``limit`` faces."""
 

@@ -96,6 +96,37 @@ def test_forms_of_the_answer(home: Here) -> None:
     assert (home.work / "mine.png").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize(
+    ("args", "faces"),
+    [
+        ((), 4),
+        (("--unnamed",), 1),
+        (("--hair", "red", "--eyes", "blue"), 1),
+        (("--min-score", "0.1"), 3),
+        (("hatsune_*", "cirno"), 0),
+        (("hatsune_*",), 2),
+        (("hatsune_miku", "--with", "red_hair"), 1),
+        (("--with", "red_hair"), 2),
+    ],
+)
+def test_a_contact_sheet_shows_the_faces_that_were_looked_for(
+    home: Here, args: tuple[str, ...], faces: int
+) -> None:
+    ended = home.run("find", *args, "--contact-sheet", "sheet.png")
+    assert f"{faces} face" in ended.err, ended.err
+
+
+def test_a_contact_sheet_says_how_alike_faces_are(home: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def note(draw: object, place: object, text: str, *rest: object) -> None:
+        written.append(text)
+
+    monkeypatch.setattr("booru_tagger.drawing.contact_sheet.write_line", note)
+    assert home.run("find", "--like", "sub/miku.png", "--contact-sheet", "sheet.png").code == 0
+    assert sum(line.startswith("alike ") for line in written) == 2 and "miku.png" in written
+
+
 def test_says_why_nothing_was_found(home: Here) -> None:
     ended = home.run("find", "hatsune_mku")
     assert ended.code == EXIT_NOTHING_DONE and "did you mean 'hatsune_miku'" in ended.err
