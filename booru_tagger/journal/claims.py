@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from sqlite3 import Connection
 
-from booru_tagger.journal.database import Database
+from booru_tagger.journal.database import Database, places
 
 CLAIM_SECONDS = 60.0
 """A claim lasts while a picture's files are written. One this old was left by something that hangs."""
@@ -21,31 +21,44 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._holder = f"{platform.node()}:{os.getpid()}:{os.urandom(16).hex()}"
+        self._held: set[bytes] = set()
 
     def take(self, keys: Collection[bytes]) -> None:
         """Claim all of the files, waiting until nobody else holds one. Raises :class:`OutputError`."""
         while not self._database.write(lambda connection: self._try(connection, keys)):
             time.sleep(_POLL_SECONDS)
+        self._held.update(keys)
 
-    def _try(self, connection: sqlite3.Connection, keys: Collection[bytes]) -> bool:
+    def _try(self, connection: Connection, keys: Collection[bytes]) -> bool:
         now = time.time()
-        for key in keys:
-            row = connection.execute("SELECT holder, since FROM claims WHERE path = ?", (key,)).fetchone()
-            if row is not None and row[0] != self._holder and _holds(row[0], now - row[1]):
-                return False
+        standing = connection.execute(
+            f"SELECT holder, since FROM claims WHERE path IN ({places(keys)}) AND holder != ?",
+            (*keys, self._holder),
+        )
+        if any(_holds(holder, now - since) for holder, since in standing):
+            return False
         connection.executemany(
             "INSERT OR REPLACE INTO claims (path, holder, since) VALUES (?, ?, ?)",
             [(key, self._holder, now) for key in keys],
         )
         return True
 
-    def drop(self, keys: Collection[bytes]) -> None:
-        """Let others at the files. Raises :class:`OutputError`."""
-        self._database.write(
-            lambda connection: connection.executemany(
-                "DELETE FROM claims WHERE path = ? AND holder = ?", [(key, self._holder) for key in keys]
-            )
+    def release(self, connection: Connection, keys: Iterable[bytes]) -> None:
+        """Let others at the files, as part of a change of the journal; to be followed by :meth:`forget`."""
+        connection.executemany(
+            "DELETE FROM claims WHERE path = ? AND holder = ?", [(key, self._holder) for key in keys]
         )
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Know that they were released."""
+        self._held.difference_update(keys)
+
+    def drop(self, keys: Collection[bytes]) -> None:
+        """Let others at those of the files that are held still. Raises :class:`OutputError`."""
+        held = self._held.intersection(keys)
+        if held:
+            self._database.write(lambda connection: self.release(connection, held))
+            self.forget(held)
 
 
 def _holds(holder: str, age: float) -> bool:

@@ -14,7 +14,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,7 @@ _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 """What SQLite says where the full disk has no room for its smaller files."""
 _MIN_ROOM = 65_536
+_VARIABLES = 900
 _T = TypeVar("_T")
 
 
@@ -190,6 +192,18 @@ class Database:
             "a new one was made, so pictures are tagged again"
         )
         return True
+
+
+def in_parts(values: Iterable[_T]) -> Iterator[tuple[_T, ...]]:
+    """The values, as many at a time as SQL takes as variables, two for each."""
+    rest = iter(values)
+    while part := tuple(islice(rest, _VARIABLES // 2)):
+        yield part
+
+
+def places(values: Collection[object]) -> str:
+    """What stands for so many values in a statement."""
+    return ", ".join("?" * len(values))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

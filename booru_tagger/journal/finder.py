@@ -9,8 +9,8 @@ from typing import NamedTuple
 from booru_tagger.errors import nearest
 from booru_tagger.files.stamps import Stamp
 from booru_tagger.journal import index
-from booru_tagger.journal.database import Database
-from booru_tagger.journal.finding import NAMES, SERIES, TAGS, Found, PictureSearch, Query, Terms, in_parts
+from booru_tagger.journal.database import Database, in_parts
+from booru_tagger.journal.finding import NAMES, SERIES, TAGS, Found, PictureSearch, Query, Terms
 from booru_tagger.journal.packing import unpacked
 from booru_tagger.types import TagResult
 from booru_tagger.vocab import normalise
@@ -129,7 +129,7 @@ def _index_some(connection: Connection, count: int, step: Callable[[], None]) ->
         (count,),
     ).fetchall()
     for number, packed, tagged_at, size, mtime_ns in rows:
-        index.put(connection, number, unpacked(packed), Stamp(size, mtime_ns), tagged_at)
+        index.put(connection, [index.Entry(number, unpacked(packed), Stamp(size, mtime_ns), tagged_at)])
         step()
     if not rows:
         connection.execute("DELETE FROM unindexed")  # of pictures that were forgotten

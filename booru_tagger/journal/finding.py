@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TypeAlias
 
 from booru_tagger.journal import index
+from booru_tagger.journal.database import in_parts
 from booru_tagger.journal.paths import after, prefix_of
 from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, normalise
 
 _FEW = 5_000
 """So many pictures are looked up one by one; for more, it is faster to go through all of them."""
-_VARIABLES = 500
 _PATHS = "pictures INDEXED BY sqlite_autoindex_pictures_1"
 """All paths with their numbers. The table itself holds all results, and is many times as large."""
 NAMES = frozenset({CHARACTER})
@@ -212,10 +212,3 @@ def _summary_condition(query: Query) -> tuple[str, list[float]]:
 def _listed(numbers: Iterable[int]) -> str:
     """Numbers for SQL: there may be more than it takes as variables."""
     return ", ".join(map(str, numbers))
-
-
-def in_parts(numbers: Iterable[int]) -> Iterator[tuple[int, ...]]:
-    """The numbers, as many at a time as SQL takes as variables."""
-    rest = iter(numbers)
-    while part := tuple(islice(rest, _VARIABLES)):
-        yield part

@@ -6,9 +6,13 @@ the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from sqlite3 import Connection
+from typing import NamedTuple, TypeAlias
 
 from booru_tagger.files.stamps import NO_STAMP, Stamp
+from booru_tagger.journal.database import in_parts
 from booru_tagger.types import Embedding, FaceResult, TagResult
 from booru_tagger.vocab import CHARACTER, GENERAL
 
@@ -16,31 +20,54 @@ SPACE = "space"
 """Category of the terms that are no tags, but names of recognisers."""
 
 Corners = tuple[int, int, int, int]
+_Term: TypeAlias = tuple[str, str]
 
 
-def put(
-    connection: Connection, picture: int, result: TagResult | None, stamp: Stamp, tagged_at: float
-) -> None:
-    """Make the tables say what ``result`` says of a picture, and nothing else.
+class Entry(NamedTuple):
+    """What the tables are to say of a picture. Without a ``stamp`` of the file, its date is that of the
+    tagging."""
 
-    A face without an embedding keeps the one that a face in the same place had. Without a ``stamp`` of the
-    file, its date is that of the tagging.
+    picture: int
+    result: TagResult | None
+    stamp: Stamp
+    tagged_at: float
+
+    @property
+    def modified(self) -> float:
+        return self.stamp.mtime_ns / 1e9 if self.stamp.size != NO_STAMP.size else self.tagged_at
+
+
+def put(connection: Connection, entries: Sequence[Entry], *, new: Collection[int] = ()) -> None:
+    """Make the tables say what ``entries`` do of these pictures, and nothing else.
+
+    A face without an embedding keeps the one that a face in the same place had. Of the ``new`` pictures
+    nothing is said yet.
     """
-    known = embeddings(connection, picture) if result is not None else {}
-    drop(connection, picture)
-    if result is None:
-        return
-    modified = stamp.mtime_ns / 1e9 if stamp.size != NO_STAMP.size else tagged_at
-    connection.execute(
-        "INSERT INTO summaries (picture, modified, tagged_at, heads) VALUES (?, ?, ?, ?)",
-        (picture, modified, tagged_at, len(result.faces)),
+    known: dict[int, dict[Corners, Embedding]] = {}
+    for one in entries:
+        if one.picture not in new:
+            known[one.picture] = embeddings(connection, one.picture) if one.result is not None else {}
+            drop(connection, one.picture)
+    found = [(one, one.result) for one in entries if one.result is not None]
+    connection.executemany(
+        "INSERT OR REPLACE INTO summaries (picture, modified, tagged_at, heads) VALUES (?, ?, ?, ?)",
+        [(one.picture, one.modified, one.tagged_at, len(result.faces)) for one, result in found],
+    )
+    faces = [
+        (one.picture, number, _with_embedding(face, known.get(one.picture, {})))
+        for one, result in found
+        for number, face in enumerate(result.faces)
+    ]
+    tags = [(tag, one.picture) for one, result in found for tag in result.tags]
+    terms = _terms(
+        connection,
+        {(tag.category, tag.tag) for tag, _ in tags}.union(*(_terms_of(face) for _, _, face in faces)),
     )
     connection.executemany(
         "INSERT OR REPLACE INTO picture_tags (tag, picture, score) VALUES (?, ?, ?)",
-        [(_term(connection, tag.category, tag.tag), picture, tag.score) for tag in result.tags],
+        [(terms[tag.category, tag.tag], picture, tag.score) for tag, picture in tags],
     )
-    for number, face in enumerate(result.faces):
-        _put_face(connection, picture, number, face, known)
+    _put_faces(connection, faces, terms)
 
 
 def drop(connection: Connection, picture: int) -> None:
@@ -81,33 +108,49 @@ def copy(connection: Connection, old: int, new: int) -> None:
     )
 
 
-def _put_face(
-    connection: Connection, picture: int, number: int, face: FaceResult, known: dict[Corners, Embedding]
+def _with_embedding(face: FaceResult, known: Mapping[Corners, Embedding]) -> FaceResult:
+    return replace(face, embedding=face.embedding or known.get(face.box.rounded())) if known else face
+
+
+def _terms_of(face: FaceResult) -> Iterator[_Term]:
+    if face.character is not None:
+        yield CHARACTER, face.character.tag
+    for color in (face.hair_color, face.eye_color):
+        if color is not None:
+            yield GENERAL, color.tag
+    if face.embedding is not None:
+        yield SPACE, face.embedding.space
+
+
+def _put_faces(
+    connection: Connection, faces: Sequence[tuple[int, int, FaceResult]], terms: Mapping[_Term, int]
 ) -> None:
-    corners, who = face.box.rounded(), face.character
-    hair, eyes = (
-        _term(connection, GENERAL, color.tag) if color is not None else None
-        for color in (face.hair_color, face.eye_color)
-    )
-    row = connection.execute(
+    """``faces``: the picture, the face's number in it, and the face."""
+    connection.executemany(
         "INSERT INTO faces (picture, number, x0, y0, x1, y1, character, score, hair, eyes)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            picture,
-            number,
-            *corners,
-            _term(connection, CHARACTER, who.tag) if who is not None else None,
-            who.score if who is not None else face.score,
-            hair,
-            eyes,
-        ),
-    ).lastrowid
-    embedding = face.embedding or known.get(corners)
-    if embedding is not None:
-        connection.execute(
-            "INSERT INTO embeddings (face, space, vector) VALUES (?, ?, ?)",
-            (row, _term(connection, SPACE, embedding.space), embedding.vector),
-        )
+        [
+            (
+                picture,
+                number,
+                *face.box.rounded(),
+                terms[CHARACTER, face.character.tag] if face.character is not None else None,
+                face.character.score if face.character is not None else face.score,
+                terms[GENERAL, face.hair_color.tag] if face.hair_color is not None else None,
+                terms[GENERAL, face.eye_color.tag] if face.eye_color is not None else None,
+            )
+            for picture, number, face in faces
+        ],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO embeddings (face, space, vector)"
+        " SELECT id, ?, ? FROM faces WHERE picture = ? AND number = ?",
+        [
+            (terms[SPACE, face.embedding.space], face.embedding.vector, picture, number)
+            for picture, number, face in faces
+            if face.embedding is not None
+        ],
+    )
 
 
 def embeddings(connection: Connection, picture: int) -> dict[Corners, Embedding]:
@@ -119,11 +162,22 @@ def embeddings(connection: Connection, picture: int) -> dict[Corners, Embedding]
     return {row[:4]: Embedding(row[4], row[5]) for row in rows}
 
 
-def _term(connection: Connection, category: str, name: str) -> int:
-    query = "SELECT id FROM terms WHERE category = ? AND name = ?"
-    row = connection.execute(query, (category, name)).fetchone()
-    if row is None:
-        row = connection.execute(
-            "INSERT INTO terms (category, name) VALUES (?, ?) RETURNING id", (category, name)
-        ).fetchone()
-    return int(row[0])
+def _terms(connection: Connection, wanted: Collection[_Term]) -> dict[_Term, int]:
+    """The ids of terms; new ones are made."""
+    found: dict[_Term, int] = {}
+    for part in in_parts(sorted(wanted)):
+        found |= _standing(connection, part)
+        missing = [term for term in part if term not in found]
+        if missing:
+            connection.executemany("INSERT INTO terms (category, name) VALUES (?, ?)", missing)
+            found |= _standing(connection, missing)
+    return found
+
+
+def _standing(connection: Connection, terms: Sequence[_Term]) -> dict[_Term, int]:
+    rows = connection.execute(
+        f"WITH wanted (category, name) AS (VALUES {', '.join(['(?, ?)'] * len(terms))})"
+        " SELECT terms.category, terms.name, id FROM wanted CROSS JOIN terms USING (category, name)",
+        [text for term in terms for text in term],
+    )
+    return {(category, name): number for category, name, number in rows}

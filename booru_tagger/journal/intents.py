@@ -6,13 +6,14 @@ What takes a connection runs inside the caller's transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from sqlite3 import Connection
+from typing import TypeAlias
 
 from booru_tagger.files.stamps import sha256_of, sha256_of_bytes
 from booru_tagger.journal import ledger
-from booru_tagger.journal.database import Database
+from booru_tagger.journal.database import Database, places
 from booru_tagger.journal.packing import deflated, inflated, packed_tags, tags_of
 from booru_tagger.journal.paths import path_of
 from booru_tagger.journal.values import Change, Original, WriteReport
@@ -21,12 +22,28 @@ _KEPT_BYTES = 1 << 20
 """Originals larger than this are not kept: they are pictures, or lists that several pictures share."""
 
 
-def change_of(
-    connection: Connection, picture: bytes, target: bytes, writer: str, report: WriteReport
-) -> Change:
-    """What the journal is to say once the write that ``report`` describes is done."""
+_Standing: TypeAlias = tuple[str, int, bytes | None]
+"""Of a target: the hash as we last left it, what is known of its original, and that one's bytes as kept."""
+
+
+def changes_of(connection: Connection, reports: Sequence[tuple[bytes, str, WriteReport]]) -> list[Change]:
+    """What the journal is to say once the writes are done that ``reports`` describe, one after the
+    other: target, writer and account of each."""
+    keys = [target for target, _, report in reports if report.restorable]
+    query = f"SELECT path, left_sha256, original, bytes FROM targets WHERE path IN ({places(keys)})"
+    rows = connection.execute(query, keys) if keys else ()
+    standing: dict[bytes, _Standing] = {path: (left, original, kept) for path, left, original, kept in rows}
+    changes = []
+    for target, writer, report in reports:
+        change = _change_of(writer, report, standing.get(target))
+        standing[target] = report.after_sha256, change.original, deflated(change.content)
+        changes.append(change)
+    return changes
+
+
+def _change_of(writer: str, report: WriteReport, standing: _Standing | None) -> Change:
     before = sha256_of_bytes(report.before)
-    original, content = _original(connection, picture, target, before, report)
+    original, content = _original(before, report, standing)
     return Change(
         writer,
         frozenset(report.owned),
@@ -39,42 +56,43 @@ def change_of(
 
 
 def _original(
-    connection: Connection, picture: bytes, target: bytes, before_sha256: str, report: WriteReport
+    before_sha256: str, report: WriteReport, standing: _Standing | None
 ) -> tuple[Original, bytes | None]:
     """The target as it was before our first write, seen from one more write."""
     if not report.restorable:
         return Original.UNKNOWN, None
-    row = connection.execute(
-        "SELECT left_sha256, original, bytes FROM targets WHERE path = ?", (target,)
-    ).fetchone()
-    untouched = row is None or row[1] == Original.UNTOUCHED
+    untouched = standing is None or standing[1] == Original.UNTOUCHED
     if untouched and not report.changed:
         return Original.UNTOUCHED, None
     if report.before is None:
         return Original.ABSENT, None
     if untouched and len(report.before) <= _KEPT_BYTES:
         return Original.KEPT, report.before
-    if not untouched and row[0] == before_sha256:  # nobody edited it since
-        return Original(row[1]), inflated(row[2])
+    if standing is not None and not untouched and standing[0] == before_sha256:  # nobody edited it since
+        return Original(standing[1]), inflated(standing[2])
     return Original.UNKNOWN, None
 
 
-def put(connection: Connection, picture: bytes, target: bytes, change: Change, now: float) -> None:
-    connection.execute(
+def put(connection: Connection, rows: Iterable[tuple[bytes, bytes, Change]], now: float) -> None:
+    """Announce changes: picture, target and change of each."""
+    connection.executemany(
         "INSERT OR REPLACE INTO intents (picture, target, writer, owned, deleted, before_sha256,"
         " after_sha256, original, bytes, begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            picture,
-            target,
-            change.writer,
-            packed_tags(change.owned),
-            packed_tags(change.deleted),
-            change.before_sha256,
-            change.after_sha256,
-            change.original,
-            deflated(change.content),
-            now,
-        ),
+        [
+            (
+                picture,
+                target,
+                change.writer,
+                packed_tags(change.owned),
+                packed_tags(change.deleted),
+                change.before_sha256,
+                change.after_sha256,
+                change.original,
+                deflated(change.content),
+                now,
+            )
+            for picture, target, change in rows
+        ],
     )
 
 
@@ -93,7 +111,7 @@ def announced_for(connection: Connection, picture: bytes) -> dict[bytes, frozens
 
 def touching(connection: Connection, keys: Collection[bytes]) -> list[tuple[bytes, bytes, Change]]:
     """Announced changes that touch one of the pictures or targets: picture, target and change."""
-    marks = ", ".join("?" * len(keys))
+    marks = places(keys)
     rows = connection.execute(
         "SELECT picture, target, writer, owned, deleted, before_sha256, after_sha256, original, bytes"
         f" FROM intents WHERE picture IN ({marks}) OR target IN ({marks})",

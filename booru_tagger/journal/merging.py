@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from pathlib import Path
@@ -169,7 +169,7 @@ def _take(ours: Connection, picture: _Picture, moved: PathMap, report: MergeRepo
     if newer:
         report.added += known is None
         report.renewed += known is not None
-        number = _put(ours, key, picture)
+        number = _put(ours, key, picture, {} if known is None else {key: known[0]})
     else:
         report.left += 1
         number = known[0]
@@ -182,8 +182,8 @@ def _take(ours: Connection, picture: _Picture, moved: PathMap, report: MergeRepo
         _merge_review(ours, key, picture.verdicts, newer, report)
 
 
-def _put(ours: Connection, key: bytes, picture: _Picture) -> int:
-    number = ledger.put_row(ours, key, picture.row)
+def _put(ours: Connection, key: bytes, picture: _Picture, old: Mapping[bytes, int]) -> int:
+    number = ledger.put_rows(ours, {key: picture.row}, old)[key]
     packed = picture.row[5]
     result = unpacked(packed) if isinstance(packed, bytes) else None
     if result is not None:
@@ -191,7 +191,7 @@ def _put(ours: Connection, key: bytes, picture: _Picture) -> int:
             replace(face, embedding=picture.embeddings.get(face.box.rounded())) for face in result.faces
         )
         result = replace(result, faces=faces)
-    index.put(ours, number, result, picture.stamp, picture.tagged_at)
+    index.put(ours, [index.Entry(number, result, picture.stamp, picture.tagged_at)])
     return number
 
 

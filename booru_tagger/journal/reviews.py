@@ -11,7 +11,7 @@ from sqlite3 import Connection
 from typing import NamedTuple
 
 from booru_tagger.journal import ledger
-from booru_tagger.journal.database import DamagedError, Database
+from booru_tagger.journal.database import LOOK_SECONDS, DamagedError, Database
 from booru_tagger.journal.packing import unpacked, unpacked_raw
 from booru_tagger.journal.paths import PathKeys, after, path_of, prefix_of
 from booru_tagger.types import TagResult, Verdict
@@ -37,23 +37,39 @@ class TaggedPicture(NamedTuple):
         return self.raw if self.raw is not None else _without(self.verdicts, self.result)
 
 
+class _Answer(NamedTuple):
+    """The row of one picture, as it was read last, and how long that serves."""
+
+    key: bytes = b""
+    row: tuple[int, bytes] = (0, _NONE)
+    writes: int = -1
+    until: float = 0.0
+
+
 class Reviews:
     """Reads and keeps verdicts. Every method raises :class:`OutputError` where the journal cannot be used."""
 
     def __init__(self, database: Database, keys: PathKeys) -> None:
         self._database = database
         self._keys = keys
+        self._last = _Answer()
 
     def verdicts(self, picture: Path) -> tuple[Verdict, ...]:
         """What people said of the picture's faces."""
-        key = self._keys(picture)
+        return unpacked_verdicts(self._row(self._keys(picture))[1])
 
-        def work(connection: Connection) -> tuple[Verdict, ...]:
-            query = "SELECT verdicts FROM reviews WHERE picture = ?"
-            row = connection.execute(query, (key,)).fetchone()
-            return () if row is None else unpacked_verdicts(row[0])
-
-        return self._database.read(work)
+    def _row(self, key: bytes) -> tuple[int, bytes]:
+        """How many faces wait, and what was said. An answer serves for :data:`LOOK_SECONDS`, unless something
+        is changed through the same database: each picture is asked about several times in a row."""
+        database, now = self._database, time.monotonic()
+        last = self._last
+        if last.key == key and last.writes == database.writes and now < last.until:
+            return last.row
+        query = "SELECT uncertain, verdicts FROM reviews WHERE picture = ?"
+        writes = database.writes
+        row = database.read(lambda connection: connection.execute(query, (key,)).fetchone()) or (0, _NONE)
+        self._last = _Answer(key, row, writes, now + LOOK_SECONDS)
+        return row[0], row[1]
 
     def decide(self, picture: Path, verdicts: Sequence[Verdict], uncertain: int = 0) -> None:
         """Replace what people said of the picture's faces, of which ``uncertain`` ones still wait.
@@ -86,12 +102,7 @@ class Reviews:
             )
             _forget_empty(connection, key)
 
-        known = self._database.read(
-            lambda connection: connection.execute(
-                "SELECT uncertain FROM reviews WHERE picture = ?", (key,)
-            ).fetchone()
-        )
-        if (known[0] if known else 0) != uncertain:  # most pictures have none, and need no write
+        if self._row(key)[0] != uncertain:  # most pictures have none, and need no write
             self._database.write(work)
 
     def waiting(self) -> list[Path]:

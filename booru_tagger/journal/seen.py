@@ -8,6 +8,7 @@ from pathlib import Path
 
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal.values import WriteReport
+from booru_tagger.types import Content
 
 _MOST = 16_384
 
@@ -30,13 +31,22 @@ class SeenStamps:
             self._stamps[key] = NO_STAMP  # its tags are of the old content
 
     def tagged(
-        self, picture: Path, key: bytes, reports: Sequence[tuple[bytes, str, WriteReport]]
+        self,
+        picture: Path,
+        key: bytes,
+        reports: Sequence[tuple[bytes, str, WriteReport]],
+        read: Content | None = None,
     ) -> tuple[Stamp, str | None]:
-        """Stamp and hash of what was tagged; no stamp where that is not what stands there now."""
+        """Stamp and hash of what was tagged; no stamp where that is not what stands there now.
+
+        ``read`` is what was read from the picture when it was tagged.
+        """
         seen, now = self._stamps.pop(key, None), stamp_of(picture)
         ours = [report.after_sha256 for target, _, report in reports if target == key and report.changed]
         if now is None or seen == NO_STAMP or (not ours and seen not in (None, now)):
             return NO_STAMP, None
+        if read is not None and seen == now:  # it has not changed since before it was read
+            return now, read.sha256
         content = sha256_of(picture)
         if not content or (ours and content != ours[-1]) or stamp_of(picture) != now:
             return NO_STAMP, None

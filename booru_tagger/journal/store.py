@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from sqlite3 import Connection
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from booru_tagger.errors import OutputError
 from booru_tagger.files.stamps import NO_STAMP, Stamp, sha256_of, stamp_of
 from booru_tagger.journal import intents, ledger
-from booru_tagger.journal.claims import Claims
 from booru_tagger.journal.database import LOOK_SECONDS, Database
 from booru_tagger.journal.known import KnownPicture, KnownPictures, known
 from booru_tagger.journal.moves import follow, inherit
@@ -24,6 +22,7 @@ from booru_tagger.journal.paths import SEPARATOR, PathKeys, path_of, prefix_of
 from booru_tagger.journal.reviews import Reviews
 from booru_tagger.journal.seen import SeenStamps
 from booru_tagger.journal.values import Change, JournalEntry, Original, Ownership, RawResult, WriteReport
+from booru_tagger.journal.writes import Announcement, Tagging, Writes
 from booru_tagger.types import TagResult
 
 if TYPE_CHECKING:
@@ -50,11 +49,12 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._claims = Claims(database)
         self._keys = PathKeys()
         self._seen = SeenStamps()
+        self.writes = Writes(database, self._keys, self._seen)
         self.reviews = Reviews(database, self._keys)
         self._known = KnownPictures(database)
+        self._unknown: tuple[object, float] = (None, 0.0)
 
     @classmethod
     def open(cls, path: Path) -> Journal:
@@ -163,9 +163,15 @@ class Journal:
         return known if known.stamp == stamp or self._same_content(picture, known, stamp) else None
 
     def _find(self, key: bytes, stamp: Stamp | None) -> KnownPicture | None:
+        # A picture that is new is asked about twice in a row.
+        question = key, stamp, self._database.writes
+        if self._unknown[0] == question and time.monotonic() < self._unknown[1]:
+            return None
         found = self._known(key)
         if found is None and stamp is not None and inherit(self._database, key, stamp):
             found = self._known(key)
+        if found is None:
+            self._unknown = question, time.monotonic() + LOOK_SECONDS
         return found
 
     def _same_content(self, picture: Path, known: KnownPicture, stamp: Stamp) -> bool:
@@ -174,31 +180,13 @@ class Journal:
         self._database.write(lambda connection: ledger.touch(connection, known.id, stamp))
         return True
 
-    @contextlib.contextmanager
-    def turn(self, picture: Path, targets: Iterable[Path]) -> Iterator[None]:
-        """Hold ``picture`` and its ``targets``, so that another process waits before it reads or writes them.
-
-        Settles first what a killed process left open there. Raises :class:`OutputError`.
-        """
-        own = self._keys(picture)
-        keys = sorted({own, *map(self._keys, targets)})
-        self._claims.take(keys)
-        try:
-            intents.settle(self._database, keys)
-            self._seen.look_again(own, picture)
-            yield
-        finally:
-            with contextlib.suppress(OutputError):  # a claim ends by itself
-                self._claims.drop(keys)
+    def turn(self, picture: Path, targets: Iterable[Path]) -> AbstractContextManager[None]:
+        """Hold one picture and its ``targets``; see :meth:`Writes.turn`."""
+        return self.writes.turn({picture: targets})
 
     def ownership(self, target: Path, picture: Path) -> Ownership:
-        """Which tags in ``target`` we put there for ``picture``, and which of ours a person took out.
-
-        Where the target was deleted as a whole, nothing is ours, and nothing counts as taken out by that.
-        """
-        keys = self._keys(target), self._keys(picture)
-        mine = self._database.read(lambda connection: ledger.ownership(connection, *keys))
-        return mine if stamp_of(target) is not None else Ownership(deleted=mine.deleted)
+        """Whose the tags of one target are; see :meth:`Writes.ownerships`."""
+        return self.writes.ownerships([(target, picture)])[0]
 
     def perhaps_ours(self, target: Path, picture: Path) -> frozenset[str]:
         """Which tags in ``target`` we put there for ``picture``, or may have before we were killed."""
@@ -216,13 +204,8 @@ class Journal:
         return {path_of(target): tags for target, tags in found.items()}
 
     def announce(self, picture: Path, writer: str, report: WriteReport) -> None:
-        """Note a change right before it is made, so that it is known even if we are killed right after it."""
-        keys = self._keys(picture), self._keys(report.target)
-        self._database.write(
-            lambda connection: intents.put(
-                connection, *keys, intents.change_of(connection, *keys, writer, report), time.time()
-            )
-        )
+        """Note one change right before it is made; see :meth:`Writes.announce`."""
+        self.writes.announce([Announcement(picture, writer, report)])
 
     def record(
         self,
@@ -232,25 +215,8 @@ class Journal:
         written: Sequence[tuple[str, WriteReport]],
         raw: RawResult | None = None,
     ) -> None:
-        """Remember what was found in ``picture`` and what each writer wrote: name and account.
-
-        ``result`` has the tags that were to be written, ``raw`` is what they were made of.
-
-        Where the picture changed while it was worked on, it counts as not done. Raises :class:`OutputError`;
-        whose the tags are is known even then, if the changes were announced.
-        """
-        key = self._keys(picture)
-        reports = [(self._keys(report.target), writer, report) for writer, report in written]
-        stamp, content = self._seen.tagged(picture, key, reports)
-        now = time.time()
-
-        def work(connection: Connection) -> None:
-            ledger.put_picture(connection, key, stamp, content, fingerprint, now, result, raw)
-            for target, writer, report in reports:
-                change = intents.change_of(connection, key, target, writer, report)
-                ledger.apply(connection, key, target, change, now)
-
-        self._database.write(work)
+        """Remember what was found and written for one picture; see :meth:`Writes.record`."""
+        self.writes.record([Tagging(picture, fingerprint, result, written, raw)])
 
     def adopt(self, picture: Path, result: TagResult, stamp: Stamp | None, raw: RawResult | None) -> bool:
         """Remember what was found in the picture elsewhere, when its file had that ``stamp``; whether it is.
@@ -264,9 +230,8 @@ class Journal:
             found = known(connection, key)
             if found is not None and found.stamp != NO_STAMP and stamp in (None, found.stamp):
                 return False
-            ledger.put_picture(
-                connection, key, stamp or NO_STAMP, None, ledger.UNTAGGED, time.time(), result, raw
-            )
+            row = ledger.Row(key, stamp or NO_STAMP, None, ledger.UNTAGGED, time.time(), result, raw)
+            ledger.put_pictures(connection, [row])
             return True
 
         return self._database.write(work)
@@ -298,7 +263,7 @@ class Journal:
             writer, frozenset(), deleted, sha256_of(target) or "", after_sha256, Original.UNTOUCHED
         )
         keys = self._keys(picture), self._keys(target)
-        self._database.write(lambda connection: intents.put(connection, *keys, change, time.time()))
+        self._database.write(lambda connection: intents.put(connection, [(*keys, change)], time.time()))
 
     def record_removal(self, picture: Path, target: Path, writer: str, deleted: frozenset[str]) -> None:
         """Note that none of our tags for ``picture`` stand in ``target`` any more, which makes it undone."""
@@ -307,7 +272,7 @@ class Journal:
 
         def work(connection: Connection) -> None:
             now = time.time()
-            ledger.put_picture(connection, keys[0], NO_STAMP, None, ledger.UNTAGGED, now, None)
+            ledger.put_untagged(connection, keys[0], now)
             ledger.apply(connection, *keys, change, now)
             ledger.forget_empty(connection, *keys)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.errors import OutputError
+from booru_tagger.tagging.content import may_name_faces
 from booru_tagger.tagging.picture_tags import picture_result
 from booru_tagger.types import PERSON, Box, CharacterMatch, FaceResult, Reading, TagResult
 from booru_tagger.writers.atomic import read_target
@@ -16,12 +17,6 @@ PERSONS_FACE = 0.3
 alone, without the hair."""
 _VERY_SAME = 0.95
 """Overlap (IoU) that rounding leaves of a box; no person draws so closely."""
-_SIGNS = (
-    b"http://www.metadataworkinggroup.com/schemas/regions/",
-    b"http://ns.microsoft.com/photo/1.2/t/Region",
-)
-"""Namespaces of both kinds of regions; a file without either need not be taken apart. In full, because a long
-text is searched for in a quarter of the time that a short one takes."""
 
 Retell: TypeAlias = Callable[[Reading, CharacterMatch | None], Reading]
 """The same face under another name, or none: :meth:`booru_tagger.tagging.tagger.Tagger.retell`."""
@@ -38,7 +33,8 @@ def with_names_in_files(
     if not raw.faces or raw.moving is not None:
         return raw
     beside = picture.with_name(picture.name + ".xmp"), picture.with_suffix(".xmp")
-    files = {file: data for file in (picture, *beside) if (data := _with_regions(file))}
+    inside = [] if raw.content is not None and not raw.content.may_name_faces else [picture]
+    files = {file: data for file in (*inside, *beside) if (data := _with_regions(file))}
     if not files:
         return raw
     from booru_tagger.review.named_regions import names_in  # readers of formats, for the few that need them
@@ -84,11 +80,6 @@ def faces_at(boxes: Sequence[Box], faces: Sequence[FaceResult]) -> dict[int, int
         if overlap >= PERSONS_FACE and row not in placed and index not in placed.values():
             placed[row] = index
     return placed
-
-
-def may_name_faces(data: bytes) -> bool:
-    """Whether there may be regions in these bytes of a picture or of XMP."""
-    return any(sign in data for sign in _SIGNS)
 
 
 def _with_regions(file: Path) -> bytes:

@@ -17,6 +17,7 @@ from booru_tagger.models.gallery import open_gallery
 from booru_tagger.models.identity import space_of
 from booru_tagger.models.manifest import RAW_SECOND_HEAD
 from booru_tagger.moving import Film, open_animation, open_video
+from booru_tagger.tagging.content import content_of
 from booru_tagger.tagging.failures import attempt
 from booru_tagger.tagging.implications import Implication, completed, extended, read_implications
 from booru_tagger.tagging.looking import Look, Networks
@@ -108,7 +109,7 @@ class Tagger:
             return self._video(video)
         data = read_file(Path(path), limits)
         with self.networks.loading():
-            return self.tag_bytes(data, str(path))
+            return replace(self.tag_bytes(data, str(path)), content=content_of(data))
 
     def tag_bytes(self, data: bytes, name: str) -> TagResult:
         """Tag an encoded picture; ``name`` stands for its path in the result and in messages."""

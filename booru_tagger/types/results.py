@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types.faces import FaceResult, ScoredTag, flat
@@ -144,6 +144,14 @@ class Moving:
         return cls(float(data["duration"]), int(data["frames"]))
 
 
+class Content(NamedTuple):
+    """What was in the file of a picture when it was read: its hash in hexadecimal, and whether there may be
+    regions of faces in it that other programs wrote."""
+
+    sha256: str
+    may_name_faces: bool
+
+
 @dataclass(frozen=True, slots=True)
 class TagResult:
     """What the tagger says of one picture. Sizes are of the upright picture, in pixels.
@@ -151,7 +159,7 @@ class TagResult:
     ``tags`` and ``conflicts`` are made of what each face gives, in ``readings`` (one for each of ``faces``),
     and of what a tagger of whole pictures gave, in ``whole_picture``. Both are empty in a result that was
     read from its stable JSON form. ``moving`` is ``None`` for a still picture, and where only the first frame
-    was looked at.
+    was looked at. ``content``, where it is known, is no part of any JSON form.
     """
 
     path: str
@@ -165,6 +173,7 @@ class TagResult:
     readings: tuple[Reading, ...] = ()
     whole_picture: tuple[Tag, ...] = ()
     moving: Moving | None = None
+    content: Content | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The stable JSON form (schema 1); ``from_json`` reads it back."""

@@ -31,8 +31,9 @@ def put(database: Database, keys: list[bytes], fingerprint: str) -> None:
     result = result_for(Path("a"))
 
     def work(connection: Connection) -> None:
-        for key in keys:
-            ledger.put_picture(connection, key, Stamp(1, 2), None, fingerprint, 0.0, result)
+        ledger.put_pictures(
+            connection, [ledger.Row(key, Stamp(1, 2), None, fingerprint, 0.0, result) for key in keys]
+        )
 
     database.write(work)
 

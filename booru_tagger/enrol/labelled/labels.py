@@ -17,10 +17,10 @@ from booru_tagger.errors import ConfigError
 from booru_tagger.files.text import decoded, read_text
 from booru_tagger.journal import Journal
 from booru_tagger.lazy_dataclass import dataclass
-from booru_tagger.review.named_in_files import may_name_faces
 from booru_tagger.review.named_regions import names_in_packet
 from booru_tagger.sources.booru_posts import Post, file_keys, flat_tags, marked_characters, posts_in
 from booru_tagger.sources.listed import is_picture_name
+from booru_tagger.tagging.content import may_name_faces
 from booru_tagger.types import SCHEMA, Box, TagResult
 from booru_tagger.vocab import CHARACTER
 from booru_tagger.writers.base import FormatError, plain
