@@ -130,13 +130,13 @@ def _seen_from(folder: Path, picture: Path) -> str:
 
 
 def _pretty(record: _Record) -> bytes:
-    return (dumps(record, laid_out=True) + "\n").encode()
+    return (dumps(record, indent=2) + "\n").encode()
 
 
 def _with_guest(before: bytes, record: _Record) -> bytes:
     whole = object_layout(before.decode())
     if record:
-        whole.set(GUEST_KEY, dumps(record, laid_out=True))
+        whole.set(GUEST_KEY, dumps(record, indent=2))
     else:
         whole.drop(GUEST_KEY)
     return str(whole).encode()

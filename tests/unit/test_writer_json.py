@@ -38,7 +38,7 @@ def test_member_goes_in_and_out_without_a_trace(
     assert str(edited) == text
     assert dict(zip(edited.keys, edited.values, strict=True)) == whole
     whole.pop("our_own", None)
-    edited.set("our_own", dumps(value, laid_out=True))
+    edited.set("our_own", dumps(value, indent=2))
     assert json.loads(str(edited)) == whole | {"our_own": value}
     edited.set("our_own", "[1, 2]")
     assert json.loads(edited.raw("our_own")) == edited.get("our_own") == [1, 2]
