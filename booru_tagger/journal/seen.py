@@ -45,7 +45,7 @@ class SeenStamps:
         ours = [report.after_sha256 for target, _, report in reports if target == key and report.changed]
         if now is None or seen == NO_STAMP or (not ours and seen not in (None, now)):
             return NO_STAMP, None
-        if read is not None and seen == now:  # it has not changed since before it was read
+        if read is not None and not ours and seen == now:  # it has not changed since before it was read
             return now, read.sha256
         content = sha256_of(picture)
         if not content or (ours and content != ours[-1]) or stamp_of(picture) != now:

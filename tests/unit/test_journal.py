@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from booru_tagger.journal import Journal, Original, Ownership, default_path
 from booru_tagger.journal.paths import PathKeys
+from booru_tagger.types import Content
 from booru_tagger.writers.base import Written
-from tests.support.journaling import account, result_for, tag, write
+from tests.support.journaling import account, result_for, sha256, tag, write
 
 
 @given(st.lists(st.sampled_from(["a", "b.png", "..", ".", "", "c..d", ".e"]), max_size=5), st.booleans())
@@ -138,6 +140,21 @@ class TestDone:
             report = write(picture, b"picture with tags", {"blue_hair"}, restorable=False)
             journal.record(picture, "f", result_for(picture), [("embed", report)])
         assert journal.is_done(picture, "f")
+
+    def test_a_picture_is_hashed_where_it_is_read(
+        self, journal: Journal, picture: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = Content(sha256(picture.read_bytes()), may_name_faces=False)
+        result = replace(result_for(picture), content=content)
+        assert not journal.is_done(picture, "f")
+        with monkeypatch.context() as patch:
+            patch.setattr("booru_tagger.journal.seen.sha256_of", lambda path: pytest.fail("is read again"))
+            journal.record(picture, "f", result, [])
+        os.utime(picture, (1, 1))
+        assert journal.is_done(picture, "f"), "it was merely touched"
+        picture.write_bytes(b"another picture")
+        journal.record(picture, "f", result, [])
+        assert not journal.is_done(picture, "f")
 
     def test_nor_do_they_hide_that_it_was_replaced_before(self, journal: Journal, picture: Path) -> None:
         assert not journal.is_done(picture, "f")

@@ -24,6 +24,7 @@ from booru_tagger.errors import (
     ModelError,
     UnreadableImageError,
 )
+from booru_tagger.files.stamps import sha256_of
 from booru_tagger.imaging import Limits, Picture
 from booru_tagger.tagging import looking
 from booru_tagger.tagging.options import TaggerOptions
@@ -164,6 +165,16 @@ def test_a_decoded_picture_is_tagged_as_it_is(tagger: Tagger) -> None:
 def test_bytes_are_tagged_like_files(tagger: Tagger, tmp_path: Path) -> None:
     path = saved(tmp_path / "a.png")
     assert tagger.tag_bytes(path.read_bytes(), str(path)) == tagger.tag(path)
+
+
+def test_what_is_to_be_known_of_the_file_is_learnt_where_it_is_read(tagger: Tagger, tmp_path: Path) -> None:
+    picture = saved(tmp_path / "a.png")
+    content = tagger.tag(picture).content
+    assert content == (sha256_of(picture), False)
+    with picture.open("ab") as file:
+        file.write(b"http://ns.microsoft.com/photo/1.2/t/RegionInfo#")
+    content = tagger.tag(picture).content
+    assert content == (sha256_of(picture), True)
 
 
 def test_crops_are_one_face_each(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
