@@ -52,9 +52,8 @@ def _know(home: Home, first: Path, copies: list[Path]) -> None:
                 stamp = stamp_of(picture)
                 assert stamp is not None
                 key, now = keys(picture), time.time()
-                ledger.put_picture(
-                    connection, key, stamp, content, known.fingerprint, now, known.result, known.raw
-                )
+                row = ledger.Row(key, stamp, content, known.fingerprint, now, known.result, known.raw)
+                ledger.put_pictures(connection, [row])
                 for mark in known.marks:
                     target = picture.with_name(picture.name + mark.target.suffix)
                     change = Change(

@@ -79,7 +79,8 @@ def _know(connection: Connection, keys: PathKeys, made: Sequence[tuple[Path, Tag
         stamp, now = stamp_of(picture), time.time()
         assert stamp is not None
         content = sha256_of_bytes(picture.read_bytes())
-        ledger.put_picture(connection, keys(picture), stamp, content, "benchmark", now, result)
+        row = ledger.Row(keys(picture), stamp, content, "benchmark", now, result)
+        ledger.put_pictures(connection, [row])
         owned = frozenset(tag.tag for tag in result.tags)
         change = Change("txt", owned, frozenset(), "", sha256_of_bytes(text), Original.ABSENT, None)
         ledger.apply(connection, keys(picture), keys(sidecar), change, now)
