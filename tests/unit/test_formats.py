@@ -210,6 +210,20 @@ def test_a_large_jpeg_that_is_decoded_small_gives_the_reference_s_probabilities(
     assert np.abs(got - taggers.expected(wanted, "nhwc", len(taggers.ROWS), scale=0.1 / 128)).max() < 1e-3
 
 
+@pytest.mark.parametrize(("longest", "exact"), [(700, True), (2000, False)], ids=["whole", "reduced"])
+def test_only_what_was_decoded_at_a_fraction_is_prepared_the_faster_way(
+    longest: int, exact: bool, tmp_path: Path
+) -> None:
+    folder = taggers.make_wd(tmp_path / "wd")
+    networks = Tagger(TaggerOptions(folder, gallery=None, faces=False)).networks
+    data = encoded(noise(longest, 500), "JPEG")
+    seen, foreign = decode_picture(data, "a", longest=896).image, networks.foreign
+    assert foreign is not None
+    wanted, other = (foreign.scores([seen], exact=way)[0] for way in (exact, not exact))
+    got = networks.look(data, "a").scores
+    assert got is not None and np.array_equal(got, wanted) and not np.array_equal(got, other)
+
+
 @pytest.mark.parametrize("signature", [taggers.WD_V3, taggers.WD_V2], ids=["v3", "v2"])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "RGBA"])
 def test_a_wd_tagger_gives_the_reference_s_probabilities(
