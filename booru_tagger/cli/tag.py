@@ -10,7 +10,7 @@ import click
 from booru_tagger.cli.help import READ, WRITE, SectionedCommand, SectionedOption, complete_paths, more_at
 from booru_tagger.cli.next_step import following
 from booru_tagger.cli.options import Loaded, refuse_folders, refuse_null_alone, with_settings
-from booru_tagger.cli.printing import summarise, tell
+from booru_tagger.cli.printing import printable, summarise, tell
 from booru_tagger.cli.progress import show_outcomes
 from booru_tagger.config import names_in
 from booru_tagger.errors import counted
@@ -123,9 +123,14 @@ def tag(
         report = run.go(listener)
     queue = not dry_run and records is None and loaded.settings.recording.journal is not False
     then = following(report, request, words=click.get_current_context().find_root().obj or (), queue=queue)
-    written = f"{counted(report.changed_files, 'file')} written"
-    summarise(report, "nothing written (dry run)" if dry_run else written, queue=queue, following=then)
+    changes = "nothing written (dry run)" if dry_run else _written(report.changed_files, contact_sheet, cast)
+    summarise(report, changes, queue=queue, following=then)
     return report.exit_code
+
+
+def _written(files: int, sheet: Path | None, cast: Path | None) -> str:
+    overviews = [f", {what} in {path}" for what, path in (("faces", sheet), ("cast list", cast)) if path]
+    return printable(f"{counted(files, 'file')} written{''.join(overviews)}")
 
 
 def _check(request: TagRequest) -> None:

@@ -53,6 +53,7 @@ def test_the_cast_is_told_as_json_also_of_a_film_that_was_tagged_before(home: Ho
     for _ in range(2):
         ended = home.run("tag", "a.gif", "still.png", "--cast", "cast.json")
         assert ended.code == 0, ended.err
+        assert "written, cast list in cast.json" in ended.err
         (film,) = json.loads((home.work / "cast.json").read_text("utf-8"))["films"]
         assert [(person["character"], person["seconds"]) for person in film["cast"]] == [
             ("hatsune_miku", 2.0),
