@@ -115,7 +115,7 @@ class Networks:
         if self.foreign is None:
             return self.look_at_faces(data, name)
         side = DETAIL * self.foreign.side
-        for_faces = self._longest if self.bundle.detector else lambda *_: 0.0
+        for_faces = self._longest if self.options.faces else lambda *_: 0.0
         picture = decode_picture(
             data, name, longest=lambda *size: max(side, for_faces(*size)), limits=self.options.limits
         )

@@ -175,10 +175,11 @@ def test_a_large_picture_is_padded_in_parts_to_the_same_pixels(shape: tuple[int,
     assert np.array_equal(got, wd_input(image, 96))
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (96, 50), (768, 1024)])
+@pytest.mark.parametrize("side", [96, 448])
+@pytest.mark.parametrize("shape", [*SHAPES, (96, 50), (768, 1024), (1000, 250), (250, 1000), (1300, 9)])
 @pytest.mark.parametrize("name", ["wd", "cl", "joytag"])
 def test_the_faster_preparation_is_the_makers_filter_without_rounding_in_between(
-    name: str, shape: tuple[int, int]
+    name: str, shape: tuple[int, int], side: int
 ) -> None:
     how, longest = BY_NAME[name].preparation, max(shape)
     image = noise(*shape)
@@ -186,9 +187,9 @@ def test_the_faster_preparation_is_the_makers_filter_without_rounding_in_between
     left, top = (longest - image.width) // 2, (longest - image.height) // 2
     square[top : top + image.height, left : left + image.width] = np.asarray(image)
     planes = [Image.fromarray(square[..., color].copy()) for color in range(3)]
-    small = [np.asarray(plane.resize((96, 96), Image.Resampling.BICUBIC)) for plane in planes]
+    small = [np.asarray(plane.resize((side, side), Image.Resampling.BICUBIC)) for plane in planes]
     wanted = np.clip(np.stack(small, axis=-1), 0, 255)
-    got = prepared(np.asarray(image), 96, how, exact=False)
+    got = prepared(np.asarray(image), side, how, exact=False)
     means, stds = np.asarray(how.mean), np.asarray(how.std)
     pixels = (got.transpose(1, 2, 0) if how.layout == "nchw" else got)[
         ..., :: -1 if how.channels == "bgr" else 1

@@ -109,8 +109,8 @@ def nearly_padded(image: Image.Image, side: int, how: Preparation) -> Floats:
     """As :func:`padded` with a bicubic filter, in less than half the time, by products of matrices.
 
     Pillow rounds and clips between one direction and the other. Here nothing is rounded: the values,
-    ``(side, side, 3)``, keep their fractions, and differ by more where edges are sharp. No product is so
-    large that numpy would call for other cores, which have pictures of their own to work on.
+    ``(side, side, 3)``, keep their fractions, and differ by more where edges are sharp. The products are
+    small: for larger ones numpy calls for other cores, which have pictures of their own to work on.
     """
     columns, rows = (_Part.seeing(length, max(image.size), side, "bicubic") for length in image.size)
     square = np.empty((3, side, side), dtype=np.float32)
@@ -137,7 +137,8 @@ def _lowered(planes: Pixels, columns: _Part, rows: _Part, made: range, how: Prep
     top, until = down[0].seen.start, down[-1].seen.stop
     seen = np.empty((3, until - top, columns.length), dtype=np.float32)
     height, width = planes.shape[1:]
-    first, last = max(top, rows.before), min(until, rows.before + height)
+    first = min(max(top, rows.before), until)  # nothing but the fill color, perhaps
+    last = max(first, min(until, rows.before + height))
     if columns.length > width or (first, last) != (top, until):
         _fill(seen.transpose(1, 2, 0), how)
     inside = seen[:, first - top : last - top, columns.before : columns.before + width]
