@@ -7,18 +7,20 @@ from pathlib import Path
 
 import numpy as np
 from booru_export.drawn import draw_scene
-from PIL import Image
+from PIL import Image, features
 
 LARGE = (1536, 2048)
 """3.1 megapixels."""
 SMALL = (96, 96)
 DIFFERENT = 8
 """Pictures that are drawn; the others are copies that differ in a few bytes behind the end."""
-FORMATS = {
+FORMATS: dict[str, tuple[str, dict[str, int]]] = {
     "jpg": ("JPEG", {"quality": 92}),
     "png": ("PNG", {"compress_level": 6}),
     "webp": ("WEBP", {"quality": 90}),
 }
+if features.check("avif"):  # some systems build Pillow without it
+    FORMATS["avif"] = ("AVIF", {"quality": 80, "speed": 8})
 
 
 def large(folder: Path, suffix: str, count: int) -> list[Path]:
@@ -67,4 +69,6 @@ def _marked(data: bytes, suffix: str, number: int) -> bytes:
     if suffix == "webp":  # a chunk that readers pass over, and the length of the whole file in its head
         data = data + b"MARK" + len(mark).to_bytes(4, "little") + mark
         return data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    if suffix == "avif":  # a box that readers pass over
+        return data + (8 + len(mark)).to_bytes(4, "big") + b"free" + mark
     return data + mark

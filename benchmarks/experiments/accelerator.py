@@ -1,12 +1,14 @@
 """Pictures a second with an accelerator, and the share of the time in which it works.
 
-Pictures are decoded on all cores; what waits while the device works goes to it together. Beside it stands
-what decoding alone allows. The first round warms up and is not counted.
+Pictures are decoded on all cores; what waits while the device works goes to it together. Beside it stand what
+decoding alone allows, and the processor alone with the same model. The first round only warms up.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from benchmarks import pictures
-from benchmarks.report import FigureTable
+from benchmarks.report import FigureTable, surroundings
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import Limits, read_file
 from booru_tagger.models.session import Array, Session
@@ -73,8 +75,8 @@ def seconds(function: Callable[[Path], object], paths: Sequence[Path], executor:
     return time.perf_counter() - begun
 
 
-def measure(tagger: Tagger, paths: Sequence[Path], jobs: int, rounds: int, report: FigureTable) -> None:
-    """The best of some rounds."""
+def measure(tagger: Tagger, paths: Sequence[Path], jobs: int, rounds: int, report: FigureTable) -> float:
+    """The best of some rounds; what it took, in seconds."""
     executor, limits = make_executor(jobs), Limits()
 
     def decode(path: Path) -> object:
@@ -91,11 +93,30 @@ def measure(tagger: Tagger, paths: Sequence[Path], jobs: int, rounds: int, repor
     report.add("rows that it is given at once", work.batch, "")
     report.add("decoding alone", len(paths) / alone, "pictures/s", note=f"{available_cores()} cores")
     report.add("share of what decoding alone allows", alone / taken, "")
+    return taken
+
+
+def compare(model: str, paths: Sequence[Path], taken: float, report: FigureTable) -> None:
+    """The same pictures on the processor, in one round behind the one that warms up."""
+    tagger, executor = Tagger(TaggerOptions(model, gallery=None)), make_executor(None)
+    alone = [seconds(tagger.tag, paths, executor) for _ in range(2)][-1]
+    report.add("the processor alone", len(paths) / alone, "pictures/s")
+    report.add("the accelerator over it", alone / taken, "times")
+
+
+def card() -> str:
+    """What an NVIDIA driver calls its cards; empty where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    command = [program, "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    return "; ".join(said.split("\n")).strip("; ")
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks experiment accelerator", description=__doc__)
-    devices = [name for name, provider in PROVIDERS.items() if provider.batch > 1]
+    devices = [name for name in PROVIDERS if name != "cpu"]
     parser.add_argument("--provider", choices=devices, default="cuda")
     parser.add_argument("--model", default="default", help="a bundle, or the folder of a foreign tagger")
     parser.add_argument("--pictures", type=int, default=500)
@@ -109,10 +130,11 @@ def main(arguments: Sequence[str]) -> None:
         tagger.load()
     except BooruTaggerError as error:
         raise SystemExit(f"nothing was measured: {error}") from error
-    report = FigureTable(
-        {"cores": available_cores(), "device": tagger.networks.provider, "model": tagger.model}
-    )
+    described = {**surroundings(), "model": tagger.model, "provider": tagger.networks.provider}
+    report = FigureTable({**described, "card": card()}, section="accelerator")
     with tempfile.TemporaryDirectory(prefix="booru-tagger-benchmarks-") as temporary:
         paths = pictures.large((asked.work or Path(temporary)) / "run-jpg", "jpg", asked.pictures)
-        measure(tagger, paths, asked.jobs, asked.rounds, report)
+        taken = measure(tagger, paths, asked.jobs, asked.rounds, report)
+        compare(asked.model, paths, taken, report)
     report.save(asked.output)
+    print(report.markdown())

@@ -17,9 +17,12 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from booru_export.drawn import draw_scene
+
+from benchmarks.report import FigureTable, Workload
 
 BOUNDARY = "limit-of-parts"
 SERVE = "import sys; from booru_tagger.cli import main; sys.exit(main())"
@@ -54,42 +57,80 @@ def ask(address: str, data: bytes, answers: Counter[str], seconds: list[float], 
         seconds.append(time.monotonic() - began)
 
 
-def memory(process: int) -> float:
-    """Megabytes that a process holds (Linux)."""
-    status = Path(f"/proc/{process}/status").read_text("ascii")
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found[1]) / 1024 if found else float("nan")
-
-
-def main(arguments: Sequence[str]) -> None:
-    options = argparse.ArgumentParser("python -m benchmarks experiment serving", description=__doc__)
-    options.add_argument("--clients", type=int, default=32)
-    options.add_argument("--requests", type=int, default=20)
-    options.add_argument("--port", type=int, default=5078)
-    options.add_argument("--max-waiting", type=int, default=16)
-    given = options.parse_args(arguments)
-    command = ["serve", "--port", str(given.port), "--max-waiting", str(given.max_waiting), "--no-gallery"]
-    server = subprocess.Popen([sys.executable, "-c", SERVE, *command], stderr=subprocess.PIPE, text=True)
-    assert server.stderr is not None
-    server.stderr.readline()
-    address, data = f"http://127.0.0.1:{given.port}", body()
+def load(address: str, clients: int, requests: int) -> tuple[Counter[str], list[float], float]:
+    """How clients that ask at once were answered, and the seconds of each answer and of all together."""
     answers: Counter[str] = Counter()
     seconds: list[float] = []
+    threads = [
+        threading.Thread(target=ask, args=(address, body(), answers, seconds, requests))
+        for _ in range(clients)
+    ]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers, seconds, time.monotonic() - began
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many clients ask how often, and how many pictures may wait."""
+
+    clients: int = 32
+    requests: int = 20
+    max_waiting: int = 16
+    port: int = 5078
+
+
+def serve(asked: Load, model: str, report: FigureTable) -> None:
+    """Start a server, and let them ask it."""
+    options = ["--port", str(asked.port), "--max-waiting", str(asked.max_waiting), "--no-gallery"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVE, "serve", "--model", model, *options], stderr=subprocess.PIPE, text=True
+    )
+    assert server.stderr is not None
+    address = f"http://127.0.0.1:{asked.port}"
     try:
-        ask(address, data, answers, seconds, 8)
-        before, answers, seconds = memory(server.pid), Counter(), []
-        clients = [
-            threading.Thread(target=ask, args=(address, data, answers, seconds, given.requests))
-            for _ in range(given.clients)
-        ]
-        began = time.monotonic()
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join()
-        took, after = time.monotonic() - began, memory(server.pid)
+        server.stderr.readline()
+        load(address, 1, 8)
+        before = resident(server.pid)
+        alone, _, took_alone = load(address, 1, asked.requests)
+        answers, seconds, took = load(address, asked.clients, asked.requests)
+        after = resident(server.pid)
     finally:
         server.terminate()
         server.wait()
-    print(f"answers: {dict(answers)}; {answers['200'] / took:.1f} pictures/s; longest {max(seconds):.2f} s")
-    print(f"memory: {before:.0f} MB after 8 requests, {after:.0f} MB after {sum(answers.values())} more")
+    report.add("one client", alone["200"] / took_alone, "pictures/s")
+    report.add(f"{asked.clients} clients", answers["200"] / took, "pictures/s")
+    report.add("answers", answers["200"], "", note=f"of {sum(answers.values())}")
+    report.add("busy (503)", answers["503"], "")
+    others = sum(answers.values()) - answers["200"] - answers["503"]
+    report.add("other answers", others, "", wanted="0")
+    report.add("the longest answer", max(seconds), "s")
+    report.add("memory after 8 requests", before, "MB")
+    report.add("memory after all", after, "MB")
+
+
+def resident(process: int) -> float:
+    """Megabytes that a process holds (Linux)."""
+    status = Path(f"/proc/{process}/status").read_text("ascii")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 / 1e6 if found else float("nan")
+
+
+def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
+    del sizes, folder
+    serve(Load(), model, report)
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser("python -m benchmarks experiment serving", description=__doc__)
+    usual = Load()
+    parser.add_argument("--clients", type=int, default=usual.clients)
+    parser.add_argument("--requests", type=int, default=usual.requests)
+    parser.add_argument("--port", type=int, default=usual.port)
+    parser.add_argument("--max-waiting", type=int, default=usual.max_waiting)
+    parser.add_argument("--model", default="default")
+    asked = parser.parse_args(arguments)
+    serve(Load(asked.clients, asked.requests, asked.max_waiting, asked.port), asked.model, FigureTable({}))
