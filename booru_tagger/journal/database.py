@@ -33,6 +33,8 @@ _UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PERHAPS_FULL = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 """What SQLite says where the full disk has no room for its smaller files."""
+_FAST = "PRAGMA synchronous = NORMAL"
+"""With WAL this survives kill -9 whole; a power cut may cost what was not written durably."""
 _MIN_ROOM = 65_536
 _VARIABLES = 900
 _T = TypeVar("_T")
@@ -65,8 +67,12 @@ class Database:
         """The value of ``work``, which only asks. Raises :class:`OutputError`."""
         return self._guarded(work, LOOK_SECONDS)
 
-    def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """The value of ``work``, all of whose changes are kept, or none. Raises :class:`OutputError`."""
+    def write(self, work: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
+        """The value of ``work``, all of whose changes are kept, or none. Raises :class:`OutputError`.
+
+        ``durable`` changes are on the disk when this returns, with all that was written before; a power cut
+        may cost others. It takes as long as to flush a file.
+        """
 
         def transaction(connection: sqlite3.Connection) -> _T:
             self.writes += 1
@@ -80,7 +86,14 @@ class Database:
                 raise
             return value
 
-        return self._guarded(transaction, 0.0)
+        def flushed(connection: sqlite3.Connection) -> _T:
+            connection.execute("PRAGMA synchronous = FULL")
+            try:
+                return transaction(connection)
+            finally:
+                connection.execute(_FAST)
+
+        return self._guarded(flushed if durable else transaction, 0.0)
 
     def _guarded(self, work: Callable[[sqlite3.Connection], _T], patience: float) -> _T:
         with self._lock:
@@ -151,8 +164,7 @@ class Database:
             )
             try:
                 prepare(connection, self.path)
-                # With WAL, NORMAL survives kill -9 whole; a power cut may cost the last entries.
-                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute(_FAST)
                 connection.execute("PRAGMA cell_size_check = ON")
                 return connection
             except BaseException as error:

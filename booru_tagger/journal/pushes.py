@@ -46,14 +46,18 @@ class Pushes:
     def announce(self, item: str, tags: Collection[str]) -> None:
         """Note the tags that are about to be sent, so that they are known for ours if we are killed then."""
         known = self.known(item)
-        self._put(item, Pushed("", known.owned, known.deleted, known.pending | set(tags)))
+        self._put(
+            item, Pushed("", known.owned, known.deleted, known.pending | set(tags)), durable=True
+        )  # for what is sent no power cut takes back
 
     def record(self, item: str, pushed: Pushed) -> None:
         """Remember what a push came to."""
         self._put(item, pushed)
 
-    def _put(self, item: str, pushed: Pushed) -> None:
-        self._database.write(lambda connection: _write(connection, self._place, item, pushed, time.time()))
+    def _put(self, item: str, pushed: Pushed, *, durable: bool = False) -> None:
+        self._database.write(
+            lambda connection: _write(connection, self._place, item, pushed, time.time()), durable=durable
+        )
 
 
 def _tags(text: object) -> frozenset[str]:

@@ -263,7 +263,10 @@ class Journal:
             writer, frozenset(), deleted, sha256_of(target) or "", after_sha256, Original.UNTOUCHED
         )
         keys = self._keys(picture), self._keys(target)
-        self._database.write(lambda connection: intents.put(connection, [(*keys, change)], time.time()))
+        # Lost, the tags that are gone would seem to have been taken out by a person, and never come again.
+        self._database.write(
+            lambda connection: intents.put(connection, [(*keys, change)], time.time()), durable=True
+        )
 
     def record_removal(self, picture: Path, target: Path, writer: str, deleted: frozenset[str]) -> None:
         """Note that none of our tags for ``picture`` stand in ``target`` any more, which makes it undone."""
