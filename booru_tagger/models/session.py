@@ -23,6 +23,8 @@ Source: TypeAlias = Path | bytes | Callable[[], bytes]
 _FATAL = 4
 """onnxruntime's severity above which it prints: whatever matters reaches us as an exception."""
 
+_WEIGHTS_FILE = "session.optimized_model_external_initializers_file_name"
+
 _OUTSIDE = b"\x0a\x08location"
 """How ONNX begins the name of another file that holds a model's weights (protobuf: field 1, 8 letters)."""
 
@@ -144,6 +146,7 @@ class Session:
                 with contextlib.suppress(Exception), kept.to_fill() as path:  # the disk may be full
                     if path is not None:
                         options.optimized_model_filepath = str(path)
+                        options.add_session_config_entry(_WEIGHTS_FILE, kept.weights)
                         return self._opened(onnxruntime, source, options)
                 options.optimized_model_filepath = ""
             return self._opened(onnxruntime, source, options)
