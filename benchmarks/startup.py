@@ -26,7 +26,7 @@ hello()
 """
 """The smallest program with help of its own."""
 HEAVY = "import onnxruntime, numpy, PIL.Image"
-MAIN = "import sys; from booru_tagger.cli import main; sys.exit(main())"
+MAIN = "from booru_tagger.cli import program; program()"
 
 
 def cheapest(*arguments: str | Path) -> float:

@@ -225,3 +225,38 @@ def test_only_the_whole_program_ends_without_searching_its_memory(
     )
     ended = home.run("config", "show", main=[MAIN[0], "-c", code])
     assert ended.code == 0 and f"frozen {frozen}" in ended.out
+
+
+PROGRAM = """
+import atexit, os
+def at_once(code, leave=os._exit):
+    os.write(1, b"at once")
+    leave(code)
+os._exit = at_once
+{begin}
+from booru_tagger.cli import main, program
+{call}
+"""
+
+
+@pytest.mark.parametrize(
+    ("begin", "call", "at_once"),
+    [
+        ("", "program()", True),
+        ("atexit.register(print, 'saved')", "program()", False),
+        ("", "main()", False),
+    ],
+    ids=["script", "profiled", "library"],
+)
+def test_only_the_script_ends_at_once(home: Home, begin: str, call: str, at_once: bool) -> None:
+    ended = home.run("config", "show", main=[MAIN[0], "-c", PROGRAM.format(begin=begin, call=call)])
+    assert ended.code == 0 and ended.err == "" and "model = " in ended.out
+    assert ended.out.endswith("at once") is at_once
+    assert ("saved" in ended.out) == bool(begin)
+
+
+def test_the_script_ends_with_the_code_of_an_error(home: Home) -> None:
+    for words in (("tag", "missing.png"), ("nonsense",)):
+        script = home.run(*words, main=[MAIN[0], "-c", "from booru_tagger.cli import program; program()"])
+        ended = home.run(*words)
+        assert script == ended and ended.code != 0
