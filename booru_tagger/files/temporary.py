@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ class Temporary:
 
     def __init__(self, folder: Path, fill: Callable[[BinaryIO], object]) -> None:
         self.is_named = False
-        self.path = folder / f"{PREFIX}{secrets.token_hex(8)}{TEMPORARY}"
+        self.path = folder / f"{PREFIX}{os.urandom(8).hex()}{TEMPORARY}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._handle = os.fdopen(os.open(self.path, flags, 0o666), "wb")
         try:

@@ -23,7 +23,6 @@ from booru_tagger.errors import (
 )
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.imaging.mending import BeyondMendingError, MendedFile, mended
-from booru_tagger.imaging.profiles import in_srgb
 from booru_tagger.imaging.values import Picture
 from booru_tagger.lazy_dataclass import dataclass
 
@@ -203,7 +202,11 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 def _upright(image: Image.Image) -> tuple[Image.Image, int]:
     """The same with the EXIF orientation that it had."""
     orientation = _orientation(image)
-    rgb = _to_rgb(in_srgb(image))
+    if image.info.get("icc_profile"):
+        from booru_tagger.imaging.profiles import in_srgb  # LittleCMS, which most pictures do without
+
+        image = in_srgb(image)
+    rgb = _to_rgb(image)
     return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb, orientation
 
 
