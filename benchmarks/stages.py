@@ -18,6 +18,7 @@ from benchmarks import pictures
 from benchmarks.report import FigureTable, Workload
 from booru_tagger.imaging import Picture
 from booru_tagger.models.session import Array, Session
+from booru_tagger.parallel import keep_freed_memory
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.tagging.tagger import Tagger
@@ -75,6 +76,7 @@ def cost(work: Callable[[Item], object], items: Sequence[Item], threads: int, re
 
 def of_format(suffix: str, model: str, folder: Path, threads: int, repeats: int) -> Stages:
     """The stages for large pictures in one format."""
+    keep_freed_memory()  # as the command does
     paths = pictures.large(folder / f"large-{suffix}", suffix, pictures.DIFFERENT)
     tagger = Tagger(TaggerOptions(model, gallery=None))
     tagger.load()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from booru_tagger.imaging.values import Source, size_of
 
@@ -15,6 +15,8 @@ _FACE_SIDE, _BLUR = 96, 1.5
 """Sharpness is judged at this many pixels a side, against a blur of this radius."""
 _TINTED = 0.3
 """A picture is tinted where brightness leaves less than this share of its colors open."""
+_AXES = np.array([[0.299 / 255, 0.587 / 255, 0.114 / 255], [1, -1, 0], [0.5, 0.5, -1]])
+"""What of red, green and blue is brightness, red-green and yellow-blue."""
 
 
 def colorfulness(source: Source, *, face: bool = False) -> float:
@@ -25,11 +27,12 @@ def colorfulness(source: Source, *, face: bool = False) -> float:
     all. Where it is nearly all, half of the spread counts; not so in a picture of one ``face``, where skin
     and blonde hair alone are nearly of one tint.
     """
-    red, green, blue = np.ascontiguousarray(_samples(source).T)
-    level = (0.299 * red + 0.587 * green + 0.114 * blue) / 255
-    rows = np.stack([np.ones_like(level), level, level**2, red - green, (red + green) / 2 - blue])
+    pixels = _samples(source)
+    rows = np.ones((5, len(pixels)))  # for each pixel 1, the square of brightness, and the three axes
+    np.matmul(_AXES, pixels.T, out=rows[2:])
+    np.square(rows[2], out=rows[1])
     # All that matters is in products of these five rows; those of brightness are singular where it is one.
-    products = rows @ rows.T / len(level)
+    products = rows @ rows.T / len(pixels)
     curve, told = products[:3, :3], products[:3, 3:]
     spread = float(products[3, 3] + products[4, 4])
     unexplained = spread - float((told * np.linalg.lstsq(curve, told)[0]).sum())
@@ -45,7 +48,7 @@ def sharpness(source: Source) -> float:
     image = source if isinstance(source, Image.Image) else Image.fromarray(source)
     grey = image.convert("L").resize((_FACE_SIDE, _FACE_SIDE), Image.Resampling.BILINEAR)
     soft = grey.filter(ImageFilter.GaussianBlur(_BLUR))
-    return float(np.abs(np.asarray(grey, dtype=np.int16) - np.asarray(soft, dtype=np.int16)).mean())
+    return float(np.asarray(ImageChops.difference(grey, soft)).mean())
 
 
 def _samples(source: Source) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
@@ -56,5 +59,6 @@ def _samples(source: Source) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]
         image = source.resize((min(width, max_side), min(height, max_side)), Image.Resampling.NEAREST)
     else:
         image = Image.fromarray(source[:: max(1, height // max_side), :: max(1, width // max_side)])
-    small = image.resize((min(image.width, _SIDE), min(image.height, _SIDE)), Image.Resampling.BOX)
+    size = min(image.width, _SIDE), min(image.height, _SIDE)
+    small = image.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
     return np.asarray(small, dtype=np.float64).reshape(-1, 3)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from booru_tagger.errors import ModelError
-from booru_tagger.imaging import Floats, Picture, letterbox
+from booru_tagger.imaging import Floats, Picture, Pixels, letterbox
+from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import DetectorSpec
 from booru_tagger.models.found import Found, averaged, suppress, together
 from booru_tagger.models.session import Array, Session
@@ -27,6 +28,15 @@ PAIRED = 0.05
 """The network's score from which a box is the other half of one that a mirrored look sees."""
 INSIDE = 0.7
 """In a long picture, a box goes where so much of it lies in a better one: looks may differ in their sizes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Canvas:
+    """What the network is shown at a look: ``scale`` pixels for each of the original."""
+
+    tile: Tile
+    pixels: Pixels
+    scale: float
 
 
 class Detector:
@@ -57,16 +67,13 @@ class Detector:
         self.check()
         tiles = tiles_of(self.spec, picture.width, picture.height, picture.scale)
         image, scale = _shrunk(picture, tiles)
-        found = self._at(picture, image, scale, tiles[0])
+        first = self._canvas(image, scale, tiles[0])
+        found = self._at(picture, first)
         if not self._enough(picture, found, tiles):
-            looks = [found, *(self._at(picture, image, scale, tile) for tile in tiles[1:])]
-            answered = [look.where(_answered(look, tile)) for look, tile in zip(looks, tiles, strict=True)]
-            doubtful = [self._doubtful(look) for look in answered]
+            others = (self._canvas(image, scale, tile) for tile in tiles[1:])
             found = together(
-                *(
-                    self._again(picture, image, scale, tile, look) if doubts else look
-                    for tile, look, doubts in zip(tiles, answered, doubtful, strict=True)
-                )
+                self._answers(picture, first, found),
+                *(self._answers(picture, other, self._at(picture, other)) for other in others),
             )
         found = found.where(found.scores >= self._lowest)
         size = picture.width, picture.height
@@ -99,31 +106,36 @@ class Detector:
         seen = found.where(found.scores >= self.spec.raw(score))
         return seen.where(suppress(seen, self.spec.nms_iou))
 
-    def _again(self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile, found: Found) -> Found:
-        """What a look and the same one mirrored say together."""
+    def _answers(self, picture: Picture, canvas: _Canvas, found: Found) -> Found:
+        """What a look says that ``found`` this, of the heads that it answers for; where that leaves doubts,
+        together with the same look mirrored."""
+        found = found.where(_answered(found, canvas.tile))
+        if not self._doubtful(found):
+            return found
         iou = self.spec.nms_iou
-        other = self._at(picture, image, shrunk, tile, mirrored=True)
+        other = self._at(picture, canvas, mirrored=True)
         both = averaged(found.where(suppress(found, iou)), other.where(suppress(other, iou)), iou)
-        return both.where(_answered(both, tile))
+        return both.where(_answered(both, canvas.tile))
 
-    def _at(
-        self, picture: Picture, image: Image.Image, shrunk: float, tile: Tile, *, mirrored: bool = False
-    ) -> Found:
-        """What one look finds, down to the lowest score that counts for anything. ``image`` has ``shrunk``
-        pixels for each of the original."""
+    def _canvas(self, image: Image.Image, shrunk: float, tile: Tile) -> _Canvas:
+        """What the network is shown of an ``image`` that has ``shrunk`` pixels for each of the original."""
         spec = self.spec
         # Squares can go through a device together; alone, the less there is of padding the better.
         multiple = spec.multiple if self.session.batch == 1 else max(tile.side, spec.multiple)
         region = Box(*(value * shrunk for value in tile.region))
-        canvas, scale = letterbox(image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale)
-        shown = canvas[:, ::-1] if mirrored else canvas
-        answer = self.session.run({"images": spec.normalisation.feed(shown[None])})
+        pixels, scale = letterbox(image, tile.side, region, multiple=multiple, max_upscale=spec.max_upscale)
+        return _Canvas(tile, pixels, scale * shrunk)
+
+    def _at(self, picture: Picture, canvas: _Canvas, *, mirrored: bool = False) -> Found:
+        """What one look finds, down to the lowest score that counts for anything."""
+        shown = canvas.pixels[:, ::-1] if mirrored else canvas.pixels
+        answer = self.session.run({"images": self.spec.normalisation.feed(shown[None])})
         found = Found(_first(answer["boxes"], 2), _first(answer["scores"], 1))
         found = found.where(found.scores >= self._faintest)
-        boxes = _mirrored(found.boxes, canvas.shape[1]) if mirrored else found.boxes
-        corner = np.asarray([*tile.region[:2]] * 2, dtype=np.float32)
+        boxes = _mirrored(found.boxes, shown.shape[1]) if mirrored else found.boxes
+        corner = np.asarray([*canvas.tile.region[:2]] * 2, dtype=np.float32)
         limits = np.asarray([picture.width, picture.height] * 2, dtype=np.float32)
-        boxes = np.clip(boxes / np.float32(scale * shrunk) + corner, 0, limits)
+        boxes = np.clip(boxes / np.float32(canvas.scale) + corner, 0, limits)
         good = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=1)  # NaN is not
         return Found(boxes, np.minimum(found.scores, 1)).where(good)
 

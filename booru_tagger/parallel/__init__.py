@@ -9,9 +9,17 @@ from pathlib import Path
 
 from booru_tagger.errors import ConfigError
 from booru_tagger.parallel.base import Executor
+from booru_tagger.parallel.memory import keep_freed_memory
 from booru_tagger.parallel.threads import SerialExecutor, ThreadExecutor
 
-__all__ = ["Executor", "SerialExecutor", "ThreadExecutor", "available_cores", "make_executor"]
+__all__ = [
+    "Executor",
+    "SerialExecutor",
+    "ThreadExecutor",
+    "available_cores",
+    "keep_freed_memory",
+    "make_executor",
+]
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Where a container finds its own limit: "microseconds period" or "max period"."""
@@ -37,6 +45,7 @@ def _quota() -> float | None:
 def make_executor(jobs: int | None, kind: str = "threads", address: str | None = None) -> Executor:
     """The executor for ``jobs`` pictures at once; one for each core where that is ``None``.
 
+    The process that works on them keeps the memory of one picture for the next.
     ``kind`` is ``serial``, ``threads`` or ``ray``; ``address`` is that of a running Ray cluster. Raises
     MissingExtraError where Ray is not installed, ConfigError for an address without Ray, and ClusterError
     where the cluster cannot be joined.
@@ -47,5 +56,6 @@ def make_executor(jobs: int | None, kind: str = "threads", address: str | None =
         return RayExecutor(jobs, address)
     if address is not None:
         raise ConfigError(f"address: there is no cluster to join for --executor {kind}; give --executor ray")
+    keep_freed_memory()
     jobs = jobs or available_cores()
     return SerialExecutor() if jobs == 1 or kind == "serial" else ThreadExecutor(jobs)

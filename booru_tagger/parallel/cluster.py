@@ -12,6 +12,7 @@ from typing import Any, Generic
 from booru_tagger.errors import ClusterError, MissingExtraError
 from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel.base import I, R, stream
+from booru_tagger.parallel.memory import keep_freed_memory
 
 try:
     import ray
@@ -31,6 +32,7 @@ class _Worker:
     """Lives in a process of its own and keeps the function, with all that it has loaded, between items."""
 
     def __init__(self, packed: list[Any]) -> None:
+        keep_freed_memory()
         self._packed = packed  # in a list, where Ray leaves a reference alone
         self._function: Callable[[Any], Any] | None = None
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Normalisation, Picture, letterbox
+from booru_tagger.models import detector
 from booru_tagger.models.bundle import Bundle, DetectorSpec
 from booru_tagger.models.detector import Detector
 from booru_tagger.models.manifest import Glance, Mirror, ScoreCurve
@@ -197,6 +198,21 @@ def test_a_look_that_leaves_doubts_is_taken_mirrored_too() -> None:
     assert faces[0].box == pytest.approx(Box(10, 10, 40, 40))
     assert faces[1].box == pytest.approx(Box(60, 60, 90, 90), abs=0.01)
     assert faces[2].box == pytest.approx(Box(108, 0, 128, 20))
+
+
+def test_the_mirrored_look_is_at_what_the_first_was_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaled: list[int] = []
+
+    def watched(image: Image.Image, side: int, *more: Any, **named: Any) -> Any:
+        scaled.append(side)
+        return letterbox(image, side, *more, **named)
+
+    monkeypatch.setattr(detector, "letterbox", watched)
+    doubtful: Found = [((10, 10, 40, 40), 0.5)]
+    session = Scripted(doubtful, [], doubtful, [])
+    Detector(session, spec(sides=(64, 128), mirror=MIRROR, threshold=0.1)).detect(blank(512, 512))
+    assert [one.shape[-1] for one in session.fed] == [64, 64, 128, 128]
+    assert scaled == [64, 128]
 
 
 @pytest.mark.parametrize("score", [0.19, 0.6, 0.95])

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import booru_tagger
 from booru_tagger.parallel import SerialExecutor, ThreadExecutor, available_cores, make_executor
 
 
@@ -53,3 +57,27 @@ def test_a_container_has_its_share_of_the_cores(
     assert available_cores() == 8
     (tmp_path / "cpu.max").write_text(quota)
     assert available_cores() == cores
+
+
+FAULTS = """
+import resource
+from booru_tagger.parallel import make_executor
+
+def pages() -> int:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    copies = [b"." * (n << 20) for n in (12, 12, 12, 12)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+make_executor(2)
+print([pages() for _ in range(4)][-1])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of other C libraries nothing is asked")
+def test_memory_of_one_picture_serves_the_next() -> None:
+    """Else the system clears some 12,000 pages anew."""
+    root = Path(booru_tagger.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS], cwd=root, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(done.stdout) < 1000
