@@ -14,6 +14,7 @@ import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,13 +52,14 @@ Numbers = npt.NDArray[np.int64]
 class KnownCharacters:
     """What is known of some characters, as unit vectors: ``means (C, D)`` and ``faces (E, D)``.
 
+    The faces may be in 8 bits, as in a bundle: those that are asked for are then brought to length 1.
     Character ``c`` has the faces from ``starts[c]`` to ``starts[c + 1]``, which stand for ``counts[c]``
     pictures. The first of the characters have a direction in ``learned (L, D)``, too; L may be 0.
     """
 
     learned: Floats
     means: Floats
-    faces: Floats
+    faces: Floats | Bytes
     starts: Numbers
     counts: Numbers
 
@@ -73,7 +75,7 @@ class KnownCharacters:
 
     def of(self, character: int) -> Floats:
         """The faces of a character ``(N, D)``."""
-        return self.faces[self.starts[character] : self.starts[character + 1]]
+        return _floats(self.faces[self.starts[character] : self.starts[character + 1]])
 
     def nearest(self, characters: Numbers, embedding: Floats) -> Floats:
         """How like ``embedding`` the most alike face of each of these characters is: ``(K,)``."""
@@ -81,7 +83,7 @@ class KnownCharacters:
         counts = self.starts[characters + 1] - starts
         offsets = np.cumsum(counts) - counts
         rows = np.arange(counts.sum()) + np.repeat(starts - offsets, counts)
-        result: Floats = np.maximum.reduceat(self.faces.take(rows, axis=0) @ embedding, offsets)
+        result: Floats = np.maximum.reduceat(_floats(self.faces.take(rows, axis=0)) @ embedding, offsets)
         return result
 
     @classmethod
@@ -118,6 +120,11 @@ def unit(vectors: Floats | Bytes) -> Floats:
     return result
 
 
+def _floats(vectors: Floats | Bytes) -> Floats:
+    """Unit vectors ``(N, D)``, which may be in 8 bits."""
+    return unit(vectors) if vectors.dtype == np.int8 else cast(Floats, vectors)
+
+
 def pack(people: KnownCharacters) -> bytes:
     """The file of a bundle: unit vectors in 8 bits."""
     buffer = io.BytesIO()
@@ -132,7 +139,7 @@ def pack(people: KnownCharacters) -> bytes:
     return buffer.getvalue()
 
 
-def to_bytes(vectors: Floats) -> Bytes:
+def to_bytes(vectors: Floats | Bytes) -> Bytes:
     """Unit vectors in 8 bits, which :func:`unit` makes such of again."""
     largest = np.maximum(np.abs(vectors).max(axis=1, keepdims=True, initial=0), 1e-12)
     result: Bytes = np.round(vectors / largest * 127).astype(np.int8)
@@ -156,7 +163,8 @@ def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:
     """What :func:`pack` wrote. Raises :class:`ModelError` for anything else, or another length."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            learned, means, faces = (unit(arrays[key]) for key in ("learned", "means", "faces"))
+            learned, means, faces = unit(arrays["learned"]), unit(arrays["means"]), arrays["faces"]
+            faces = faces if faces.dtype == np.int8 else unit(faces)
             starts, counts = (arrays[key].astype(np.int64) for key in ("starts", "counts"))
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{name}: not a file of characters ({error}); install the model again") from error

@@ -72,12 +72,22 @@ def test_each_face_that_is_kept_is_recognised_as_whose_it_is() -> None:
             assert judge.score(face).trained.best(1)[0][0] == character
 
 
+def assert_alike(ours: Floats, theirs: Floats) -> None:
+    assert (ours * theirs).sum(1).min() > 0.9995
+    assert np.abs(np.linalg.norm(theirs, axis=1) - 1).max() < 1e-5
+
+
 def test_eight_bits_keep_directions() -> None:
     people = some_people()
     again = unpack(pack(people), "file", len(people))
-    for name in ("learned", "means", "faces"):
-        cosines = (getattr(people, name) * getattr(again, name)).sum(1)
-        assert cosines.min() > 0.9995
+    for name in ("learned", "means"):
+        assert_alike(getattr(people, name), getattr(again, name))
+    for character in range(len(people)):
+        assert_alike(people.of(character), again.of(character))
+    characters, face = np.arange(len(people)), people.of(0)[0]
+    nearest = again.nearest(characters, face)
+    assert np.abs(nearest - people.nearest(characters, face)).max() < 0.02 and nearest.max() <= 1.001
+    assert again.faces.dtype == np.int8 and pack(again) == pack(people)
     assert again.starts.tolist() == people.starts.tolist()
     assert again.counts.tolist() == people.counts.tolist()
 
