@@ -32,7 +32,7 @@ FULL = Workload(pictures=300, repeats=3, counts=(100, 1_000, 100_000), rival_pic
 
 
 @click.group(invoke_without_command=True)
-@click.option("--quick", is_flag=True, help="About ten minutes instead of forty; figures are rougher.")
+@click.option("--quick", is_flag=True, help="About ten minutes instead of half an hour; figures are rougher.")
 @click.option("--only", type=click.Choice(list(MEASUREMENTS)), multiple=True, help="May be repeated.")
 @click.option("--model", default="default", show_default=True, help="The bundle to measure.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("benchmarks.json"), show_default=True)
