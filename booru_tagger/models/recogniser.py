@@ -14,10 +14,8 @@ from booru_tagger.imaging import (
     Picture,
     Pixels,
     Source,
-    colorfulness,
     crop,
     fit,
-    sharpness,
     square_around,
 )
 from booru_tagger.lazy_dataclass import dataclass
@@ -37,16 +35,14 @@ class Recognition:
     ``character``: probability of each label ``(C,)``, which may sum to less than 1 (the rest is "somebody
     else"), of a network that judges these itself; otherwise an :class:`Identity` does, by the embedding.
     ``embedding``: unit vector ``(D,)``; ``hair`` and ``eyes``: probability of each color.
-    ``sharpness`` and ``colorfulness`` are those of what the network was shown
-    (:mod:`booru_tagger.imaging.tint`), where the bundle is cautious with poor faces.
+    ``shown``: what the network was shown, where the bundle is cautious with poor faces.
     """
 
     character: Floats | None = None
     embedding: Floats | None = None
     hair: Floats | None = None
     eyes: Floats | None = None
-    sharpness: float | None = None
-    colorfulness: float | None = None
+    shown: Pixels | None = None
 
 
 def pooled(answers: Sequence[Recognition], weights: Sequence[float]) -> Recognition:
@@ -144,8 +140,7 @@ class Recogniser:
         if self.spec.caution is None:
             return answers
         return [
-            replace(answer, sharpness=sharpness(shown), colorfulness=colorfulness(shown, face=True))
-            for answer, shown in zip(answers, crops[:: len(first)], strict=True)
+            replace(answer, shown=shown) for answer, shown in zip(answers, crops[:: len(first)], strict=True)
         ]
 
     def _means(self, sums: dict[str, Floats], counts: npt.NDArray[np.int64]) -> dict[str, Floats]:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from booru_tagger.imaging import Floats
+from booru_tagger.imaging import Floats, sharpness
 from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.gallery.matching import anchor_for
 from booru_tagger.models.identity import Identity
+from booru_tagger.models.manifest import Caution
 from booru_tagger.models.recogniser import Recognition
 from booru_tagger.types import Face, ScoredTag
 
@@ -78,21 +79,18 @@ class FaceNaming:
     ) -> tuple[tuple[ScoredTag, ...], Recognised | None]:
         """The best candidates, and the one that is recognised; ``colored``: whether the face shows colors."""
         candidates, who = self._judged(recognition)
-        if who is not None and who.score < self._needed(face, recognition, colored=colored):
+        if who is not None and not self._is_enough(who.score, face, recognition, colored=colored):
             who = None
         return candidates, who
 
-    def _needed(self, face: Face, recognition: Recognition, *, colored: bool) -> float:
-        """The score that a face needs for a name, beyond its character's own threshold."""
+    def _is_enough(self, score: float, face: Face, recognition: Recognition, *, colored: bool) -> bool:
+        """Whether a face gets a name by this score, which its character's own threshold lets pass."""
         caution = self._caution
         if caution is None:
-            return 0.0
-        poor = (
-            face.score < caution.face
-            or face.box.longer < caution.side
-            or (recognition.sharpness is not None and recognition.sharpness < caution.sharpness)
-        )
-        return max(caution.poor if poor else 0.0, 0.0 if colored else caution.colorless)
+            return True
+        if not colored and score < caution.colorless:
+            return False
+        return score >= caution.poor or not _is_poor(face, recognition, caution)
 
     def _judged(self, recognition: Recognition) -> tuple[tuple[ScoredTag, ...], Recognised | None]:
         """The best candidates of model and gallery together, and the one that is recognised."""
@@ -133,6 +131,14 @@ class FaceNaming:
         trained = who.source == "model"
         passes = who.score >= (self._min_trained[who.label.tag] if trained else self._min_enrolled)
         return _best(ScoredTag(one.label.tag, one.score) for one in ranked), who if passes else None
+
+
+def _is_poor(face: Face, recognition: Recognition, caution: Caution) -> bool:
+    return (
+        face.score < caution.face
+        or face.box.longer < caution.side
+        or (recognition.shown is not None and sharpness(recognition.shown) < caution.sharpness)
+    )
 
 
 def _best(candidates: Iterable[ScoredTag]) -> tuple[ScoredTag, ...]:

@@ -79,7 +79,11 @@ def look_at_film(networks: Networks, film: Film, max_frames: int) -> FilmLook:
     chosen = choose(survey, max_frames)
     seen = _FrameLooks(chosen)
     for picture in film.frames(frozenset(frame.number for frame in chosen)):
-        seen.looks.append(networks.look_at_picture(picture))
+        look = networks.look_at_picture(picture)
+        # The pixels of all faces of all frames would be much to remember, and nobody asks for them.
+        seen.looks.append(
+            replace(look, answers=tuple(replace(answer, shown=None) for answer in look.answers))
+        )
     if not seen.looks:
         raise DamagedImageError(f"{film.name}: no frame of it can be read")
     seen.frames = chosen[: len(seen.looks)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from booru_tagger.colors import CLOSED_EYES, MIXED, Part, color_of, reconcile, tag_for
-from booru_tagger.imaging import Floats
+from booru_tagger.imaging import Floats, colorfulness
 from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.identity import Identity, embedding_of
@@ -79,7 +79,8 @@ class Rules:
         return self._reading(Reading(found, hair=hair, eyes=eyes, colored=colored), who)
 
     def _is_colorless(self, recognition: Recognition) -> bool:
-        return recognition.colorfulness is not None and recognition.colorfulness < self._min_colorfulness
+        shown = recognition.shown
+        return shown is not None and colorfulness(shown, face=True) < self._min_colorfulness
 
     def retell(self, reading: Reading, match: CharacterMatch | None) -> Reading:
         """The same face with another name, or with none: its tags are worked out from what was measured."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from booru_tagger.imaging import Pixels
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.manifest import Caution
 from booru_tagger.models.recogniser import Recognition
@@ -116,27 +117,37 @@ def test_a_picture_without_color_gets_none_from_a_name(tiny_bundle: Path) -> Non
 
 CAUTION = {"face": 0.8, "side": 32, "sharpness": 3, "poor": 0.9, "colorless": 0.95}
 LARGE = Face(Box(0, 0, 100, 100), 0.9)
+SHARP, COLORS = {"sharp"}, {"colors"}
+
+
+def crop(shows: set[str]) -> Pixels:
+    """What the network is shown: grey, perhaps with small squares, perhaps in colors."""
+    squares = np.indices((96, 96)).sum(axis=0) // 6 % 2 * 60 if shows & SHARP else np.zeros((96, 96))
+    pixels = (squares + 100).astype(np.uint8)[..., None].repeat(3, axis=2)
+    if shows & COLORS:
+        pixels += np.random.default_rng(0).integers(0, 60, (4, 4, 3), np.uint8).repeat(24, 0).repeat(24, 1)
+    return pixels
 
 
 @pytest.mark.parametrize(
-    ("face", "shown", "needed"),
+    ("face", "shows", "needed"),
     [
-        (LARGE, (9.0, 30.0), 0.6),
-        (Face(LARGE.box, 0.79), (9.0, 30.0), 0.9),
-        (Face(Box(0, 0, 31, 30), 0.9), (9.0, 30.0), 0.9),
-        (Face(Box(0, 0, 31, 40), 0.9), (9.0, 30.0), 0.6),
-        (LARGE, (2.9, 30.0), 0.9),
-        (LARGE, (9.0, 1.0), 0.95),
-        (Face(LARGE.box, 0.7), (1.0, 1.0), 0.95),
+        (LARGE, SHARP | COLORS, 0.6),
+        (Face(LARGE.box, 0.79), SHARP | COLORS, 0.9),
+        (Face(Box(0, 0, 31, 30), 0.9), SHARP | COLORS, 0.9),
+        (Face(Box(0, 0, 31, 40), 0.9), SHARP | COLORS, 0.6),
+        (LARGE, COLORS, 0.9),
+        (LARGE, SHARP, 0.95),
+        (Face(LARGE.box, 0.7), set(), 0.95),
     ],
 )
 def test_a_poor_or_colorless_face_needs_a_higher_score(
-    tmp_path: Path, face: Face, shown: tuple[float, float], needed: float
+    tmp_path: Path, face: Face, shows: set[str], needed: float
 ) -> None:
     folder = make_bundle(tmp_path, recogniser={"caution": CAUTION})
 
     def named(score: float, thresholds: Any = None) -> bool:
-        seen = replace(answer([score, 0, 0], {}, {}), sharpness=shown[0], colorfulness=shown[1])
+        seen = replace(answer([score, 0, 0], {}, {}), shown=crop(shows))
         reading = rules(folder, thresholds=thresholds).read(face, seen, colored=True)
         return reading.face.character is not None
 
@@ -146,7 +157,7 @@ def test_a_poor_or_colorless_face_needs_a_higher_score(
 
 def test_a_face_without_color_in_a_picture_with_some_implies_none(tmp_path: Path) -> None:
     folder = make_bundle(tmp_path, recogniser={"caution": {}})
-    seen = replace(answer([0.97, 0, 0], {}, {}), sharpness=9.0, colorfulness=1.0)
+    seen = replace(answer([0.97, 0, 0], {}, {}), shown=crop(SHARP))
     reading = rules(folder).read(LARGE, seen, colored=True)
     assert "aqua_hair" not in {tag.tag for tag in reading.tags} and reading.face.character
 
