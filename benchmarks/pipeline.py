@@ -32,26 +32,29 @@ class Rate:
 
 def rate(suffix: str, model: str, folder: Path, jobs: int, sizes: Workload) -> Rate:
     """The real command on a folder: the best of some runs."""
-    count = sizes.pictures if suffix == "jpg" else sizes.pictures // 2
-    long, short = folder / f"run-{suffix}", folder / f"short-{suffix}"
-    pictures.large(long, suffix, count)
-    pictures.large(short, suffix, SHORT)
+    count = _count(suffix, sizes)
+    places = {number: folder / f"whole-{suffix}-{number}" for number in (SHORT, count)}
     best = {}
-    for place in (short, long):
+    for number, place in places.items():
+        pictures.large(place, suffix, number)
         costs = []
         for _ in range(sizes.repeats):
             journal = folder / "journal.sqlite3"
             command.forget(place, journal)
             costs.append(command.tag(place, model, journal, jobs))
             command.forget(place, journal)
-        best[place] = min(costs, key=lambda cost: cost.wall)
+        best[number] = min(costs, key=lambda cost: cost.wall)
     more = count - SHORT
     return Rate(
-        steady=more / (best[long].wall - best[short].wall),
-        whole=count / best[long].wall,
-        core=1000 * (best[long].cpu - best[short].cpu) / more,
-        megabytes=best[long].megabytes,
+        steady=more / (best[count].wall - best[SHORT].wall),
+        whole=count / best[count].wall,
+        core=1000 * (best[count].cpu - best[SHORT].cpu) / more,
+        megabytes=best[count].megabytes,
     )
+
+
+def _count(suffix: str, sizes: Workload) -> int:
+    return sizes.pictures if suffix == "jpg" else sizes.pictures // 2
 
 
 def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> None:
@@ -85,6 +88,6 @@ def measure(sizes: Workload, model: str, folder: Path, report: FigureTable) -> N
         report.add(f"{suffix}: share of it in the stages", 1000 / alone.bound / found.core, "")
         report.add(f"{suffix}: decoding, of that", alone.decode, "ms/picture")
         report.add(f"{suffix}: networks, of that", alone.networks, "ms/picture")
-        files = pictures.large(folder / f"run-{suffix}", suffix, pictures.DIFFERENT)
+        files = list((folder / f"whole-{suffix}-{SHORT}").glob(f"*.{suffix}"))
         average = sum(path.stat().st_size for path in files) / len(files) / 1e6
         report.add(f"{suffix}: a file", average, "MB")

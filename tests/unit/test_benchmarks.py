@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import sys
@@ -15,7 +16,7 @@ pytest.importorskip("onnx", reason="the stand-in for other taggers is made with 
 from click.testing import CliRunner
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import characters, command, pictures, rival_loop, rivals, stages
+from benchmarks import characters, command, pictures, pipeline, rival_loop, rivals, stages
 from benchmarks.experiment import FOLDER, experiments
 from benchmarks.experiments import accelerator, scale
 from benchmarks.report import FigureTable, Workload, machine
@@ -144,6 +145,21 @@ def test_faces_are_compared_with_characters_of_a_model_and_of_a_gallery(
         "a face, 30 enrolled",
         "reading 30 enrolled",
     }
+
+
+@pytest.mark.usefixtures("painted")
+def test_pictures_of_an_earlier_run_with_more_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tag(folder: Path, *_: object) -> command.Cost:
+        pictures_there = len(list(folder.iterdir()))
+        return command.Cost(wall=3 + 0.5 * pictures_there, cpu=2 + 0.25 * pictures_there, megabytes=1)
+
+    monkeypatch.setattr(command, "tag", tag)
+    for count in (20, 12):
+        sizes = dataclasses.replace(TINY, pictures=count)
+        found = pipeline.rate("jpg", "default", tmp_path, 1, sizes)
+        assert found.steady == pytest.approx(2) and found.core == pytest.approx(250)
 
 
 def test_a_bound_is_the_sum_of_its_parts() -> None:
