@@ -8,12 +8,13 @@ import os
 from pathlib import Path
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.parallel.base import Executor
+from booru_tagger.parallel.base import Executor, Meanwhile
 from booru_tagger.parallel.memory import keep_freed_memory
 from booru_tagger.parallel.threads import SerialExecutor, ThreadExecutor
 
 __all__ = [
     "Executor",
+    "Meanwhile",
     "SerialExecutor",
     "ThreadExecutor",
     "available_cores",

@@ -11,7 +11,7 @@ from typing import Any, Generic
 
 from booru_tagger.errors import ClusterError, MissingExtraError
 from booru_tagger.lazy_dataclass import dataclass
-from booru_tagger.parallel.base import I, R, stream
+from booru_tagger.parallel.base import I, Meanwhile, R, rest, stream
 from booru_tagger.parallel.memory import keep_freed_memory
 
 try:
@@ -78,8 +78,10 @@ class RayExecutor:
         cores = _cores()
         self.workers = min(workers or cores, cores)  # one too many would wait for its core for ever
 
-    def run(self, function: Callable[[I], R], items: Iterable[I | None]) -> Generator[R, None, None]:
-        pool: _Pool[I, R] = _Pool(function, self.workers)
+    def run(
+        self, function: Callable[[I], R], items: Iterable[I | None], meanwhile: Meanwhile = rest
+    ) -> Generator[R, None, None]:
+        pool: _Pool[I, R] = _Pool(function, self.workers, meanwhile)
 
         def begin(item: I) -> Iterator[R]:
             pool.add(item)
@@ -117,6 +119,7 @@ class _Pool(Generic[I, R]):
 
     function: Callable[[I], R]
     size: int
+    meanwhile: Meanwhile
     _packed: Any = None
     _idle: list[Any] = field(default_factory=list)
     _busy: dict[Any, tuple[Any, _Task[I, R]]] = field(default_factory=dict)
@@ -169,7 +172,7 @@ class _Pool(Generic[I, R]):
     def _collect(self, *, wait: bool) -> None:
         if not self._busy:
             return
-        ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=PATIENCE if wait else 0)
+        ready = self._ready(PATIENCE if wait else 0.0)
         if wait and not ready:
             self._dismiss_surplus()
         for reference in ready:
@@ -183,6 +186,15 @@ class _Pool(Generic[I, R]):
                 self._proven.add(worker)
                 self._idle.append(worker)
         self._begin()
+
+    def _ready(self, patience: float) -> list[Any]:
+        """References of results that are there, waiting so many seconds for one."""
+        while True:
+            pause = min(patience, self.meanwhile(again=True)) if patience else 0.0
+            ready, _ = ray.wait(list(self._busy), num_returns=1, timeout=pause)
+            patience -= pause
+            if ready or patience <= 0:
+                return list(ready)
 
     def _dismiss_surplus(self) -> None:
         """End workers that wait for a core which left with its machine, and give their items to others."""

@@ -7,7 +7,9 @@ once, and the sink stores what comes of it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
@@ -15,12 +17,15 @@ from typing import TypeAlias
 from booru_tagger.errors import ClusterError, OutputError
 from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel import Executor
-from booru_tagger.runner.files_sink import Sink, WriteOutcome
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.report import Outcome, Reviewer, RunListener, RunReport
+from booru_tagger.runner.sink import BatchSink, Found, Sink, WriteOutcome
 from booru_tagger.tagging.failures import attempt, failed
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import Box, PictureError, TagResult
+
+HOLD_SECONDS = 0.05
+"""How long a result may wait for others that are stored together with it."""
 
 Item: TypeAlias = Path | TagResult
 TagFunction: TypeAlias = Callable[[Path], TagResult]
@@ -66,6 +71,17 @@ class _Work:
         return path, failed(path, ClusterError(f"{path}: {reason}; it may need too much memory"))
 
 
+@dataclass(slots=True)
+class _Judged:
+    """A result that waits to be stored, as people and policy have it; ``kept`` where that failed already."""
+
+    path: Path
+    raw: TagResult
+    result: TagResult
+    waiting: tuple[Box, ...] = ()
+    kept: WriteOutcome | None = None
+
+
 class _Run:
     def __init__(
         self,
@@ -80,17 +96,16 @@ class _Run:
         self._output, self._reviewer, self._listener = output, reviewer, listener
         self._report = RunReport()
         self._drawn = 0
+        self._together = output if isinstance(output, BatchSink) else None
+        self._most = self._together.batch if self._together is not None else 1
+        self._held: list[tuple[Path, TagResult]] = []
+        self._due = math.inf
 
     def go(self, items: Iterable[Item | None]) -> RunReport:
         source = iter(items)
         with Interrupts() as self._interrupts:
             try:
-                with closing(self._executor.run(self._work, self._to_do(source))) as results:
-                    for path, result in results:
-                        with self._interrupts.shield():
-                            self._tell(self._outcome(path, result))
-                        if self._report.stopped is not None:
-                            break
+                self._work_off(source)
             except Interrupted as interruption:
                 self._report.signal = interruption.signal
         self._report.not_done = self._drawn - self._report.seen
@@ -98,11 +113,53 @@ class _Run:
             self._report.not_done += _count(source)
         return self._report
 
+    def _work_off(self, source: Iterator[Item | None]) -> None:
+        try:
+            with closing(self._executor.run(self._work, self._to_do(source), self._meanwhile)) as results:
+                for path, result in results:
+                    self._hold(path, result)
+                    if self._report.stopped is not None:
+                        break
+        finally:
+            self._store()
+
+    def _hold(self, path: Path, raw: TagResult) -> None:
+        """Take a result, and store it with those that wait, if there are enough of them or they have waited
+        long enough."""
+        if not self._held:
+            self._due = time.monotonic() + HOLD_SECONDS
+        self._held.append((path, raw))
+        if len(self._held) >= self._most or time.monotonic() >= self._due:
+            self._store()
+
+    def _meanwhile(self, *, again: bool) -> float:
+        """See :class:`~booru_tagger.parallel.Meanwhile`: nobody waits for a result that is there."""
+        left = self._due - time.monotonic() if self._held else math.inf
+        if self._held and (left <= 0 or not again):
+            self._store()
+            return math.inf
+        return left
+
+    def _store(self) -> None:
+        """Store what waits, and tell of it, in its order."""
+        if not self._held or self._report.stopped is not None:
+            return
+        with self._interrupts.shield():
+            held, self._held = self._held, []
+            judged = []
+            for path, raw in held:
+                judged.append(self._judged(path, raw))
+                if self._report.stopped is not None:
+                    break
+            for outcome in self._outcomes(judged):
+                self._tell(outcome)
+
     def _to_do(self, source: Iterator[Item | None]) -> Iterator[_Job | None]:
         """Leave out what was done before. Drawn from in the main thread, as the output demands."""
         for item in source:
             if item is None:
                 yield None
+                self._store()  # the next item may be long in coming
                 continue
             self._drawn += 1
             if isinstance(item, TagResult):
@@ -126,31 +183,54 @@ class _Run:
             done = self._output.is_done(path)
             return done, None if done else self._output.found_before(path)
 
-    def _outcome(self, path: Path, raw: TagResult) -> Outcome:
-        """Back in the main thread, so that no two pictures are written at once."""
+    def _judged(self, path: Path, raw: TagResult) -> _Judged:
+        """Back in the main thread. Once a picture is kept, no run comes back to it: its faces that wait are
+        noted before."""
+        judged = _Judged(path, raw, raw)
         if raw.error is not None:
-            return Outcome(raw.path, raw)
-        result, kept, waiting = raw, WriteOutcome(), tuple[Box, ...]()
+            return judged
         try:
             if self._reviewer is not None:
-                result = self._reviewer.overlay(path, raw)
-                waiting = self._reviewer.note(path, raw)  # once it is kept, no run comes back to a picture
-            result = self._policy.applied(result)
-            if self._output is not None:
-                kept = self._output.keep(path, result, raw)
+                judged.result = self._reviewer.overlay(path, raw)
+                judged.waiting = self._reviewer.note(path, raw)
+            judged.result = self._policy.applied(judged.result)
         except OutputError as error:  # of the journal
-            kept = WriteOutcome(failures=[error], fatal=error)
-        if kept.fatal is not None:
-            self._report.stopped = kept.fatal
-        if kept.failures:
-            message = "; ".join(str(error) for error in kept.failures)
-            said = PictureError(kept.failures[0].kind, message)
-            result = TagResult(result.path, result.width, result.height, error=said, model=result.model)
-        return Outcome(result.path, result, tuple(kept.changed), waiting)
+            judged.kept = WriteOutcome(failures=[error], fatal=error)
+            self._report.stopped = error
+        return judged
+
+    def _outcomes(self, pictures: Sequence[_Judged]) -> Iterator[Outcome]:
+        """Store the results, no two pictures at once; what became of each, up to one that ends the run."""
+        kept = iter(self._keep([one for one in pictures if one.kept is None and one.raw.error is None]))
+        for one in pictures:
+            if one.raw.error is not None:
+                yield Outcome(one.raw.path, one.raw)
+                continue
+            outcome = one.kept or next(kept)
+            yield _told(one, outcome)
+            if outcome.fatal is not None:
+                self._report.stopped = outcome.fatal
+                return
+
+    def _keep(self, pictures: Sequence[_Judged]) -> list[WriteOutcome]:
+        if self._output is None:
+            return [WriteOutcome() for _ in pictures]
+        if self._together is not None:
+            return self._together.keep_all([Found(one.path, one.result, one.raw) for one in pictures])
+        return [self._output.keep(one.path, one.result, one.raw) for one in pictures]
 
     def _tell(self, outcome: Outcome) -> None:
         self._report.add(outcome)
         self._listener(outcome)
+
+
+def _told(judged: _Judged, kept: WriteOutcome) -> Outcome:
+    result = judged.result
+    if kept.failures:
+        message = "; ".join(str(error) for error in kept.failures)
+        said = PictureError(kept.failures[0].kind, message)
+        result = TagResult(result.path, result.width, result.height, error=said, model=result.model)
+    return Outcome(result.path, result, tuple(kept.changed), judged.waiting)
 
 
 def _count(source: Iterator[Item | None]) -> int:

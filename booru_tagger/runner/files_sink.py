@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.journal import Journal, JournalEntry, Mark, Ownership, RawResult
-from booru_tagger.lazy_dataclass import dataclass
+from booru_tagger.journal.writes import Tagging
+from booru_tagger.runner.picture_files import PictureFiles
+from booru_tagger.runner.sink import Found, WriteOutcome
 from booru_tagger.types import TagResult
-from booru_tagger.writers.base import Job, Writer, Written
+from booru_tagger.writers.base import Job, Preparing, Writer
 from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival
 from booru_tagger.writers.registry import make_writer, refuse_same_target
 from booru_tagger.writers.sidecar import Sidecar
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_log = logging.getLogger(__name__)
+_BATCH = 16
+"""Pictures whose files are flushed and recorded together: so few that another process soon has its turn."""
 _INCOMPLETE = ""
 """Fingerprint of a picture for which some writer failed: never asked for, so the picture is done again."""
-
-
-@dataclass(slots=True)
-class WriteOutcome:
-    """What became of one picture's files.
-
-    ``failures`` are those of single writers. ``fatal`` is set where further writes would fail, too.
-    """
-
-    changed: list[Path] = field(default_factory=list)
-    failures: list[BooruTaggerError] = field(default_factory=list)
-    fatal: BooruTaggerError | None = None
-
-
-class Sink(Protocol):
-    """Where a run's results go: files, or a booru. Used from one thread."""
-
-    def is_done(self, picture: Path, /) -> bool:
-        """Whether an earlier run did all there is to do. Raises OutputError where no more can be done."""
-        ...
-
-    def found_before(self, picture: Path, /) -> TagResult | None:
-        """The raw result of an earlier run, where it would come out the same again.
-
-        Raises OutputError where no more can be done.
-        """
-        ...
-
-    def keep(self, picture: Path, result: TagResult, raw: TagResult, /) -> WriteOutcome:
-        """Store ``result``, which was made of ``raw``. What goes wrong is in the answer."""
-        ...
 
 
 def may_collide(writers: Sequence[Writer], naming: Naming) -> bool:
@@ -91,6 +59,7 @@ class Output:
         self._raw_fingerprint = raw_fingerprint
         self._force = force
         self._respect_deletions = respect_deletions
+        self.batch = _BATCH if all(isinstance(writer, Preparing) for writer in writers) else 1
         self._looks_for_rivals = may_collide(writers, naming)
 
     def is_done(self, picture: Path) -> bool:
@@ -135,106 +104,126 @@ class Output:
 
         The journal keeps it together with ``raw``, from which a later run may make another one.
         """
-        try:
-            if self._looks_for_rivals:
-                refuse_rival(picture, self._naming)
-            targets = self._targets(picture)
-            refuse_same_target(targets)
-        except OutputError as error:
-            return WriteOutcome(failures=[error])
-        return self.keep_at(picture, result, targets, raw)
+        return self.keep_all([Found(picture, result, raw)])[0]
 
     def keep_at(
         self, picture: Path, result: TagResult, targets: Mapping[str, Path], raw: TagResult | None = None
     ) -> WriteOutcome:
         """Write ``result`` to the ``targets`` of the writers. What goes wrong is in the answer."""
-        kept = WriteOutcome()
+        return self._keep_together([PictureFiles(Found(picture, result, raw), targets)])[0]
+
+    def keep_all(self, found: Sequence[Found]) -> list[WriteOutcome]:
+        """As :meth:`keep`, for each of them, up to one after which nothing more can be written."""
+        outcomes: list[WriteOutcome] = []
+        for group in self._apart(found):
+            outcomes += self._keep_together(group)
+            if outcomes[-1].fatal is not None:
+                break
+        return outcomes
+
+    def _apart(self, found: Sequence[Found]) -> Iterator[list[PictureFiles]]:
+        """Groups in which no two pictures have a file in common."""
+        group: list[PictureFiles] = []
+        for one in found:
+            files = self._files(one)
+            if len(group) == self.batch or any(files.paths & others.paths for others in group):
+                yield group
+                group = []
+            group.append(files)
+        if group:
+            yield group
+
+    def _files(self, found: Found) -> PictureFiles:
         try:
-            with self._turn(picture, list(targets.values())):
-                written = self._write_all(picture, result, targets, kept)
-                if self._journal is not None:
-                    done = _INCOMPLETE if kept.failures else self._fingerprint_for(targets)
-                    facts = None if raw is None else RawResult(raw, self._raw_fingerprint)
-                    self._journal.record(picture, done, result, written, facts)
+            if self._looks_for_rivals:
+                refuse_rival(found.picture, self._naming)
+            targets = self._targets(found.picture)
+            refuse_same_target(targets)
+        except OutputError as error:
+            files = PictureFiles(found, {})
+            files.kept.failures.append(error)
+            return files
+        return PictureFiles(found, targets)
+
+    def _keep_together(self, group: Sequence[PictureFiles]) -> list[WriteOutcome]:
+        todo = [files for files in group if not files.kept.failures]
+        try:
+            with self._turn(todo):
+                self._record(self._write_all(todo))
         except OutputError as error:  # of the journal: without it we would lose track of whose the tags are
-            kept.failures.append(error)
-            kept.fatal = error
-        return kept
+            for files in todo:
+                files.kept.failures.append(error)
+                files.kept.fatal = error
+        finally:
+            for files in todo:
+                files.discard()
+        return list(_up_to_fatal(files.kept for files in group))
 
-    def _turn(self, picture: Path, targets: Sequence[Path]) -> AbstractContextManager[None]:
-        return nullcontext() if self._journal is None else self._journal.turn(picture, targets)
+    def _turn(self, group: Sequence[PictureFiles]) -> AbstractContextManager[None]:
+        if self._journal is None:
+            return nullcontext()
+        return self._journal.writes.turn({files.found.picture: files.targets.values() for files in group})
 
-    def _write_all(
-        self, picture: Path, result: TagResult, targets: Mapping[str, Path], kept: WriteOutcome
-    ) -> list[tuple[str, Written]]:
-        written = []
-        for writer in self._writers:
-            target = targets.get(writer.name)
-            if target is None or kept.fatal is not None:
-                continue
-            try:
-                job = self._job(picture, result, writer.name, target)
-                account = _write(writer, job, despite_deletions=not self._respect_deletions)
-            except BooruTaggerError as error:
-                kept.failures.append(error)
-                kept.fatal = error if _is_full(error) else None
-            else:
-                written.append((writer.name, account))
-                kept.changed += [account.target] if account.changed else []
-        return written
+    def _write_all(self, group: Sequence[PictureFiles]) -> list[PictureFiles]:
+        """Take all steps, one after the other; those that were written. After the last of them, nothing more
+        may be possible."""
+        owned = self._ownerships(group)
+        anew = not self._respect_deletions
 
-    def _job(self, picture: Path, result: TagResult, writer: str, target: Path) -> Job:
+        def prepare(files: PictureFiles) -> None:
+            files.prepare(self._writers, partial(self._job, files.found, owned), anew=anew)
+
+        for step in (prepare, PictureFiles.flush):
+            group = _taken(step, group)
+        if self._journal is not None:
+            self._journal.writes.announce([one for files in group for one in files.announcements()])
+        return _taken(PictureFiles.put, group)
+
+    def _ownerships(self, group: Sequence[PictureFiles]) -> dict[tuple[Path, Path], Ownership]:
+        """By target and picture."""
+        pairs = [(target, files.found.picture) for files in group for target in files.targets.values()]
+        if self._journal is None:
+            return {}
+        return dict(zip(pairs, self._journal.writes.ownerships(pairs), strict=True))
+
+    def _job(
+        self, found: Found, owned: Mapping[tuple[Path, Path], Ownership], writer: str, target: Path
+    ) -> Job:
+        picture, result = found.picture, found.result
         if self._journal is None:
             return Job(picture, target, result, result.tags)
-        mine: Ownership = self._journal.ownership(target, picture)
+        mine = owned[target, picture]
         announce = partial(self._journal.announce, picture, writer)
         return Job(picture, target, result, result.tags, mine.owned, mine.deleted, announce)
 
+    def _record(self, group: Sequence[PictureFiles]) -> None:
+        if self._journal is not None and group:
+            self._journal.writes.record([self._tagging(files) for files in group])
 
-def _write(writer: Writer, job: Job, *, despite_deletions: bool) -> Written:
-    """Writers come from other packages, too: a mistake in one must not end a run over ten thousand files."""
-    try:
-        return writer.write(_despite_deletions(writer, job) if despite_deletions else job)
-    except BooruTaggerError:
-        raise
-    except Exception as error:
-        _log.debug("unexpected error of the writer %s at %s", writer.name, job.picture, exc_info=True)
-        reason = f"{type(error).__name__}: {error}"
-        raise OutputError(
-            f"{job.picture}: unexpected error of the writer {writer.name!r} ({reason})"
-        ) from error
+    def _tagging(self, files: PictureFiles) -> Tagging:
+        picture, result, raw = files.found
+        done = _INCOMPLETE if files.kept.failures else self._fingerprint_for(files.targets)
+        facts = None if raw is None else RawResult(raw, self._raw_fingerprint)
+        return Tagging(picture, done, result, files.written, facts)
 
 
-class _CalledOffError(Exception):
-    """Keeps a writer from swapping its file in; holds what it would have done."""
-
-    def __init__(self, account: Written) -> None:
-        super().__init__()
-        self.account = account
-
-
-def _call_off(account: Written) -> None:
-    raise _CalledOffError(account)
-
-
-def _despite_deletions(writer: Writer, job: Job) -> Job:
-    """The job under which tags that a person took out are new, and so written again.
-
-    Which of ours are gone, the writer alone can tell; it is asked, and called off before it changes anything.
-    """
-    known = replace(job, deleted=frozenset())
-    if not job.owned:
-        return known
-    try:
-        account = writer.write(replace(known, announce=_call_off))
-    except _CalledOffError as called_off:
-        account = called_off.account
-    return replace(known, owned=job.owned - account.deleted)
+def _taken(step: Callable[[PictureFiles], None], group: Sequence[PictureFiles]) -> list[PictureFiles]:
+    """Those that took the step, up to one after which nothing more can be written."""
+    taken = []
+    for files in group:
+        if files.kept.fatal is None:
+            step(files)
+        taken.append(files)
+        if files.kept.fatal is not None:
+            break
+    return taken
 
 
-def _is_full(error: BooruTaggerError) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in _FULL
+def _up_to_fatal(outcomes: Iterable[WriteOutcome]) -> Iterator[WriteOutcome]:
+    for outcome in outcomes:
+        yield outcome
+        if outcome.fatal is not None:
+            return
 
 
 def rewrite(

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from booru_tagger.errors import MissingExtraError, OutputError
-from booru_tagger.runner.files_sink import WriteOutcome
 from booru_tagger.runner.records import Records, name_of
+from booru_tagger.runner.sink import WriteOutcome
 from booru_tagger.types import TagResult
 
 try:

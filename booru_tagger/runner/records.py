@@ -14,13 +14,13 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files.stamps import Stamp, stamp_of
 from booru_tagger.journal import RawResult
 from booru_tagger.lazy_dataclass import dataclass
-from booru_tagger.runner.files_sink import WriteOutcome
+from booru_tagger.runner.sink import WriteOutcome
 from booru_tagger.sources.storage import url_of
 from booru_tagger.types import TagResult
 
 
 class Records:
-    """A :class:`~booru_tagger.runner.files_sink.Sink` that adds a line to a JSON Lines file for each picture.
+    """A :class:`~booru_tagger.runner.sink.Sink` that adds a line to a JSON Lines file for each picture.
 
     A line is the stable JSON of a result, the ``fingerprint`` of the model and settings that gave it, and
     what the file was like (``file_size`` in bytes, ``mtime_ns``). A picture that has a line with the same

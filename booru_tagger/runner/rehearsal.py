@@ -9,7 +9,8 @@ from pathlib import Path
 
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.files.replace import output_error, refuse_read_only, status_of
-from booru_tagger.runner.files_sink import WriteOutcome, may_collide
+from booru_tagger.runner.files_sink import may_collide
+from booru_tagger.runner.sink import WriteOutcome
 from booru_tagger.sources.storage import url_of
 from booru_tagger.types import TagResult
 from booru_tagger.writers.base import Job, Rehearsing, Writer

@@ -133,6 +133,35 @@ def test_a_none_has_no_result_and_everything_begun_comes_before_it(executor: Exe
     assert at_none == [[2], [2, 4], [2, 4, 6]]
 
 
+def wait_for(path: Path) -> bool:
+    until = time.monotonic() + WAIT
+    while not path.exists() and time.monotonic() < until:
+        time.sleep(0.005)
+    return path.exists()
+
+
+def test_meanwhile_the_caller_may_do_something_else(executor: Executor, tmp_path: Path) -> None:
+    calls: list[bool] = []
+
+    def meanwhile(*, again: bool) -> float:
+        calls.append(again)
+        if len(calls) == 2 or not again:
+            (tmp_path / "a").touch()
+        return 0.01
+
+    assert list(executor.run(wait_for, [tmp_path / "a"], meanwhile)) == [True]
+    assert calls[:2] == [True, True] or calls == [False]
+
+
+def test_what_is_raised_meanwhile_ends_it(executor: Executor, tmp_path: Path) -> None:
+    def meanwhile(*, again: bool) -> float:
+        (tmp_path / "a").touch()
+        raise LookupError("meanwhile")
+
+    with pytest.raises(LookupError, match="meanwhile"):
+        list(executor.run(wait_for, [tmp_path / "a"], meanwhile))
+
+
 def test_an_exception_comes_in_its_items_turn_and_ends_it(executor: Executor) -> None:
     def fragile(item: int) -> int:
         if item == 3:

@@ -380,13 +380,13 @@ def test_a_run_killed_once_a_picture_is_recorded_leaves_its_faces_to_people(
     (picture,) = pictures(tmp_path, "a.png")
     found = TagResult(str(picture), 10, 10, (FaceResult(Box(1, 1, 9, 9), 1.0),), TAGS)
     reviewer = JournalReviewer(journal, lambda reading, who: reading, Band(0.0, 1.0))
-    record = journal.record
+    record = journal.writes.record
 
-    def killed(*facts: Any) -> None:
-        record(*facts)
+    def killed(taggings: Any) -> None:
+        record(taggings)
         raise KilledError
 
-    monkeypatch.setattr(journal, "record", killed)
+    monkeypatch.setattr(journal.writes, "record", killed)
     with pytest.raises(KilledError):
         go([picture], real(tmp_path, journal), tag=lambda path: found, reviewer=reviewer)
     monkeypatch.undo()
@@ -410,6 +410,7 @@ class LostJournal:
 
     def __init__(self, point: str) -> None:
         self.point = point
+        self.writes = self
 
     def __getattr__(self, name: str) -> Any:
         def method(*args: Any, **kwargs: Any) -> Any:
