@@ -149,7 +149,7 @@ class _Run:
             judged = []
             for path, raw in held:
                 judged.append(self._judged(path, raw))
-                if self._report.stopped is not None:
+                if judged[-1].kept is not None:  # the journal is lost, for those that follow, too
                     break
             for outcome in self._outcomes(judged):
                 self._tell(outcome)
@@ -196,7 +196,6 @@ class _Run:
             judged.result = self._policy.applied(judged.result)
         except OutputError as error:  # of the journal
             judged.kept = WriteOutcome(failures=[error], fatal=error)
-            self._report.stopped = error
         return judged
 
     def _outcomes(self, pictures: Sequence[_Judged]) -> Iterator[Outcome]:

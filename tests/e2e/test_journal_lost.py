@@ -80,12 +80,12 @@ def test_a_renamed_folder_is_known_again(home: Here) -> None:
 class FullDisk(sqlite3.Connection):
     """Takes no more rows."""
 
-    def execute(self, sql: str, *args: object) -> sqlite3.Cursor:
+    def executemany(self, sql: str, *args: object) -> sqlite3.Cursor:
         if sql.startswith(("INSERT INTO pictures", "INSERT OR REPLACE INTO intents")):
             error = sqlite3.OperationalError("database or disk is full")
             error.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise error
-        return super().execute(sql, *args)  # type: ignore[arg-type]
+        return super().executemany(sql, *args)  # type: ignore[arg-type]
 
 
 def test_where_the_journal_has_no_space_nothing_is_written(

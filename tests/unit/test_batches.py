@@ -218,9 +218,14 @@ def test_a_slow_picture_does_not_hold_up_those_before_it(
 def test_an_edit_while_the_batch_is_flushed_is_merged(
     folder: Path, journal: Journal, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edits = [lambda: (folder / "1.png.txt").write_text("sunset\n")]
+    edits = [folder / "1.png.txt"]
+
+    def edit() -> None:
+        if edits:
+            edits.pop().write_text("sunset\n")
+
     with monkeypatch.context() as patch:
-        noted(patch, os, "fsync", lambda: [edits.pop()() for _ in edits[:1]] and None)
+        noted(patch, os, "fsync", edit)
         assert go(pictures(folder), journal if kept else None).tagged == COUNT
     assert (folder / "1.png.txt").read_text() == "sunset, hatsune_miku, aqua_hair\n"
     if kept:
