@@ -15,6 +15,8 @@ _FACE_SIDE, _BLUR = 96, 1.5
 """Sharpness is judged at this many pixels a side, against a blur of this radius."""
 _TINTED = 0.3
 """A picture is tinted where brightness leaves less than this share of its colors open."""
+_NOTHING = 1e-13
+"""What rounding may leave of a row, in squares, that the rows before it explain."""
 _AXES = np.array([[0.299 / 255, 0.587 / 255, 0.114 / 255], [1, -1, 0], [0.5, 0.5, -1]])
 """What of red, green and blue is brightness, red-green and yellow-blue."""
 
@@ -31,13 +33,28 @@ def colorfulness(source: Source, *, face: bool = False) -> float:
     rows = np.ones((5, len(pixels)))  # for each pixel 1, the square of brightness, and the three axes
     np.matmul(_AXES, pixels.T, out=rows[2:])
     np.square(rows[2], out=rows[1])
-    # All that matters is in products of these five rows; those of brightness are singular where it is one.
-    products = rows @ rows.T / len(pixels)
-    curve, told = products[:3, :3], products[:3, 3:]
-    spread = float(products[3, 3] + products[4, 4])
-    unexplained = spread - float((told * np.linalg.lstsq(curve, told)[0]).sum())
+    products = (rows @ rows.T / len(pixels)).tolist()  # all that matters is in these
+    spread = products[3][3] + products[4][4]
+    unexplained = _unexplained(products)
     left, whole = math.sqrt(max(0.0, unexplained)), math.sqrt(spread)
     return left / 2 if left < _TINTED * whole and not face else left
+
+
+def _unexplained(products: list[list[float]]) -> float:
+    """What is left of the last two of five rows, in squares, where the first three explain all that they can.
+
+    ``products`` of the rows with each other, which are changed. By elimination: for so few numbers, what
+    numpy's solvers need to get going takes longer than all else here.
+    """
+    for pivot in range(3):
+        size = products[pivot][pivot]
+        if size < _NOTHING:  # the brightness is one, or one of two
+            continue
+        for row in range(pivot + 1, 5):
+            share = products[row][pivot] / size
+            for column in range(pivot + 1, 5):
+                products[row][column] -= share * products[pivot][column]
+    return products[3][3] + products[4][4]
 
 
 def sharpness(source: Source) -> float:
