@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import ScoredTag
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-
-from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

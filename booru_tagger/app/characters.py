@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +16,6 @@ from booru_tagger.enrol.enrolling import checked_name
 from booru_tagger.errors import ConfigError, DataError, OutputError, nearest
 from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.gallery import Gallery, default_path, dump, load
 from booru_tagger.sources.listed import Walk, from_paths
 from booru_tagger.tagging.implications import color_tag

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import Settings
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.library.crop_folder import CropFolder, LeftOut, RehearsedCropFolder
 from booru_tagger.library.cropping import CropCandidate, CutOut, Shape, cut_out
 from booru_tagger.runner.interrupts import Interrupted, Interrupts

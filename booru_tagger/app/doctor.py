@@ -9,6 +9,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,6 @@ from booru_tagger.enrol import read
 from booru_tagger.errors import BooruTaggerError, ConfigError, quoted
 from booru_tagger.files.user_folders import user_folder
 from booru_tagger.journal import Journal
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import available_providers
 from booru_tagger.models.store.local import open_model, stored, verify

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import starmap
@@ -18,7 +18,6 @@ from booru_tagger.config import ReadingSettings, Settings
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
 from booru_tagger.journal.finding import Query
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import FaceResult, TagResult
 from booru_tagger.vocab import normalise
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.app.recording import Tell, need_journal
 from booru_tagger.config import RecordingSettings
 from booru_tagger.errors import ConfigError
 from booru_tagger.journal.merging import MergeReport, PathMap
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.runner.records import read_records
 from booru_tagger.sources.storage import is_url
 

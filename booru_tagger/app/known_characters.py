@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from booru_tagger.config import TaggingSettings
 from booru_tagger.enrol import read
 from booru_tagger.errors import DataError, nearest
 from booru_tagger.files.reading import OversizeFileError, read_regular
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle, Label
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.gallery import Enrolled, Gallery

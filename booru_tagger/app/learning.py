@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,7 +43,6 @@ from booru_tagger.errors import DataError, ImageError, counted
 from booru_tagger.files.replace import replace_file
 from booru_tagger.imaging import Limits
 from booru_tagger.journal import default_path as default_journal
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.parallel import make_executor
 from booru_tagger.sources.booru_posts import characters

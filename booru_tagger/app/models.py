@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from booru_tagger.errors import counted
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.store.catalogue import CATALOGUE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.app.parts import (
@@ -28,7 +29,6 @@ from booru_tagger.config import PushingSettings, ReadingSettings, Settings
 from booru_tagger.errors import ConfigError, counted
 from booru_tagger.journal import Journal
 from booru_tagger.journal.pushes import Pushes
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.runner import Sink
 from booru_tagger.sources.listed import Item, from_paths
 from booru_tagger.types import TagResult

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from booru_tagger.enrol.refreshing import Refreshed, pictures_of, refreshed
 from booru_tagger.enrol.seen_faces import FaceReader, Viewed, default_path
 from booru_tagger.errors import DataError
 from booru_tagger.files.replace import output_error, replace_file
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.gallery import Gallery, load
 from booru_tagger.parallel import make_executor
 

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from booru_tagger.files.ignored import Ignored
 from booru_tagger.files.replace import replace_file
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.review.face_cache import FaceCache, default_path
 from booru_tagger.review.verdicts import JournalReviewer
 from booru_tagger.server.sockets import listen

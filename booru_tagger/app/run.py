@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.errors import RemoteError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel import Executor
 from booru_tagger.runner import Outcome, Reviewer, RunListener, RunReport, Sink, run
 from booru_tagger.sources.listed import Item

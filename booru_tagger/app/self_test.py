@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 from booru_tagger.app.parts import make_limits, tagger_options
 from booru_tagger.config import Settings
 from booru_tagger.files.replace import replace_file
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import FaceResult
 

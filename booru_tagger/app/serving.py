@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from booru_tagger.app.parts import make_policy, make_tagger
 from booru_tagger.config import Settings
 from booru_tagger.errors import ConfigError, MissingExtraError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel import available_cores
 from booru_tagger.server.sockets import listen
 from booru_tagger.types import TagResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from booru_tagger.app.library import standing, written_for
@@ -15,7 +15,6 @@ from booru_tagger.config import Settings
 from booru_tagger.errors import OutputError
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Way
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.library.companions import Companions
 from booru_tagger.library.folders import UNKNOWN, FolderTemplate, Several, Sorting
 from booru_tagger.library.placing import Placed, TakenBack, Tree

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,6 @@ from booru_tagger.app.recording import Tell
 from booru_tagger.app.run import Run
 from booru_tagger.config import ReadingSettings, RunningSettings, Settings
 from booru_tagger.files.ignored import Ignored
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.runner import Reviewer, RunListener, RunReport, Sink
 from booru_tagger.sources.listed import Elsewhere, Item, failure, from_list, from_manifest, from_pattern
 from booru_tagger.sources.storage import StorageTagger, is_url, path_of

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from booru_tagger.errors import OutputError
 from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.files.locking import locked
 from booru_tagger.files.user_folders import user_folder
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.runner import Outcome, RunListener, RunReport
 from booru_tagger.sources.listed import Item, is_picture_name
 from booru_tagger.watch import Watch, WatchedNames

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from booru_tagger.errors import ConfigError, RemoteError
-from booru_tagger.lazy_dataclass import dataclass
 
 TRIES = 5
 """Times that a request is sent before it is given up."""

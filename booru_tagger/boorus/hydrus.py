@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from booru_tagger.boorus.http import Server, StatusError
 from booru_tagger.errors import ConfigError
-from booru_tagger.lazy_dataclass import dataclass
 
 KEY_HEADER = "Hydrus-Client-API-Access-Key"
 

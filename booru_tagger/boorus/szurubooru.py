@@ -8,13 +8,12 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from booru_tagger.boorus.http import Server, StatusError, multipart, split_url
 from booru_tagger.errors import ConfigError, RemoteError
-from booru_tagger.lazy_dataclass import dataclass
 
 _PAGE = 100
 _FIELDS = "id,version,safety,contentUrl,tags"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from booru_tagger.boorus.sink import BooruSink
@@ -13,7 +13,6 @@ from booru_tagger.errors import ImageError, RemoteError
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.imaging import Limits, read_file
 from booru_tagger.journal.pushes import Pushed, Pushes
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Tag, TagResult
 from booru_tagger.vocab import GENERAL, META, RATING
 

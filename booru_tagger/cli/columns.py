@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
-
-from booru_tagger.lazy_dataclass import dataclass
 
 _GAP = 2
 _LOST = "…"

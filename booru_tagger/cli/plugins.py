@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
-
-from booru_tagger.lazy_dataclass import dataclass
 
 _INFO_FOLDERS = (".dist-info", ".egg-info")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ import click
 from booru_tagger.cli.options import Loaded, refuse_null_alone, refuse_without_journal, with_settings
 from booru_tagger.cli.printing import REHEARSED, printable, tell
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, counted
-from booru_tagger.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from booru_tagger.app.sorting import SortedPicture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,6 @@ from booru_tagger.config.settings import Settings, settings, unknown
 from booru_tagger.errors import ConfigError, nearest
 from booru_tagger.files.text import read_text
 from booru_tagger.files.user_folders import user_folder
-from booru_tagger.lazy_dataclass import dataclass
 
 PREFIX = "BOORU_TAGGER_"
 LOCAL_NAME = "booru-tagger.toml"

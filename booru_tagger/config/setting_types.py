@@ -8,6 +8,7 @@ setting's name and a colon.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -16,7 +17,6 @@ from booru_tagger.config.shares import checked_shares
 from booru_tagger.errors import nearest
 from booru_tagger.files.text import read_text
 from booru_tagger.files.user_folders import with_home
-from booru_tagger.lazy_dataclass import dataclass
 
 ON = frozenset({"1", "true", "yes", "on"})
 OFF = frozenset({"0", "false", "no", "off"})

@@ -8,7 +8,7 @@ A setting ``sidecar_name`` is the flag ``--sidecar-name``, the TOML key ``sideca
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +31,6 @@ from booru_tagger.config.setting_types import (
 )
 from booru_tagger.config.shares import THRESHOLDS
 from booru_tagger.errors import ConfigError, nearest
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.providers import PROVIDERS
 from booru_tagger.vocab import CATEGORIES, TAG_CATEGORIES
 

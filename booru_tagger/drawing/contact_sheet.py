@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -12,7 +13,6 @@ from booru_tagger.drawing.marked import has_mark, marked_png
 from booru_tagger.drawing.text import write_line
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging import Limits, Picture, Pixels, crop, square_around
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.moving import read_frames
 from booru_tagger.types import Box, FaceResult, TagResult
 

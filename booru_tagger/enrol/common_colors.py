@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from booru_tagger.colors import Part
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import FaceResult
 
 AGREED = 2 / 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +18,6 @@ from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_numbe
 from booru_tagger.enrol.seen_faces import FaceRules
 from booru_tagger.errors import BooruTaggerError, ConfigError, DataError, ImageError
 from booru_tagger.imaging import Floats, read_file
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.manifest import ONE_CHARACTER

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from booru_tagger.enrol.majority import find_majority
 from booru_tagger.enrol.seen_faces import NOTHING, SeenFaces, booru_of
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.types import Box, FaceResult
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from booru_tagger.enrol.doubts import about_look_alikes, about_name, about_numbe
 from booru_tagger.enrol.enrolling import one_character_of
 from booru_tagger.enrol.gallery_file import fitting
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Enrolled, Gallery
 from booru_tagger.models.gallery.parting import second_character

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from booru_tagger.files.cache import open_cache
 from booru_tagger.files.stamps import stamp_of
 from booru_tagger.files.user_folders import user_folder
 from booru_tagger.imaging import Floats, Limits, read_file
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.identity import to_bytes, unit
 from booru_tagger.parallel import Executor
 from booru_tagger.tagging.looking import Look

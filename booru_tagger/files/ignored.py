@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePath
-
-from booru_tagger.lazy_dataclass import dataclass
 
 NEVER_MEANT = (
     *("@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"),

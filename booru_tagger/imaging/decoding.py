@@ -7,6 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -24,7 +25,6 @@ from booru_tagger.errors import (
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.imaging.mending import BeyondMendingError, MendedFile, mended
 from booru_tagger.imaging.values import Picture
-from booru_tagger.lazy_dataclass import dataclass
 
 _ORIENTATION = 0x0112
 _UPRIGHT = MappingProxyType(

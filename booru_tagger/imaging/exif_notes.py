@@ -8,12 +8,11 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-
-from booru_tagger.lazy_dataclass import dataclass
 
 _LONG = 1_000
 """From this many values on exifread leaves a field empty; its bytes are taken from the block then."""

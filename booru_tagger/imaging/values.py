@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-
-from booru_tagger.lazy_dataclass import dataclass
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """RGB, shape ``(height, width, 3)``."""

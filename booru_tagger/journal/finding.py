@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain
 from operator import itemgetter
@@ -14,7 +15,6 @@ from typing import TypeAlias
 from booru_tagger.journal import index
 from booru_tagger.journal.database import in_parts
 from booru_tagger.journal.paths import after, prefix_of
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, normalise
 
 _FEW = 5_000

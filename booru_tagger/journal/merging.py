@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sqlite3 import Connection
 from typing import NamedTuple
@@ -21,7 +21,6 @@ from booru_tagger.journal.pushes import merge_pushes
 from booru_tagger.journal.reviews import packed_verdicts, unpacked_verdicts
 from booru_tagger.journal.schema import prepare
 from booru_tagger.journal.values import Original
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Embedding, Verdict
 
 _PAGE = 128

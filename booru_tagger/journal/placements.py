@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Literal
@@ -11,7 +12,6 @@ from typing import Literal
 from booru_tagger.files.stamps import stamp_of
 from booru_tagger.journal.database import Database
 from booru_tagger.journal.paths import PathKeys, path_of
-from booru_tagger.lazy_dataclass import dataclass
 
 Way = Literal["hardlink", "link", "copy", "move"]
 _FOLDER = "folder"

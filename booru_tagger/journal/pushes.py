@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
 
 from booru_tagger.journal.database import DamagedError, Database
-from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

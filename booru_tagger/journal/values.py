@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import TagResult
 
 

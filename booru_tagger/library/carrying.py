@@ -13,6 +13,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.errors import OutputError
@@ -21,7 +22,6 @@ from booru_tagger.files.bringing import PreparedCopy
 from booru_tagger.files.replace import flush_folder, output_error
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placement, Placements, Way
-from booru_tagger.lazy_dataclass import dataclass
 
 _WAYS: dict[Way, Callable[[Path, Path], None]] = {
     "hardlink": bringing.hard_link,

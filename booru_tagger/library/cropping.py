@@ -7,6 +7,7 @@ import io
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +16,6 @@ from PIL import Image
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits, square_around
 from booru_tagger.imaging.prints import Print, print_of
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.library.folders import UNKNOWN, folder_name
 from booru_tagger.moving import read_frames
 from booru_tagger.types import Box, FaceResult

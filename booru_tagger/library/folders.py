@@ -6,12 +6,12 @@ import os
 import re
 import string
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import ConfigError, nearest
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import FaceResult, TagResult
 from booru_tagger.vocab import CHARACTER, COPYRIGHT, RATING
 

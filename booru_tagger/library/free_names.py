@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 from booru_tagger.files import bringing
-from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(slots=True)

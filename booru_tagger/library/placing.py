@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,6 @@ from booru_tagger.files.stamps import stamp_of
 from booru_tagger.files.temporary import sweep
 from booru_tagger.journal import Journal
 from booru_tagger.journal.placements import Placement, Way
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.library.carrying import Carrier, carrying_error
 from booru_tagger.library.companions import renamed
 from booru_tagger.library.free_names import FreeNames, is_there

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.session import Array, Session, Source
 from booru_tagger.providers import PROVIDERS
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,6 @@ from booru_tagger.errors import ModelError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.stamps import sha256_of_bytes, stamp_of
 from booru_tagger.files.text import decoded
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest import (
     MANIFEST,
     DetectorSpec,

@@ -8,6 +8,7 @@ that leaves doubts is taken once more, mirrored: what both see is a head oftener
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from PIL import Image
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats, Picture, Pixels, letterbox
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import DetectorSpec
 from booru_tagger.models.found import Found, averaged, suppress, together
 from booru_tagger.models.session import Array, Session

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

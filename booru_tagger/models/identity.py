@@ -13,6 +13,7 @@ import io
 import math
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
@@ -21,7 +22,6 @@ import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.manifest import IdentitySpec, Weights
 from booru_tagger.types import Embedding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.replace import replace_file
 from booru_tagger.files.stamps import sha256_of_file
 from booru_tagger.files.text import decoded
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest import FileRecord, Table, read_files
 
 FILE_RECORD = "booru-tagger-model.json"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ from booru_tagger.imaging import (
     fit,
     square_around,
 )
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import RecogniserSpec, View
 from booru_tagger.models.identity import Identity, unit
 from booru_tagger.models.session import Session

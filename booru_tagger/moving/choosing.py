@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.moving.values import Moment, Survey
 
 INTERVAL = 0.5

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
 
 from booru_tagger.imaging import Floats, Picture
-from booru_tagger.lazy_dataclass import dataclass
 
 GLANCE = 16
 """Side of the thumbnail by which frames are compared, in pixels."""

@@ -6,11 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from booru_tagger.errors import ClusterError, MissingExtraError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel.base import I, Meanwhile, R, rest, stream
 from booru_tagger.parallel.memory import keep_freed_memory
 

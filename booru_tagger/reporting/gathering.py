@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from booru_tagger.errors import BooruTaggerError, ImageError
 from booru_tagger.imaging import Limits, read_picture
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.reporting.values import (
     CHANGED,
     SURE,

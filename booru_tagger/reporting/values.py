@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import PictureError
 
 CHANGED = "changed"

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from booru_tagger.drawing.contact_sheet import cut_face, longest_needed
 from booru_tagger.files.cache import open_cache
 from booru_tagger.files.user_folders import user_folder
 from booru_tagger.imaging import Floats, Picture, square_around
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.moving import read_frames
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box, FaceResult, TagResult

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.identity import ALIKE as ALIKE
 from booru_tagger.models.identity import likeness_bounds

@@ -7,12 +7,11 @@ keeps both (see :mod:`booru_tagger.journal.reviews`); nothing here writes to a p
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.review.named_in_files import Retell, with_names, with_names_in_files
 from booru_tagger.tagging.picture_tags import picture_result
 from booru_tagger.tagging.policy import Policy

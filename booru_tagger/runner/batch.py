@@ -11,11 +11,11 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from booru_tagger.errors import ClusterError, OutputError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.parallel import Executor
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.report import Outcome, Reviewer, RunListener, RunReport

@@ -10,13 +10,12 @@ import errno
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.files.replace import SweptAwayError
 from booru_tagger.journal.writes import Announcement
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.runner.sink import Found, WriteOutcome
 from booru_tagger.writers.atomic import ChangedMeanwhileError
 from booru_tagger.writers.base import Job, Prepared, Preparing, Writer, Written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,6 @@ from typing import Any, Literal
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.imaging.exif_notes import ExifNotes, read_exif_notes
 from booru_tagger.journal import Journal, Mark
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import SCHEMA, Tag, TagResult
 from booru_tagger.writers.atomic import read_target
 from booru_tagger.writers.base import TagReader, Writer, plain

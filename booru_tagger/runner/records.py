@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,6 @@ from typing import Any, Self
 from booru_tagger.errors import OutputError
 from booru_tagger.files.stamps import Stamp, stamp_of
 from booru_tagger.journal import RawResult
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.runner.sink import WriteOutcome
 from booru_tagger.sources.storage import url_of
 from booru_tagger.types import TagResult

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, BooruTaggerError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Box, PictureError, TagResult
 
 MAX_FAILURES = 1_000

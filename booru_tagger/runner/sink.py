@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import TagResult
 
 

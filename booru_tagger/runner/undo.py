@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import BooruTaggerError
 from booru_tagger.files.stamps import sha256_of_bytes
 from booru_tagger.journal import Journal, Mark, Original
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.sources.listed import Walk
 from booru_tagger.types import PictureError
 from booru_tagger.writers.atomic import read_target, revise

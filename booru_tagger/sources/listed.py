@@ -14,14 +14,13 @@ import json
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeAlias, TypeVar
 
 from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.files.text import utf8
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import PictureError, TagResult
 
 Item: TypeAlias = Path | TagResult

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from booru_tagger.errors import ConfigError, MissingExtraError, TooLargeImageError, UnreadableImageError
 from booru_tagger.files.ignored import ALWAYS, Ignored
 from booru_tagger.imaging import Limits
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.sources.listed import Item, failure, fixed, is_picture_name
 from booru_tagger.types import TagResult
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from booru_tagger.imaging import Floats, sharpness
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Label, RecogniserSpec
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.gallery.matching import anchor_for

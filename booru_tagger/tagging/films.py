@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from booru_tagger.errors import DamagedImageError
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.identity import likeness_bounds
 from booru_tagger.models.recogniser import Recognition, pooled
 from booru_tagger.moving import Film

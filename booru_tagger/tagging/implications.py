@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from booru_tagger.colors import COLORS, MIXED, Part, color_of, tag_for
 from booru_tagger.errors import ConfigError
 from booru_tagger.files.reading import OversizeFileError, read_regular
 from booru_tagger.files.text import decoded
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Label
 from booru_tagger.vocab import tag_named
 

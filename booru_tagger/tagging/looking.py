@@ -7,11 +7,10 @@ import functools
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from booru_tagger.errors import ConfigError, ModelError
 from booru_tagger.imaging import Floats, Picture, colorfulness, decode_picture
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.batching import open_session
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.detector import Detector

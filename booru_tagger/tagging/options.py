@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import KW_ONLY, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from booru_tagger.config.shares import THRESHOLDS, checked_shares
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Limits
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.store.local import DEFAULT
 from booru_tagger.tagging.implications import Implication

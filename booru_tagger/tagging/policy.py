@@ -6,12 +6,11 @@ How they are spelled in a file (spaces, escaped brackets, namespaces) is the wri
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from booru_tagger.errors import ConfigError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import PREFIX, SUFFIX, Tag, TagResult
 from booru_tagger.vocab import GENERAL
 

@@ -8,13 +8,12 @@ has seen the whole picture. Characters are reconciled with the faces one by one;
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from booru_tagger.config.shares import check_key, checked_shares
 from booru_tagger.errors import ConfigError
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.formats.thresholds import CHARACTER_FLOOR, Columns, ThresholdChoice
 from booru_tagger.tagging.looking import Look
 from booru_tagger.tagging.rules import Rules

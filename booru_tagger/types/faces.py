@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
-
-from booru_tagger.lazy_dataclass import dataclass
 
 PERSON = "person"
 """Source of a name that a person gave with another program: in the picture, or in the XMP beside it."""

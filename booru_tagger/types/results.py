@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types.faces import FaceResult, ScoredTag, flat
 
 SCHEMA = 1

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Lock
-
-from booru_tagger.lazy_dataclass import dataclass
 
 MAX_PATHS = 50_000
 """Files and folders that wait at most. What comes on top is lost, and said to be."""

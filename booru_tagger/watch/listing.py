@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from booru_tagger.files.stamps import FileState, state_of
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import TagResult
 from booru_tagger.watch.root import Root
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from booru_tagger.files.stamps import FileState
-from booru_tagger.lazy_dataclass import dataclass
 
 DELAYS = (2.0, 10.0, 60.0)
 """Seconds before the second, third and fourth try of a file."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from booru_tagger.files.stamps import FileState, state_of
-from booru_tagger.lazy_dataclass import dataclass
 
 PATIENCE = 30.0
 """Seconds without a change after which a file is taken even though its writer has not closed it."""

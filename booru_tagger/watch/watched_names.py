@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from booru_tagger.files.ignored import ALWAYS, Ignored
-from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

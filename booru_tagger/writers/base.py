@@ -13,11 +13,10 @@ region, a path in a tag tree, that the file is ours): keep them and hand them ba
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Tag, TagResult
 
 MARK = "booru-tagger:"

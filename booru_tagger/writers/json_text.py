@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.base import FormatError
 from booru_tagger.writers.layout import ListLayout
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Tag
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.merge import Merged, ends_of, meaning, merge, take_out

@@ -9,8 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.merge import MergedTag
 
 

@@ -7,9 +7,9 @@ and is gone was deleted by a person, and is never written again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import PREFIX, SUFFIX, Tag
 from booru_tagger.vocab import normalise, unescape
 from booru_tagger.writers.base import CREATED, Job

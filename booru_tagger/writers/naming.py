@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from booru_tagger.errors import OutputError
 from booru_tagger.files.bringing import is_same_file
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Tag
 from booru_tagger.vocab import escape, to_spaces
 

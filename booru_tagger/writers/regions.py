@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import PERSON, Box, TagResult
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.merge import Merged, merge, take_out

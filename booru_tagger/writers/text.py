@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import dataclass
 
 from booru_tagger.files.text import encoding_of
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Tag
 from booru_tagger.writers.base import FormatError, Job, Revision
 from booru_tagger.writers.layout import ListLayout

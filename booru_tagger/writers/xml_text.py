@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
-
-from booru_tagger.lazy_dataclass import dataclass
 
 _DEEPEST = 100
 _IN_QUOTES = {ord(letter): f"&#{ord(letter)};" for letter in '"\n\r\t'}

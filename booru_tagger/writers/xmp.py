@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.base import FormatError, Job, Revision
 from booru_tagger.writers.keywords import (
     DIGIKAM,

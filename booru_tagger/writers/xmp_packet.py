@@ -9,10 +9,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from booru_tagger.files.text import encoding_of
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.layout import ListLayout
 from booru_tagger.writers.merge import MergedTag
 from booru_tagger.writers.xml_text import Element, XmlError, parse, quoted_attribute

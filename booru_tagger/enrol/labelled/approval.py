@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import DataError
 from booru_tagger.files.text import read_text
-from booru_tagger.lazy_dataclass import dataclass
 
 KIND = "booru-tagger approval"
 

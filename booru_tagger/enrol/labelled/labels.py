@@ -8,7 +8,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
@@ -16,7 +16,6 @@ from booru_tagger.enrol.labelled.names import CharacterNames
 from booru_tagger.errors import ConfigError
 from booru_tagger.files.text import decoded, read_text
 from booru_tagger.journal import Journal
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.review.named_regions import names_in_packet
 from booru_tagger.sources.booru_posts import Post, file_keys, flat_tags, marked_characters, posts_in
 from booru_tagger.sources.listed import is_picture_name

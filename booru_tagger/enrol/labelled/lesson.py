@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from booru_tagger.enrol.labelled.solving import Bounds, Doubt, NamedPicture, Sol
 from booru_tagger.enrol.reviewed import MAX_FACES, NamedFace
 from booru_tagger.enrol.seen_faces import SeenFaces
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Label
 from booru_tagger.models.gallery import Gallery
 from booru_tagger.models.identity import Identity

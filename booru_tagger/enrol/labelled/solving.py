@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from booru_tagger.enrol.labelled.assignment import assign
 from booru_tagger.enrol.labelled.likeness import Profile
 from booru_tagger.enrol.majority import find_majority
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 
 ROUNDS = 8
 """It settles in three or four; a few heads might change sides for ever."""

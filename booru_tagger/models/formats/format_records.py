@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
-
-from booru_tagger.lazy_dataclass import dataclass
 
 RGB = tuple[float, float, float]
 

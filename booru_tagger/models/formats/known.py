@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from booru_tagger.errors import ModelError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.formats.format_records import Format, Preparation, RefusedFormat, ScoreOutput, Sign
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

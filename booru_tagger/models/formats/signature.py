@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.formats.format_records import Format, ScoreOutput
 
 Shape = tuple[int | str | None, ...]

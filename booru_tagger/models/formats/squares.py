@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from booru_tagger.imaging import Floats, Pixels
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.formats.format_records import Filter, Preparation
 
 Values = TypeVar("Values", Pixels, Floats)

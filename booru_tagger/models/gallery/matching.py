@@ -7,12 +7,12 @@ of the mean of its enrolled faces (Snell et al., "Prototypical networks for few-
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 
 _MIN_ODDS, _MAX_ODDS = 0.05, 0.95
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import astuple, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.gallery.matching import Matching, Moments, leave_one_out, prototype
 from booru_tagger.models.identity import Bytes, KnownCharacters, to_bytes
 from booru_tagger.models.manifest import Label

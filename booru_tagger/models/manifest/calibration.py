@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 
 SECOND_HEAD, FAINTEST = 0.05, 0.002

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 
 RAW_FACE, FACE = 0.75, 0.91

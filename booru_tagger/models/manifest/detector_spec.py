@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from booru_tagger.imaging import Normalisation
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.calibration import (
     FAINTEST,
     RAW_SECOND_HEAD,

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from booru_tagger.imaging import Normalisation
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 
 MANIFEST = "manifest.json"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import FileRecord, listed_file
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from booru_tagger.lazy_dataclass import dataclass
+from dataclasses import dataclass
+
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.store.model_folders import HubId
 
 

@@ -11,12 +11,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from booru_tagger.errors import BooruTaggerError, MissingExtraError, ModelError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import MANIFEST, Bundle
 from booru_tagger.models.formats.foreign_tagger import ForeignTagger
 from booru_tagger.models.formats.known import FoundFormat, candidates, find_format

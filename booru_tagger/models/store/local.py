@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from booru_tagger.errors import ModelError, nearest
 from booru_tagger.files.user_folders import with_home
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import MANIFEST, Bundle
 from booru_tagger.models.store.model_folders import HUB, HubId, cache_folder, pulled_folder
 

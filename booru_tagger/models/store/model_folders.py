@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.user_folders import user_folder
-from booru_tagger.lazy_dataclass import dataclass
 
 HUB = "hf:"
 MAIN = "main"

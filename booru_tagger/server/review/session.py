@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from booru_tagger.errors import BooruTaggerError, DataError
 from booru_tagger.imaging import Floats, read_picture
 from booru_tagger.journal import Journal, JournalEntry, RawResult
 from booru_tagger.journal.reviews import TaggedPicture
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.review.similarity import EmbeddingIndex
 from booru_tagger.review.verdicts import (
     SAME_FACE,

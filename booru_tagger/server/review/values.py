@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from booru_tagger.imaging import Floats
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.types import Box, FaceResult, TagResult, Verdict
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +15,6 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from booru_tagger.errors import BooruTaggerError, TooLargeImageError
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.server.tagging.answers import caption, evaluation
 from booru_tagger.server.tagging.forms import Upload, read_encoded, read_form, read_json
 from booru_tagger.server.tagging.gate import Gate

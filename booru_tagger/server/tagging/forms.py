@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -15,7 +16,6 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.server.tagging.pool import RequestLimits
 
 THRESHOLD, LIMIT = 0.1, 50

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from booru_tagger.errors import BooruTaggerError
-from booru_tagger.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.embedded.blocks import EmbedError
 
 _SIZES = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.embedded import exif, iptc, mpf
 from booru_tagger.writers.embedded.blocks import Blocks, EmbedError, NoRoomError
 

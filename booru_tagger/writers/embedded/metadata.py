@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.base import MARK
 from booru_tagger.writers.embedded.blocks import Blocks, EmbedError, PictureFile
 from booru_tagger.writers.embedded.exif import keywords_of, value_of

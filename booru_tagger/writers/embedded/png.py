@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.embedded import exif, iptc
 from booru_tagger.writers.embedded.blocks import Blocks, EmbedError
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.writers.embedded import exif
 from booru_tagger.writers.embedded.blocks import Blocks, EmbedError
 
