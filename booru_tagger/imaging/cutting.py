@@ -72,6 +72,7 @@ def crop(source: Source, region: Box, size: int) -> Pixels:
         image = source
     else:
         image, region = _cut(source, region, math.ceil(region.longer / size) + 2)
+    # A gap of 1 would save 0.2 ms of 0.6, and tip the names of 3 of 277 large faces.
     resized = image.resize((size, size), Image.Resampling.BILINEAR, box=region, reducing_gap=2.0)
     return np.asarray(resized)
 
