@@ -90,7 +90,8 @@ class Writes:
         return found
 
     def announce(self, announcements: Iterable[Announcement]) -> None:
-        """Note changes right before they are made, so that they are known even if we are killed right after.
+        """Note changes right before they are made, so that they are known even if we are killed, or the power
+        fails, right after.
 
         All of them are noted, or none.
         """
@@ -104,7 +105,7 @@ class Writes:
             rows = [(*pair[:2], change) for pair, change in zip(planned, changes, strict=True)]
             intents.put(connection, rows, time.time())
 
-        self._database.write(work)
+        self._database.write(work, durable=True)
 
     def record(self, taggings: Sequence[Tagging]) -> None:
         """Remember what was found and written; the turn at these files ends with it.

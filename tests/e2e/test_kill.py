@@ -94,7 +94,7 @@ def tag(
     [
         (("txt", *OTHERS), 30, 15),
         (("hydrus", *OTHERS), 10, 5),
-        (("txt", *TOGETHER), 40, 10),
+        (("txt", *TOGETHER), 120, 6),  # a late kill comes after the first batch, of at most 16
         pytest.param(("txt", *OTHERS), 500, 200, marks=pytest.mark.slow),
     ],
 )

@@ -121,7 +121,6 @@ class TestPowerCut:
         journal.pushes("p").record("1", Pushed("f"))
         assert levels == [2, 1], "what was recorded alone may be lost: it is announced still"
 
-    @pytest.mark.xfail(reason="announced in the journal's memory alone; the files may outlive that")
     def test_a_change_is_announced_on_the_disk(
         self, journal: Journal, picture: Path, levels: list[int]
     ) -> None:
