@@ -20,6 +20,8 @@ from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits
 from booru_tagger.library.crop_folder import CropFolder, LeftOut, RehearsedCropFolder
 from booru_tagger.library.cropping import CropCandidate, CutOut, Shape, cut_out
+from booru_tagger.models.roll import RollEstimator
+from booru_tagger.models.store.local import open_bundle
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.types import PictureError, TagResult
 
@@ -35,7 +37,7 @@ class CropRequest:
     ``paths`` as for sorting. They go into folders by character unless ``flat``. Left out are heads of fewer
     pixels than ``min_size``, faces that score less than ``min_score``, under ``named_only`` those without a
     name, all but the surest ``max_per_character``, and without ``duplicates`` those nearly taken before.
-    Under ``dry_run`` nothing is written.
+    Under ``dry_run`` nothing is written. With ``upright`` faces are turned, where it is sure how far.
     """
 
     paths: tuple[str, ...]
@@ -49,6 +51,7 @@ class CropRequest:
     duplicates: bool = False
     null: bool = False
     dry_run: bool = False
+    upright: bool = False
 
     def unwanted(self, candidate: CropCandidate) -> str | None:
         """Why a face is left out whatever its picture shows; ``None`` where it is wanted."""
@@ -62,16 +65,20 @@ class CropRequest:
     def settings(self) -> dict[str, Any]:
         """What all cut-outs of a folder have in common."""
         names = ("flat", "min_size", "min_score", "named_only", "max_per_character", "duplicates")
-        return {**asdict(self.shape), **{name: getattr(self, name) for name in names}}
+        upright = {"upright": True} if self.upright else {}  # folders of earlier versions know none
+        return {**asdict(self.shape), **{name: getattr(self, name) for name in names}, **upright}
 
 
 @dataclass(slots=True)
 class CropReport:
     """How it went. ``kept`` counts all cut-outs that are in the folder now, ``made`` those of this run, by
-    label. Of a dry run: as they would be."""
+    label; of these, ``turned`` were turned upright, and for ``unsure`` it is not sure how they are turned. Of
+    a dry run: as they would be."""
 
     kept: int = 0
     made: Counter[str | None] = field(default_factory=Counter)
+    turned: int = 0
+    unsure: int = 0
     characters: int = 0
     left_out: LeftOut = field(default_factory=Counter)
     failures: list[PictureError] = field(default_factory=list)
@@ -90,6 +97,7 @@ def make_crops(
     ``step`` is called for each picture. Raises BooruTaggerError.
     """
     report = CropReport()
+    upright = RollEstimator(open_bundle(settings.tagging.model).folder) if request.upright else None
     candidates, unwanted = _gathered(request, settings, report, tell)
     if not (candidates or unwanted or request.into.exists()):
         return report
@@ -99,7 +107,8 @@ def make_crops(
         Interrupts() as interrupts,
     ):
         task = _Task(request, folder, report, candidates)
-        cut = functools.partial(_cut, shape=request.shape, limits=make_limits(settings.reading))
+        limits = make_limits(settings.reading)
+        cut = functools.partial(_cut, shape=request.shape, limits=limits, upright=upright)
         workers = make_workers(settings.running, DEFAULT_PROVIDER)
         try:
             with closing(workers.run(cut, task.jobs())) as results:
@@ -176,6 +185,9 @@ class _Task:
             else:
                 self._folder.take(candidate, cut)
                 self._report.made[candidate.label] += 1
+                if cut.roll is not None:
+                    self._report.turned += bool(cut.turned)
+                    self._report.unsure += not cut.roll.sure
 
     def _is_enough(self, candidate: CropCandidate) -> bool:
         most, label = self._request.max_per_character, candidate.label
@@ -186,6 +198,6 @@ class _Task:
 
 
 def _cut(
-    candidates: list[CropCandidate], shape: Shape, limits: Limits
+    candidates: list[CropCandidate], shape: Shape, limits: Limits, upright: RollEstimator | None
 ) -> tuple[list[CropCandidate], list[CutOut] | ImageError]:
-    return candidates, cut_out(candidates, shape, limits)
+    return candidates, cut_out(candidates, shape, limits, upright)

@@ -66,9 +66,10 @@ _MOST_FAILURES = 20
     "--max-per-character", type=click.IntRange(1), metavar="N", help="The N surest faces of each, at most."
 )
 @click.option("--duplicates", is_flag=True, help="Take near-duplicates, too.")
+@click.option("--upright", is_flag=True, help="Turn faces upright, where it is sure how they are turned.")
 @click.option("--null", "-0", is_flag=True, help="Paths on standard input end with a null byte.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print what would be cut out of whom.")
-@with_settings("recursive", "follow_links", "ignore", "journal", "jobs", "max_pixels", "max_bytes")
+@with_settings("model", "recursive", "follow_links", "ignore", "journal", "jobs", "max_pixels", "max_bytes")
 def crops(
     paths: tuple[str, ...],
     into: Path,
@@ -83,6 +84,7 @@ def crops(
     named_only: bool,
     max_per_character: int | None,
     duplicates: bool,
+    upright: bool,
     null: bool,
     dry_run: bool,
     loaded: Loaded,
@@ -116,12 +118,13 @@ def crops(
         duplicates,
         null,
         dry_run,
+        upright,
     )
     with looking(None, "cutting out faces") as step:
         report = make_crops(request, loaded.settings, step=step, tell=tell)
     if dry_run:
         _print_characters(report)
-    _summarise(report, into, REHEARSED if dry_run else "")
+    _summarise(report, into, REHEARSED if dry_run else "", upright=upright)
     if report.signal is not None:
         return 128 + report.signal
     if not report.kept:
@@ -145,7 +148,7 @@ def _listed(reasons: Counter[str]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
 
 
-def _summarise(report: CropReport, into: Path, rehearsed: str) -> None:
+def _summarise(report: CropReport, into: Path, rehearsed: str, *, upright: bool) -> None:
     for failure in report.failures[:_MOST_FAILURES]:
         click.echo(printable(failure.message), err=True)
     if len(report.failures) > _MOST_FAILURES:
@@ -153,6 +156,9 @@ def _summarise(report: CropReport, into: Path, rehearsed: str) -> None:
     whose, holds = counted(report.characters, "character"), "would hold" if rehearsed else "holds"
     made = counted(report.made.total(), "face")
     tell(f"{made} cut out; {into} {holds} {report.kept:,}, of {whose}{rehearsed}")
+    if upright:
+        left = f"of {counted(report.unsure, 'other')} it is not sure how they are turned"
+        tell(f"{counted(report.turned, 'face')} turned upright; {left}")
     reasons: Counter[str] = Counter()
     for (_, reason), count in report.left_out.items():
         reasons[reason] += count

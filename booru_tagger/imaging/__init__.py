@@ -9,6 +9,7 @@ from __future__ import annotations
 from booru_tagger.imaging.cutting import PAD_VALUE, crop, fit, letterbox, square_around
 from booru_tagger.imaging.decoding import Limits, decode_picture, read_file, read_picture, upright_rgb
 from booru_tagger.imaging.tint import colorfulness, sharpness
+from booru_tagger.imaging.turning import turned_crop, turned_part
 from booru_tagger.imaging.values import Floats, Normalisation, Picture, Pixels, Source
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "read_picture",
     "sharpness",
     "square_around",
+    "turned_crop",
+    "turned_part",
     "upright_rgb",
 ]

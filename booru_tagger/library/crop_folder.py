@@ -67,8 +67,7 @@ class CropFolder:
         """Write a cut-out. Raises :class:`OutputError`."""
         name = candidate.file_name(self._shape, flat=self._flat)
         self._write(self.root / name, cut.data)
-        row = {"file_name": name, **candidate.metadata(), "region": list(cut.region.rounded())}
-        row |= {"width": cut.width, "height": cut.height}
+        row = {"file_name": name, **candidate.metadata(), **cut.metadata()}
         self._note({"key": candidate.key, "kept": row, "print": packed(cut.print)})
 
     def leave_out(self, candidate: CropCandidate, reason: str) -> None:

@@ -14,9 +14,10 @@ from typing import Any, Literal, NamedTuple
 from PIL import Image
 
 from booru_tagger.errors import ImageError
-from booru_tagger.imaging import Limits, square_around
+from booru_tagger.imaging import Limits, Picture, square_around, turned_part
 from booru_tagger.imaging.prints import Print, print_of
 from booru_tagger.library.folders import UNKNOWN, folder_name
+from booru_tagger.models.roll import Roll, RollEstimator
 from booru_tagger.moving import read_frames
 from booru_tagger.types import Box, FaceResult
 
@@ -29,6 +30,8 @@ _BODY_WIDTH, _ABOVE, _BELOW = 3.0, 0.4, 2.2
 """An upper body in sides of its head: how wide, and how far above the head and below the chin."""
 _SUFFIXES: dict[ImageFormat, str] = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
 _LONGEST_STEM = 150
+_LEAST_TURN = 3.0
+"""Degrees below which a head counts as upright: what is resampled less is sharper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,30 @@ class CropCandidate:
 
 
 class CutOut(NamedTuple):
-    """An encoded cut-out: its bytes, its size, and what it is known again by."""
+    """An encoded cut-out: its bytes, its size, and what it is known again by.
+
+    ``roll``: how far its head is turned, if that was asked. Where that is sure, ``region`` was turned around
+    its centre by ``turned`` degrees, clockwise, before it was cut out.
+    """
 
     data: bytes
     width: int
     height: int
     region: Box
     print: Print
+    roll: Roll | None = None
+
+    @property
+    def turned(self) -> float:
+        """Degrees; 0 for a head that is upright already, or not surely anything else."""
+        return 0.0 if self.roll is None else _turn(self.roll)
+
+    def metadata(self) -> dict[str, Any]:
+        """What ``metadata.jsonl`` says of it, beside what is known of the face."""
+        row: dict[str, Any] = {"region": list(self.region.rounded())}
+        if self.roll is not None:
+            row |= {"roll": round(self.turned, 1), "roll_sure": self.roll.sure}
+        return row | {"width": self.width, "height": self.height}
 
 
 def region_of(candidate: CropCandidate, shape: Shape) -> Box:
@@ -128,15 +148,31 @@ def region_of(candidate: CropCandidate, shape: Shape) -> Box:
     )
 
 
+def _turn(roll: Roll) -> float:
+    return roll.degrees if roll.sure and abs(roll.degrees) >= _LEAST_TURN else 0.0
+
+
+def _around_face(region: Box, box: Box, degrees: float) -> Box:
+    """``region`` moved so that, once it is turned around its centre, the face is where it was in it."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    face_x, face_y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    x, y = (region.x0 + region.x1) / 2 - face_x, (region.y0 + region.y1) / 2 - face_y
+    right, down = cosine * x - sine * y - x, sine * x + cosine * y - y
+    return Box(region.x0 + right, region.y0 + down, region.x1 + right, region.y1 + down)
+
+
 def _inwards(low: float, high: float, upper: int) -> float:
     """How far to move a stretch so that it lies between 0 and ``upper``."""
     return max(0.0, -low) - max(0.0, high - upper)
 
 
-def cut_out(candidates: Sequence[CropCandidate], shape: Shape, limits: Limits) -> list[CutOut] | ImageError:
+def cut_out(
+    candidates: Sequence[CropCandidate], shape: Shape, limits: Limits, upright: RollEstimator | None = None
+) -> list[CutOut] | ImageError:
     """Cut faces out of the one picture that they are in, or say why that cannot be done.
 
-    Faces of a moving picture are cut out of the frames that they were found in.
+    Faces of a moving picture are cut out of the frames that they were found in. With ``upright`` they are
+    turned upright where it is sure how far they are turned.
     """
     regions = [region_of(candidate, shape) for candidate in candidates]
     first = candidates[0]
@@ -146,22 +182,29 @@ def cut_out(candidates: Sequence[CropCandidate], shape: Shape, limits: Limits) -
         made: dict[int, CutOut] = {}
         times = [candidate.face.at for candidate in candidates]
         for at, picture in read_frames(first.picture, times, longest=longest, limits=limits):
-            for row, region in enumerate(regions):
-                if times[row] == at:
-                    made[row] = _cut(picture.image, picture.scale, region, shape)
+            shown = [row for row, time in enumerate(times) if time == at]
+            boxes = [candidates[row].face.box for row in shown]
+            rolls = upright.rolls(picture, boxes) if upright is not None else [None] * len(shown)
+            for row, box, roll in zip(shown, boxes, rolls, strict=True):
+                made[row] = _cut(picture, regions[row], box, shape, roll)
     except ImageError as error:
         return error
     return [made[row] for row in range(len(regions))]
 
 
-def _cut(image: Image.Image, scale: float, region: Box, shape: Shape) -> CutOut:
-    part = Box(
-        *(min(edge * scale, side) for edge, side in zip(region, (*image.size, *image.size), strict=True))
-    )
+def _cut(picture: Picture, region: Box, face: Box, shape: Shape, roll: Roll | None) -> CutOut:
+    image, turn = picture.image, _turn(roll) if roll is not None else 0.0
+    if turn:
+        region = _around_face(region, face, turn)
+    part = Box(*(edge * picture.scale for edge in region))
     factor = shape.size / max(part.longer, 1e-6)
-    width, height = max(1, round(part.width * factor)), max(1, round(part.height * factor))
-    made = image.resize((width, height), Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
-    return CutOut(_encoded(made, shape), width, height, region, print_of(made))
+    size = max(1, round(part.width * factor)), max(1, round(part.height * factor))
+    if turn:
+        made = turned_part(image, part, turn, size)
+    else:
+        part = Box(*map(min, part, (*image.size, *image.size)))
+        made = image.resize(size, Image.Resampling.LANCZOS, box=part, reducing_gap=3.0)
+    return CutOut(_encoded(made, shape), *size, region, print_of(made), roll)
 
 
 def _encoded(image: Image.Image, shape: Shape) -> bytes:

@@ -23,21 +23,23 @@ from booru_tagger.models.manifest import (
     FileRecord,
     Label,
     RecogniserSpec,
+    RollSpec,
     Table,
     View,
     read_detector,
     read_files,
     read_labels,
     read_recogniser,
+    read_roll,
 )
 
-__all__ = ["MANIFEST", "Bundle", "DetectorSpec", "FileRecord", "Label", "RecogniserSpec", "View"]
+__all__ = ["MANIFEST", "Bundle", "DetectorSpec", "FileRecord", "Label", "RecogniserSpec", "RollSpec", "View"]
 
 SCHEMA = 1
 MAX_MANIFEST_BYTES = 64_000_000
 
 _USED = ("files", "detector", "recogniser", "labels")
-"""The parts of a manifest that decide results; the rest is information."""
+"""The parts of a manifest that decide results; the rest is information, or for cut-outs alone (``roll``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Bundle:
     labels: tuple[Label, ...]
     fingerprint: str
     """Changes with anything that can change a result: 16 hexadecimal digits."""
+    roll: RollSpec | None = None
     created: str = ""
     licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -118,13 +121,14 @@ def _bundle(data: object, folder: Path) -> Bundle:
     schema = table.get("schema")
     if schema != SCHEMA:
         table.fail("schema", f"this version reads schema {SCHEMA}, found {schema!r}; update booru-tagger")
-    table.only("schema", "name", "version", "created", "licence", "training", "figures", *_USED)
+    table.only("schema", "name", "version", "created", "licence", "training", "figures", "roll", *_USED)
     files = read_files(table.table("files"))
     labels = read_labels(table)
     detector = read_detector(table.table("detector"), files) if table.has("detector") else None
     recogniser = (
         read_recogniser(table.table("recogniser"), files, detector) if table.has("recogniser") else None
     )
+    roll = read_roll(table.table("roll"), files) if table.has("roll") else None
     if detector is None and recogniser is None:
         table.fail("", "it has neither a detector nor a recogniser")
     if recogniser is not None and not labels:
@@ -137,7 +141,8 @@ def _bundle(data: object, folder: Path) -> Bundle:
         detector=detector,
         recogniser=recogniser,
         labels=labels,
-        fingerprint=_fingerprint(table.data),
+        fingerprint=_fingerprint(table.data, roll),
+        roll=roll,
         created=table.text("created", ""),
         licence=table.text("licence", ""),
         training=_free(table, "training"),
@@ -145,8 +150,10 @@ def _bundle(data: object, folder: Path) -> Bundle:
     )
 
 
-def _fingerprint(manifest: Mapping[str, Any]) -> str:
+def _fingerprint(manifest: Mapping[str, Any], roll: RollSpec | None) -> str:
     used = {key: manifest.get(key) for key in _USED}
+    if roll is not None:  # no tag depends on it: nothing is tagged again because it came or changed
+        used["files"] = {name: record for name, record in manifest["files"].items() if name != roll.file}
     text = json.dumps(used, sort_keys=True, separators=(",", ":"))
     return sha256_of_bytes(text.encode())[:16]
 

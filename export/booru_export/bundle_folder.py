@@ -101,10 +101,17 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
 
 
 def _text(manifest: Mapping[str, Any]) -> bytes:
-    """JSON to be read and compared by people, with a line for each label."""
-    text = json.dumps({**manifest, "labels": []}, indent=1, ensure_ascii=False)
-    labels = ",\n".join(f"  {json.dumps(label, ensure_ascii=False)}" for label in manifest["labels"])
-    return (text.replace('"labels": []', f'"labels": [\n{labels}\n ]', 1) + "\n").encode()
+    """JSON to be read and compared by people, with a line for each section and for each label."""
+    lines = ["{"]
+    for key, value in manifest.items():
+        if key != "labels":
+            lines.append(f"{_line(key)}:{_line(value)},")
+    labels = ",\n".join(map(_line, manifest["labels"]))
+    return "\n".join([*lines, f'"labels":[\n{labels}\n]', "}", ""]).encode()
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def normalisation_keys(normalisation: Normalisation) -> dict[str, object]:

@@ -1,8 +1,9 @@
-"""Weights of an ONNX network in half precision, and back."""
+"""Weights of an ONNX network in half precision, and back, or in bytes, for networks of a few kilobytes."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
@@ -50,4 +51,61 @@ def widen_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     for weight in weights.values():
         if weight.data_type == onnx.TensorProto.FLOAT16 and weight.name not in used:
             graph.initializer.remove(weight)
+    return model
+
+
+WORTH_BYTES, WORTH_HALF = 128, 16
+_DEFAULTS: dict[str, object] = {"group": 1, "auto_pad": b"NOTSET", "dilations": [1, 1]}
+
+
+def byte_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store a small network's kernels and matrices as int8 with a scale for each row, biases as float16.
+
+    As with :func:`halve_weights`, onnxruntime turns them back when it loads the model.
+    """
+    graph = model.graph
+    for weight in list(graph.initializer):
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < WORTH_HALF:
+            continue
+        graph.initializer.remove(weight)
+        if values.ndim < 2 or values.size < WORTH_BYTES:
+            _widened(graph, values.astype(np.float16), weight.name)
+            continue
+        largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+        scale = np.maximum(largest / 127, 1e-6).astype(np.float16)
+        whole = np.rint(values / scale.astype(np.float32)).clip(-127, 127).astype(np.int8)
+        parts = [f"{weight.name}_bytes", f"{weight.name}_scale"]
+        graph.node.insert(0, onnx.helper.make_node("Mul", parts, [weight.name]))
+        for part, name in zip((whole, scale), parts, strict=True):
+            _widened(graph, part, name)
+    return model
+
+
+def _widened(graph: onnx.GraphProto, values: npt.NDArray[np.generic], name: str) -> None:
+    """Put ``values`` into the graph so that ``name`` stands for them as float32."""
+    graph.initializer.append(numpy_helper.from_array(values, f"{name}_stored"))
+    cast = onnx.helper.make_node("Cast", [f"{name}_stored"], [name], to=onnx.TensorProto.FLOAT)
+    graph.node.insert(0, cast)
+
+
+def slim(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Number what is neither input nor output, and leave out what goes without saying: in a small network
+    that is much of the file."""
+    graph = model.graph
+    numbers = {name: name for name in ("", *(item.name for item in (*graph.input, *graph.output)))}
+
+    def short(name: str) -> str:
+        return numbers.setdefault(name, f"{len(numbers):x}")
+
+    for node in graph.node:
+        node.ClearField("name")
+        node.ClearField("doc_string")
+        node.input[:] = [short(name) for name in node.input]
+        node.output[:] = [short(name) for name in node.output]
+        for item in list(node.attribute):
+            if _DEFAULTS.get(item.name, ...) == onnx.helper.get_attribute_value(item):
+                node.attribute.remove(item)
+    for weight in graph.initializer:
+        weight.name = short(weight.name)
     return model

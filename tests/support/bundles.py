@@ -317,6 +317,41 @@ def recogniser_model() -> bytes:
     )
 
 
+GREEN: RGB = (0, 255, 0)
+"""Color of the dot that :func:`roll_model` looks for: it is above the middle of an upright head."""
+
+
+def add_roll(folder: Path, **changes: Any) -> Path:
+    """Give the tiny bundle in ``folder`` a network that says how far heads are turned. ``changes`` as for
+    :func:`make_bundle`, of its section of the manifest."""
+    content = roll_model()
+    (folder / "roll.onnx").write_bytes(content)
+    data = read_manifest(folder)
+    data["files"]["roll.onnx"] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    half = [0.5, 0.5, 0.5]
+    section = {"file": "roll.onnx", "size": SIZE, "mean": half, "std": half, "expand": 1.0, "sure": 0.8}
+    data["roll"] = _merged(section, changes)
+    write_manifest(folder, data)
+    return folder
+
+
+def roll_model() -> bytes:
+    """Where the green dot is, seen from the middle: as long as 1, or 0 where there is none."""
+    g = Graph()
+    image = _bytes_again(g, "faces")
+    red, green, blue = (_channel(g, image, index) for index in range(3))
+    plain = g("And", g("Less", red, g.constant(0.3)), g("Less", blue, g.constant(0.3)))
+    mask = _number(g, g("And", plain, g("Greater", green, g.constant(0.8))))
+    axis = [(index + 0.5) / (SIZE / 2) - 1 for index in range(SIZE)]
+    right = g("ReduceSum", g("Mul", mask, g.constant([[[axis]]])), g.whole(1, 2, 3), keepdims=0)
+    down = [[[[value] for value in axis]]]
+    up = g("Neg", g("ReduceSum", g("Mul", mask, g.constant(down)), g.whole(1, 2, 3), keepdims=0))
+    both = g("Concat", *(g("Unsqueeze", value, g.whole(1)) for value in (up, right)), axis=1)
+    length = g("Sqrt", g("ReduceSum", g("Mul", both, both), g.whole(1), keepdims=1))
+    g("Div", both, g("Max", length, g.constant(1e-6)), name="roll")
+    return g.model({"faces": ["N", 3, SIZE, SIZE]}, {"roll": ["N", 2]})
+
+
 def _bytes_again(g: Graph, name: str) -> str:
     """Undo the normalisation: colors from 0 to 1."""
     return g("Add", g("Mul", name, g.constant(0.5)), g.constant(0.5))

@@ -106,3 +106,18 @@ size_until = [1.0]
 ema = 0.9
 evaluate_every = 45
 """
+
+ROLL_RECIPE = """
+widths = [12, 16, 24]
+blocks = [1, 1, 1]
+measured = 0.2
+
+[schedule]
+steps = 160
+batch = 32
+rate = 8.0e-3
+sizes = [48]
+size_until = [1.0]
+ema = 0.9
+evaluate_every = 80
+"""

@@ -8,6 +8,7 @@ from booru_tagger.models.manifest.file_records import MANIFEST, FileRecord, read
 from booru_tagger.models.manifest.identity_spec import ONE_CHARACTER, Coincidence, IdentitySpec, Weights
 from booru_tagger.models.manifest.labels import Label, read_label, read_labels
 from booru_tagger.models.manifest.recogniser_spec import RecogniserSpec, View, read_recogniser
+from booru_tagger.models.manifest.roll_spec import RollSpec, read_roll
 
 __all__ = [
     "MANIFEST",
@@ -22,6 +23,7 @@ __all__ = [
     "Label",
     "Mirror",
     "RecogniserSpec",
+    "RollSpec",
     "ScoreCurve",
     "Table",
     "View",
@@ -31,4 +33,5 @@ __all__ = [
     "read_label",
     "read_labels",
     "read_recogniser",
+    "read_roll",
 ]

@@ -14,7 +14,15 @@ from booru_export.bundle_folder import DEFAULT_THRESHOLDS, normalisation_keys, p
 from booru_export.bundles.calibrate import calibrate
 from booru_export.bundles.identity import FILE as IDENTITY_FILE
 from booru_export.bundles.identity import fit_identity, unfitted
-from booru_export.bundles.to_onnx import Calibration, DetectorGraph, RecogniserGraph, export_graph, parity
+from booru_export.bundles.roll import export_roll
+from booru_export.bundles.to_onnx import (
+    INSIDE,
+    Calibration,
+    DetectorGraph,
+    RecogniserGraph,
+    export_graph,
+    parity,
+)
 from booru_export.data.canon import EYES, HAIR, Canon, read_canon
 from booru_export.data.splits import split_scenes
 from booru_export.data.tables import read_scenes
@@ -22,15 +30,11 @@ from booru_export.detector import task as detector_task
 from booru_export.recogniser import task as recogniser_task
 from booru_export.recogniser.samples import load_heads
 from booru_export.training.checkpoint import read_checkpoint, training_of
-from booru_export.training.inputs import NORMALISATION
 from booru_export.training.nets import FaceNet
 from booru_export.training.pair import FacePair
 from booru_export.training.recipe import RecogniserRecipe, from_table
 from booru_tagger.errors import DataError
 from booru_tagger.models.bundle import Bundle, View
-
-INSIDE = dataclasses.replace(NORMALISATION, inside=True)
-"""Exported networks take bytes: a quarter of the floats, which 8-bit kernels use as they are."""
 
 VIEWS = (View(0.95), View(0.95, flip=True, below=0.95, above=0.1))
 """Looks at each face: the second one only where the first leaves a doubt that it may settle. A pair of nets
@@ -80,6 +84,8 @@ def export_checkpoint(
         raise DataError(f"{checkpoint}: holds a {kind!r}; only recognisers are put beside each other")
     if kind == "detector":
         return _export_detector(state, output)
+    if kind == "roll":
+        return export_roll(state, output, data)
     if kind == "recogniser":
         return _export_recogniser(
             state,
@@ -89,7 +95,12 @@ def export_checkpoint(
             size,
             _Beside(beside, share, first_size) if beside else None,
         )
-    raise DataError(f"{checkpoint}: holds a {kind!r}, neither a detector nor a recogniser")
+    raise DataError(f"{checkpoint}: holds a {kind!r}, which is no part of a bundle")
+
+
+def kind_of(checkpoint: Path) -> str:
+    """What a checkpoint holds: ``detector``, ``recogniser`` or ``roll``. Raises :class:`DataError`."""
+    return str(read_checkpoint(checkpoint).get("kind"))
 
 
 def _export_detector(state: dict[str, Any], output: Path) -> tuple[Bundle, float]:

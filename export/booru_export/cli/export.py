@@ -106,7 +106,7 @@ def export(
     labels: Path | None,
     **elsewhere: Any,
 ) -> None:
-    """Export a checkpoint as the detector or recogniser of a bundle, and compare both on a picture.
+    """Export a checkpoint as a part of a bundle, and compare both on a picture.
 
     A bundle's folder may be given instead, and put into --output, which may be the same: with --int8 its
     parts are quantised, with --calibrate alone the scores of its heads are calibrated. With --labels,
@@ -128,7 +128,7 @@ def export(
         _from_elsewhere(source, output, labels, canon, {**given, **({"size": size} if size else {})})
         return
     if not source.is_dir():
-        from booru_export.bundles.exporting import export_checkpoint
+        from booru_export.bundles.exporting import export_checkpoint, kind_of
 
         exported = export_checkpoint(
             *(source, output),
@@ -140,6 +140,8 @@ def export(
             first_size=first_size,
         )
         _tell(output, *exported)
+        if kind_of(source) == "roll":
+            return  # no other part is calibrated
         source = output
     if int8 and data is not None:
         _to_int8(source, output, int8, data, max_loss)

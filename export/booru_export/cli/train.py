@@ -164,6 +164,40 @@ def train_recogniser(
     click.echo(_train(RecogniserRecipe, recipe, task, **run))
 
 
+@train.command("roll", short_help="Train the network that says how far a head is turned.")
+@click.option("--recipe", default="roll", show_default=True, help="A recipe's name or TOML file.")
+@click.option(
+    "--faces", type=PATH, required=True, multiple=True, help="faces.csv, or a folder that holds one; several."
+)
+@click.option("--scenes", type=PATH, multiple=True, help="boxes.jsonl, or a folder that holds one; several.")
+@click.option("--measured", type=PATH, help="CSV of heads with their roll in degrees, as measured by eye.")
+@click.option("--teacher", type=PATH, help="Checkpoint of an earlier run, which sees how heads are turned.")
+@_run_options
+def train_roll(
+    recipe: str,
+    faces: tuple[Path, ...],
+    scenes: tuple[Path, ...],
+    measured: Path | None,
+    teacher: Path | None,
+    **run: Unpack[_Run],
+) -> None:
+    """Train the network by which crops --upright knows how far a head is turned.
+
+    It learns from heads that are upright in the mean, turned by known angles.
+
+    \b
+      booru-tagger train roll --faces data/identities --scenes data/scenes --out runs/roll
+    """
+    need(*TORCH)
+    from booru_export.roll.task import RollTask
+    from booru_export.training.recipe import RollRecipe
+
+    def task(chosen: RollRecipe, place: Device) -> TrainingTask:
+        return RollTask(chosen, faces, scenes, measured=measured, teacher=teacher, device=place)
+
+    click.echo(_train(RollRecipe, recipe, task, **run))
+
+
 @train.command("self-label", short_help="Label pictures with a detector.")
 @click.argument("bundle", type=FOLDER)
 @click.argument("pictures", type=FOLDER)

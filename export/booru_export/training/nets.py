@@ -184,3 +184,69 @@ class FaceNet(nn.Module):
     def cosines(self, embedding: Tensor) -> Tensor:
         """Cosine of each embedding with each prototype, characters first: ``(N, characters + extra)``."""
         return embedding @ F.normalize(self.prototypes, dim=1).T
+
+
+class Widened(nn.Module):
+    """An inverted residual (Sandler et al., "MobileNetV2", 2018): few weights for what it sees."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, factor: int = 3) -> None:
+        super().__init__()
+        wide = inputs * factor
+        self.widen = ConvNorm(inputs, wide, size=1)
+        self.look = nn.Sequential(
+            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False),
+            nn.BatchNorm2d(wide),
+            nn.ReLU(inplace=True),
+        )
+        self.narrow = ConvNorm(wide, outputs, size=1, act=False)
+        self.short = inputs == outputs and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.narrow(self.look(self.widen(x)))
+        return x + y if self.short else y
+
+
+ROLL_BINS = 24
+"""Angles that :class:`RollNet` tells apart, evenly around the circle, the first upright."""
+_SEEN = 12
+"""Channels that the last layer sees at each of 3 by 3 places."""
+
+
+class RollNet(nn.Module):
+    """How far a head is turned: logits ``(N, ROLL_BINS)`` of squares ``(N, 3, size, size)`` around heads.
+
+    It sees the disc that the square holds, and nothing of the corners, whose form would tell how a picture
+    was turned. ``size`` is a multiple of 24 (and for training of 16).
+    """
+
+    axis: Tensor
+
+    def __init__(self, widths: Sequence[int], blocks: Sequence[int], size: int) -> None:
+        super().__init__()
+        self.register_buffer("axis", (torch.arange(size) + 0.5) / (size / 2) - 1, persistent=False)
+        self.stem = ConvNorm(3, widths[0], 2)
+        layers: list[nn.Module] = []
+        inputs = widths[0]
+        for index, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            for number in range(count):
+                layers.append(Widened(inputs, width, 2 if index and number == 0 else 1, 3 if index else 2))
+                inputs = width
+        self.layers = nn.Sequential(*layers)
+        self.last = ConvNorm(inputs, _SEEN, size=1)
+        self.angles = nn.Linear(9 * _SEEN, ROLL_BINS)
+        self.pool = size // 24
+
+    def forward(self, x: Tensor) -> Tensor:
+        disc = (self.axis.square()[:, None] + self.axis.square()[None] <= 1).float()
+        maps = self.last(self.layers(self.stem(x * disc)))
+        logits: Tensor = self.angles(F.avg_pool2d(maps, self.pool).float().flatten(1))
+        return logits
+
+
+def directions(logits: Tensor) -> Tensor:
+    """The mean of the directions ``(cosine, sine)`` that a :class:`RollNet` holds for likely, ``(N, 2)``.
+
+    The surer it is, the nearer its length is to 1; degrees count clockwise.
+    """
+    bins = torch.arange(ROLL_BINS, device=logits.device) * (2 * torch.pi / ROLL_BINS)
+    return logits.softmax(1) @ torch.stack([bins.cos(), bins.sin()], 1)

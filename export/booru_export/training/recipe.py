@@ -108,7 +108,28 @@ class RecogniserRecipe:
     """What a backbone's weights start from: nothing, ``imagenet``, or the path of a state dict."""
 
 
-Recipe = TypeVar("Recipe", DetectorRecipe, RecogniserRecipe)
+@dataclass(frozen=True, slots=True)
+class RollRecipe:
+    """One run of the network that says how far a head is turned: ``widths`` are channels at strides 2, 4 and
+    8, each after so many ``blocks``."""
+
+    schedule: Schedule
+    widths: tuple[int, ...] = (16, 24, 32)
+    blocks: tuple[int, ...] = (1, 2, 2)
+    any_turn: float = 0.35
+    """Share of heads turned by any angle, upside down included; the others by at most :data:`USUAL_TURN`."""
+    twist: float = 0.6
+    """Share of heads around which the picture is turned differently: hair and body must not tell."""
+    rims: float = 0.12
+    """Share of heads that the picture's border cuts, whichever way they are turned."""
+    measured: float = 0.3
+    """Share of heads of which somebody measured how far they are turned, where there are any."""
+
+
+USUAL_TURN = 60.0
+"""Degrees."""
+
+Recipe = TypeVar("Recipe", DetectorRecipe, RecogniserRecipe, RollRecipe)
 
 
 def read_recipe(kind: type[Recipe], source: str | Path) -> Recipe:
