@@ -93,7 +93,8 @@ def slim(model: onnx.ModelProto) -> onnx.ModelProto:
     """Number what is neither input nor output, and leave out what goes without saying: in a small network
     that is much of the file."""
     graph = model.graph
-    numbers = {name: name for name in ("", *(item.name for item in (*graph.input, *graph.output)))}
+    ends = [str(item.name) for item in (*graph.input, *graph.output)]
+    numbers = {name: name for name in ("", *ends)}
 
     def short(name: str) -> str:
         return numbers.setdefault(name, f"{len(numbers):x}")

@@ -195,6 +195,7 @@ _TRAINED = (
     ("detector", "Detector"),
     ("recogniser", "Recogniser"),
     ("beside", "Second recogniser, whose share in how alike two faces are is {share:.0%}"),
+    ("roll", "How far heads are turned"),
 )
 
 

@@ -9,12 +9,11 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import distributed, nn
 
-from booru_export.training.recipe import DetectorRecipe, RecogniserRecipe
+from booru_export.training.recipe import Recipe
 
 _APART = 7_919
 """Between the seeds of two processes."""
@@ -46,7 +45,7 @@ def is_first() -> bool:
     return not distributed.is_initialized() or distributed.get_rank() == 0
 
 
-def own_samples(recipe: DetectorRecipe | RecogniserRecipe) -> Any:
+def own_samples(recipe: Recipe) -> Recipe:
     """The recipe, of the same kind, with a seed of this process's own: each draws other samples."""
     if not distributed.is_initialized():
         return recipe
