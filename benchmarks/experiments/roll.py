@@ -33,10 +33,10 @@ class Answers(NamedTuple):
     certainty: npt.NDArray[np.float64]
 
 
-def answers(estimator: RollEstimator, data: Path) -> Answers:
+def answers(estimator: RollEstimator, data: Path, part: str) -> Answers:
     found = []
     for head in read_measured(MEASURED):
-        if head.part == "test":
+        if head.part == part:
             path = data / head.path.relative_to(MEASURED.parent)
             (roll,) = estimator.rolls(read_picture(path), [head.box])
             found.append((head.degrees, roll.degrees, roll.certainty))
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks experiment roll", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("data", type=Path, help="folder with scenes, faces and identities")
-    parser.add_argument("--part", choices=["validation", "test"], default="test", help="of known turns")
+    parser.add_argument("--part", choices=["validation", "test"], default="test", help="of the data")
     asked = parser.parse_args(arguments)
     estimator = RollEstimator(asked.bundle)
     sure = estimator.spec.sure
@@ -66,12 +66,12 @@ def main(arguments: Sequence[str]) -> None:
     print(f"  answered {share(certain)}")
     print(f"  of these within {RIGHT:g} degrees {share(turns.wrong[certain] <= RIGHT)}")
     print(f"  of all within {RIGHT:g} degrees {share(turns.wrong <= RIGHT)}")
-    found = answers(estimator, asked.data)
+    found = answers(estimator, asked.data, asked.part)
     wrong = np.abs(difference(found.said, found.true))
     for least in LEAST:
         turned = np.abs(found.true) >= least
         certain = turned & (found.certainty >= sure)
-        print(f"by the line of the eyes, turned by {least:g} degrees and more")
+        print(f"by the line of the eyes ({asked.part}), turned by {least:g} degrees and more")
         print(f"  answered {share(certain[turned])}")
         print(f"  of these within {RIGHT:g} degrees {share(wrong[certain] <= RIGHT)}")
         print(f"  of all within {RIGHT:g} degrees {share(wrong[turned] <= RIGHT)}")

@@ -15,13 +15,14 @@ from typing import Any
 from booru_tagger.app.library import standing, written_for
 from booru_tagger.app.parts import DEFAULT_PROVIDER, make_limits, make_workers
 from booru_tagger.app.recording import Tell, need_journal
-from booru_tagger.config import Settings
+from booru_tagger.config import Settings, TaggingSettings
 from booru_tagger.errors import ImageError
 from booru_tagger.imaging import Limits
 from booru_tagger.library.crop_folder import CropFolder, LeftOut, RehearsedCropFolder
 from booru_tagger.library.cropping import CropCandidate, CutOut, Shape, cut_out
+from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.roll import RollEstimator
-from booru_tagger.models.store.local import open_bundle
+from booru_tagger.models.store.local import open_bundle, open_model
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.types import PictureError, TagResult
 
@@ -97,7 +98,7 @@ def make_crops(
     ``step`` is called for each picture. Raises BooruTaggerError.
     """
     report = CropReport()
-    upright = RollEstimator(open_bundle(settings.tagging.model).folder) if request.upright else None
+    upright = _estimator(settings.tagging) if request.upright else None
     candidates, unwanted = _gathered(request, settings, report, tell)
     if not (candidates or unwanted or request.into.exists()):
         return report
@@ -121,6 +122,12 @@ def make_crops(
         report.left_out = folder.write_lists(itertools.chain(unwanted, task.enough))
         report.kept, report.characters = folder.kept.total(), len(folder.kept.keys() - {None})
     return report
+
+
+def _estimator(tagging: TaggingSettings) -> RollEstimator:
+    opened = open_model(tagging.model)
+    bundle = opened if isinstance(opened, Bundle) else open_bundle(tagging.face_model)
+    return RollEstimator(bundle.folder)
 
 
 def _gathered(

@@ -69,7 +69,9 @@ _MOST_FAILURES = 20
 @click.option("--upright", is_flag=True, help="Turn faces upright, where it is sure how they are turned.")
 @click.option("--null", "-0", is_flag=True, help="Paths on standard input end with a null byte.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print what would be cut out of whom.")
-@with_settings("model", "recursive", "follow_links", "ignore", "journal", "jobs", "max_pixels", "max_bytes")
+@with_settings(
+    "model", "face_model", "recursive", "follow_links", "ignore", "journal", "jobs", "max_pixels", "max_bytes"
+)
 def crops(
     paths: tuple[str, ...],
     into: Path,

@@ -118,9 +118,9 @@ def test_known_turns_are_taken_from_heads_of_a_part(bundle: Path, data: Path) ->
 
 def test_the_least_certainty_is_where_enough_answers_are_right() -> None:
     turns = KnownTurns(np.array([1.0, 2, 90, 3, 4, 80]), np.array([0.9, 0.8, 0.1, 0.7, 0.6, 0.5]))
-    assert turns.least_certainty(1.0) == 0.6
-    assert turns.least_certainty(0.8) == 0.5
-    assert KnownTurns(np.array([90.0]), np.array([0.9])).least_certainty(0.5) == 1.0
+    assert turns.least_certainty(1.0, 10) == 0.6
+    assert turns.least_certainty(0.8, 10) == 0.5
+    assert KnownTurns(np.array([90.0]), np.array([0.9])).least_certainty(0.5, 10) == 1.0
 
 
 def test_pictures_are_turned_clockwise_and_the_surroundings_by_another_angle() -> None:

@@ -25,8 +25,9 @@ from booru_tagger.models.roll import RollEstimator
 from booru_tagger.types import Box
 
 UNFITTED_SURE = 0.9
-WANTED = 0.98
-"""Share of the sure answers that shall be right of held-out heads turned by known angles."""
+WANTED, NEAR = 0.99, 5.0
+"""Share of the sure answers that shall be so near, in degrees, of held-out heads turned by known angles. How far
+a head is turned by itself is missed by a few degrees more, so both together are right."""
 MAX_DIFFERENCE = 0.1
 """Between the directions, 1 long, of the trained net and of the one in bytes."""
 _SCENES = ("scenes", "hard")
@@ -54,7 +55,7 @@ def export_roll(state: dict[str, Any], output: Path, data: Path | None) -> tuple
     values = {"size": size, **normalisation_keys(INSIDE), "expand": EXPAND, "sure": UNFITTED_SURE}
     bundle = put_part(output, "roll", model, values, {"training": {"roll": training_of(state)}})
     if data is not None:
-        values["sure"] = known_turns(RollEstimator(output), data).least_certainty(WANTED)
+        values["sure"] = known_turns(RollEstimator(output), data).least_certainty(WANTED, NEAR)
         bundle = put_part(output, "roll", model, values, {})
     return bundle, away
 
@@ -65,10 +66,10 @@ class KnownTurns(NamedTuple):
     wrong: npt.NDArray[np.float64]
     certainty: npt.NDArray[np.float64]
 
-    def least_certainty(self, wanted: float) -> float:
-        """From where on so large a share of the answers is right; 1 where that is nowhere."""
+    def least_certainty(self, wanted: float, near: float) -> float:
+        """From where on the ``wanted`` share of the answers is so ``near``; 1 where that is nowhere."""
         order = np.argsort(-self.certainty)
-        right = np.cumsum(self.wrong[order] <= roll_task.RIGHT) / (np.arange(len(order)) + 1)
+        right = np.cumsum(self.wrong[order] <= near) / (np.arange(len(order)) + 1)
         enough = np.flatnonzero(right >= wanted)
         return round(float(self.certainty[order[enough[-1]]]), 4) if len(enough) else 1.0
 
