@@ -9,38 +9,18 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from booru_export.bundles.roll import known_turns
+from booru_export.bundles.roll import known_turns, measured_turns
 from booru_export.roll.samples import read_measured
-from booru_export.roll.task import RIGHT, difference
+from booru_export.roll.task import RIGHT
 
-from booru_tagger.imaging import read_picture
 from booru_tagger.models.roll import RollEstimator
 
 MEASURED = Path(__file__).with_suffix(".csv")
 LEAST = (0.0, 10.0, 20.0)
 _DRAWS = 4000
-
-
-class Answers(NamedTuple):
-    """For each head: degrees that it is turned by the line of its eyes, degrees and certainty said."""
-
-    true: npt.NDArray[np.float64]
-    said: npt.NDArray[np.float64]
-    certainty: npt.NDArray[np.float64]
-
-
-def answers(estimator: RollEstimator, data: Path, part: str) -> Answers:
-    found = []
-    for head in read_measured(MEASURED):
-        if head.part == part:
-            path = data / head.path.relative_to(MEASURED.parent)
-            (roll,) = estimator.rolls(read_picture(path), [head.box])
-            found.append((head.degrees, roll.degrees, roll.certainty))
-    return Answers(*np.asarray(found).T)
 
 
 def share(of: npt.NDArray[np.bool_]) -> str:
@@ -66,12 +46,12 @@ def main(arguments: Sequence[str]) -> None:
     print(f"  answered {share(certain)}")
     print(f"  of these within {RIGHT:g} degrees {share(turns.wrong[certain] <= RIGHT)}")
     print(f"  of all within {RIGHT:g} degrees {share(turns.wrong <= RIGHT)}")
-    found = answers(estimator, asked.data, asked.part)
-    wrong = np.abs(difference(found.said, found.true))
+    heads = [head for head in read_measured(MEASURED, asked.data) if head.part == asked.part]
+    found = measured_turns(estimator, heads)
     for least in LEAST:
-        turned = np.abs(found.true) >= least
+        turned = np.asarray([abs(head.degrees) >= least for head in heads])
         certain = turned & (found.certainty >= sure)
         print(f"by the line of the eyes ({asked.part}), turned by {least:g} degrees and more")
         print(f"  answered {share(certain[turned])}")
-        print(f"  of these within {RIGHT:g} degrees {share(wrong[certain] <= RIGHT)}")
-        print(f"  of all within {RIGHT:g} degrees {share(wrong[turned] <= RIGHT)}")
+        print(f"  of these within {RIGHT:g} degrees {share(found.wrong[certain] <= RIGHT)}")
+        print(f"  of all within {RIGHT:g} degrees {share(found.wrong[turned] <= RIGHT)}")

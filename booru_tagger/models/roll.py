@@ -17,7 +17,12 @@ from booru_tagger.models.session import Session
 from booru_tagger.types import Box
 
 _BATCH = 64
+_CLOSER = (1.0, 0.86, 0.77)
+"""Sides of the further looks, as shares of the first one's: with one of them 0.906 of tilted heads that were
+measured came out within 10 degrees, with all three 0.922."""
 _Degrees = npt.NDArray[np.float64]
+_Directions = npt.NDArray[np.complex128]
+"""One for each head: its angle is how far it is turned, clockwise, its length how certain that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,8 @@ class RollEstimator:
     """The network of a bundle that tells how far heads are turned. May be shared between threads; pickles as
     the bundle's folder. Raises :class:`ModelError` for a bundle without one.
 
-    Each head is looked at twice: as it is, and turned upright by what the first look said. Both are taken
-    mirrored, too. Only where all agree is it sure.
+    Each head is looked at as it is, and turned upright by what that said, closer and closer. Each look is
+    taken mirrored, too. Only where all agree is it sure.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,22 +70,24 @@ class RollEstimator:
         return answers
 
     def _rolls(self, picture: Picture, boxes: Sequence[Box]) -> list[Roll]:
-        squares = [
-            square_around(Box(*(value * picture.scale for value in box)), self.spec.expand) for box in boxes
-        ]
-        first, certainty = self._look(picture, squares, np.zeros(len(boxes)))
-        rest, again = self._look(picture, squares, first)
-        degrees = (first + rest + 180) % 360 - 180
-        certainty = np.minimum(certainty, again)
+        scaled = [Box(*(value * picture.scale for value in box)) for box in boxes]
+
+        def look(closer: float, degrees: _Degrees) -> _Directions:
+            squares = [square_around(box, self.spec.expand * closer) for box in scaled]
+            return self._look(picture, squares, degrees)
+
+        first = look(1.0, np.zeros(len(boxes)))
+        turned = np.degrees(np.angle(first))
+        rest = np.mean([look(closer, turned) for closer in _CLOSER], axis=0)
+        degrees = (turned + np.degrees(np.angle(rest)) + 180) % 360 - 180
+        certainty = np.minimum(np.abs(first), np.abs(rest))
         return [
             Roll(float(angle), float(share), bool(share >= self.spec.sure))
             for angle, share in zip(degrees, certainty, strict=True)
         ]
 
-    def _look(
-        self, picture: Picture, squares: Sequence[Box], degrees: _Degrees
-    ) -> tuple[_Degrees, npt.NDArray[np.float64]]:
-        """How far heads that were turned back by ``degrees`` are still turned, and how certain that is."""
+    def _look(self, picture: Picture, squares: Sequence[Box], degrees: _Degrees) -> _Directions:
+        """Where heads that were turned back by ``degrees`` are still turned to."""
         size = self.spec.size
         shown: list[Pixels] = [
             turned_crop(picture.image, square, angle, size)
@@ -94,4 +101,4 @@ class RollEstimator:
             )
         plain, mirrored = np.split(answer.astype(np.float64), 2)
         x, y = (plain + mirrored * (1, -1)).T / 2
-        return np.degrees(np.arctan2(y, x)), np.hypot(x, y)
+        return np.asarray(x + 1j * y)

@@ -15,7 +15,7 @@ pytest.importorskip("matplotlib", reason="the training side needs the extra [exp
 
 import onnx
 import torch
-from booru_export.bundles.roll import KnownTurns, known_turns, turned_head
+from booru_export.bundles.roll import Turns, known_turns, turned_head
 from booru_export.cli.export import export
 from booru_export.cli.train import train
 from booru_export.data.tables import FaceItem
@@ -117,10 +117,22 @@ def test_known_turns_are_taken_from_heads_of_a_part(bundle: Path, data: Path) ->
 
 
 def test_the_least_certainty_is_where_enough_answers_are_right() -> None:
-    turns = KnownTurns(np.array([1.0, 2, 90, 3, 4, 80]), np.array([0.9, 0.8, 0.1, 0.7, 0.6, 0.5]))
+    turns = Turns(np.array([1.0, 2, 90, 3, 4, 80]), np.array([0.9, 0.8, 0.1, 0.7, 0.6, 0.5]))
     assert turns.least_certainty(1.0, 10) == 0.6
     assert turns.least_certainty(0.8, 10) == 0.5
-    assert KnownTurns(np.array([90.0]), np.array([0.9])).least_certainty(0.5, 10) == 1.0
+    assert Turns(np.array([90.0]), np.array([0.9])).least_certainty(0.5, 10) == 1.0
+
+
+def test_the_certainty_is_fitted_on_heads_whose_eyes_were_measured(
+    bundle: Path, checkpoint: Path, data: Path, tmp_path: Path
+) -> None:
+    for name in ("faces", "scenes"):
+        (tmp_path / name).symlink_to(data / name)
+    rows = "".join(f"faces/hatsune_miku/{number}.png,0,0,40,40,170,validation\n" for number in range(3))
+    (tmp_path / "roll.csv").write_text(f"path,x0,y0,x1,y1,roll,part\n{rows}", "utf-8")
+    assert invoke(export, checkpoint, "-o", bundle, "--calibrate", tmp_path).exit_code == 0
+    loaded = Bundle.load(bundle)
+    assert loaded.roll is not None and loaded.roll.sure == 1, "it is never right"
 
 
 def test_pictures_are_turned_clockwise_and_the_surroundings_by_another_angle() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,8 @@ from booru_export.bundles.to_onnx import INSIDE, RollGraph, export_graph, parity
 from booru_export.data.splits import Part, split_faces, split_scenes
 from booru_export.data.tables import read_all_scenes, read_data_faces
 from booru_export.onnx_weights import byte_weights, slim, widen_weights
-from booru_export.roll import task as roll_task
-from booru_export.roll.samples import EXPAND, SMALLEST_HEAD, STORED_EXPAND
+from booru_export.roll.samples import EXPAND, SMALLEST_HEAD, STORED_EXPAND, MeasuredHead, read_measured
+from booru_export.roll.task import RIGHT, difference, from_checkpoint
 from booru_export.training.checkpoint import training_of
 from booru_tagger.imaging import Picture, read_picture, square_around, turned_part
 from booru_tagger.models.bundle import Bundle
@@ -25,9 +26,13 @@ from booru_tagger.models.roll import RollEstimator
 from booru_tagger.types import Box
 
 UNFITTED_SURE = 0.9
-WANTED, NEAR = 0.99, 5.0
-"""Share of the sure answers that shall be so near, in degrees, of held-out heads turned by known angles. How far
-a head is turned by itself is missed by a few degrees more, so both together are right."""
+RIGHT_ENOUGH = 0.98
+"""Share of the sure answers that shall be right, of heads whose eyes were measured."""
+NEAR, NEAR_ENOUGH = 3.0, 0.99
+"""Without such heads: degrees by which so many sure answers may be wrong, of heads turned by known angles.
+How far a head is turned by itself is missed by several degrees more."""
+MEASURED = "roll.csv"
+"""The table of heads whose eyes were measured, in a folder of data."""
 MAX_DIFFERENCE = 0.1
 """Between the directions, 1 long, of the trained net and of the one in bytes."""
 _SCENES = ("scenes", "hard")
@@ -37,10 +42,10 @@ _JUDGED = 1500
 def export_roll(state: dict[str, Any], output: Path, data: Path | None) -> tuple[Bundle, float]:
     """Put a checkpoint's net into the bundle at ``output``; returns the bundle and the parity error.
 
-    ``data``: folder with ``faces`` or ``identities``, and perhaps ``scenes``, on whose validation part it is
-    decided how certain an answer must be. The net's weights become bytes.
+    ``data``: folder with ``faces`` or ``identities``, and perhaps ``scenes`` and :data:`MEASURED`, on whose
+    validation part it is decided how certain an answer must be. The net's weights become bytes.
     """
-    net = roll_task.from_checkpoint(state)
+    net = from_checkpoint(state)
     size = len(net.axis)
     noise = torch.randint(0, 256, (8, size, size, 3), dtype=torch.uint8)
     graph = RollGraph(net)
@@ -55,12 +60,20 @@ def export_roll(state: dict[str, Any], output: Path, data: Path | None) -> tuple
     values = {"size": size, **normalisation_keys(INSIDE), "expand": EXPAND, "sure": UNFITTED_SURE}
     bundle = put_part(output, "roll", model, values, {"training": {"roll": training_of(state)}})
     if data is not None:
-        values["sure"] = known_turns(RollEstimator(output), data).least_certainty(WANTED, NEAR)
+        values["sure"] = _least_certainty(RollEstimator(output), data)
         bundle = put_part(output, "roll", model, values, {})
     return bundle, away
 
 
-class KnownTurns(NamedTuple):
+def _least_certainty(estimator: RollEstimator, data: Path) -> float:
+    table = data / MEASURED
+    if table.is_file():
+        heads = [head for head in read_measured(table) if head.part == "validation"]
+        return measured_turns(estimator, heads).least_certainty(RIGHT_ENOUGH, RIGHT)
+    return known_turns(estimator, data).least_certainty(NEAR_ENOUGH, NEAR)
+
+
+class Turns(NamedTuple):
     """How wrong answers were, in degrees, and how certain, each ``(N,)``."""
 
     wrong: npt.NDArray[np.float64]
@@ -74,7 +87,15 @@ class KnownTurns(NamedTuple):
         return round(float(self.certainty[order[enough[-1]]]), 4) if len(enough) else 1.0
 
 
-def known_turns(estimator: RollEstimator, data: Path, part: Part = "validation") -> KnownTurns:
+def measured_turns(estimator: RollEstimator, heads: Sequence[MeasuredHead]) -> Turns:
+    """What the estimator says of heads of which the line of the eyes is known."""
+    said = [estimator.rolls(read_picture(head.path), [head.box])[0] for head in heads]
+    degrees = np.asarray([one.degrees for one in said])
+    known = np.asarray([head.degrees for head in heads])
+    return Turns(np.abs(difference(degrees, known)), np.asarray([one.certainty for one in said]))
+
+
+def known_turns(estimator: RollEstimator, data: Path, part: Part = "validation") -> Turns:
     """What the estimator says of heads in a part of ``data`` that are turned by up to 60 degrees.
 
     How far a head is turned by itself is nowhere told: it is what it says of it before.
@@ -88,9 +109,9 @@ def known_turns(estimator: RollEstimator, data: Path, part: Part = "validation")
         (before,), (after,) = (
             estimator.rolls(*turned_head(picture, box, degrees)) for degrees in (0.0, known)
         )
-        wrong.append(abs((after.degrees - before.degrees - known + 180) % 360 - 180))
+        wrong.append(after.degrees - before.degrees - known)
         certainty.append(min(before.certainty, after.certainty))
-    return KnownTurns(np.asarray(wrong), np.asarray(certainty))
+    return Turns(np.abs(difference(np.asarray(wrong), np.zeros(len(wrong)))), np.asarray(certainty))
 
 
 def turned_head(picture: Picture, box: Box, degrees: float) -> tuple[Picture, list[Box]]:

@@ -102,8 +102,9 @@ class MeasuredHead:
     part: str
 
 
-def read_measured(table: Path) -> list[MeasuredHead]:
-    """The heads of a CSV with ``path,x0,y0,x1,y1,roll`` and perhaps ``part``; paths are from its folder.
+def read_measured(table: Path, root: Path | None = None) -> list[MeasuredHead]:
+    """The heads of a CSV with ``path,x0,y0,x1,y1,roll`` and perhaps ``part``; paths are from ``root``, or
+    from its folder.
 
     Raises :class:`DataError`.
     """
@@ -111,7 +112,7 @@ def read_measured(table: Path) -> list[MeasuredHead]:
         with open_text(table, newline="") as handle:
             return [
                 MeasuredHead(
-                    table.parent / row["path"],
+                    (root or table.parent) / row["path"],
                     Box(*(float(row[name]) for name in ("x0", "y0", "x1", "y1"))),
                     float(row["roll"]),
                     row.get("part") or "train",
