@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ import numpy.typing as npt
 
 from booru_tagger.errors import ModelError
 from booru_tagger.imaging import Picture, Pixels, square_around, turned_crop
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.bundle import Bundle
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from booru_tagger.imaging import Normalisation
-from booru_tagger.lazy_dataclass import dataclass
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import FileRecord, listed_file, read_normalisation
 

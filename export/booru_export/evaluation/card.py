@@ -138,7 +138,10 @@ def model_card(bundle: Bundle, manifest: Mapping[str, Any], judged: Judged) -> s
             licence=manifest.get("licence", "").rstrip("."),
             created=manifest.get("created", "at an unknown date"),
             bytes=sum(record.bytes for record in bundle.files.values()) / 1e6,
-            files=", ".join(f"`{name}` {record.bytes / 1e6:.1f}" for name, record in bundle.files.items()),
+            files=", ".join(
+                f"`{name}` {record.bytes / 1e6:.{1 if record.bytes > 1e5 else 2}f}"
+                for name, record in bundle.files.items()
+            ),
         ),
         _training(manifest.get("training", {})),
         f"## Figures on the {judged.part} part\n\n{_PARTS.get(judged.part, '')}\n{_BOUNDS}",
