@@ -31,7 +31,7 @@ class Setting:
     @property
     def automatic(self) -> bool:
         """Whether ``None`` is a value of its own, written "auto", rather than "not set"."""
-        return bool(getattr(self.kind, "automatic", False))
+        return self.kind.automatic
 
     @property
     def variable(self) -> str:

@@ -7,11 +7,10 @@ setting's name and a colon.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 from booru_tagger.config.shares import checked_shares
 from booru_tagger.errors import nearest
@@ -22,17 +21,21 @@ ON = frozenset({"1", "true", "yes", "on"})
 OFF = frozenset({"0", "false", "no", "off"})
 
 
-class SettingType(Protocol):
-    """How a setting is read; ``metavar`` names its value in help texts."""
+class SettingType(ABC):
+    """How a setting is read. ``metavar`` names its value in help texts; where it is ``automatic``, the word
+    "auto" reads as ``None``."""
 
-    @property
-    def metavar(self) -> str: ...
+    automatic = False
 
-    def from_text(self, text: str) -> object: ...
+    def __init__(self, metavar: str) -> None:
+        self.metavar = metavar
 
+    def from_text(self, text: str) -> object:
+        return text
+
+    @abstractmethod
     def read(self, value: object, folder: Path) -> object:
         """``folder`` is what a relative path is relative to."""
-        ...
 
 
 def one_of(words: Iterable[str]) -> str:
@@ -40,12 +43,12 @@ def one_of(words: Iterable[str]) -> str:
     return f"{', '.join(head)} or {last}" if head else last
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(SettingType):
     """Yes or no. ``off`` is the flag that says no, where it is not ``no-`` and the name."""
 
-    off: str | None = None
-    metavar: str = ""
+    def __init__(self, off: str | None = None) -> None:
+        super().__init__("")
+        self.off = off
 
     def from_text(self, text: str) -> object:
         if text.lower() in ON | OFF:
@@ -58,12 +61,9 @@ class Flag:
         raise ValueError(f"must be true or false, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    metavar: str = "TEXT"
-
-    def from_text(self, text: str) -> object:
-        return text
+class Text(SettingType):
+    def __init__(self, metavar: str = "TEXT") -> None:
+        super().__init__(metavar)
 
     def read(self, value: object, folder: Path) -> str:
         if isinstance(value, str) and value:
@@ -80,14 +80,11 @@ class HiddenText(str):
         return "'***'"
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(SettingType):
     """A password or key; ``@`` and a path stand for the first line of that file."""
 
-    metavar: str = "KEY|@FILE"
-
-    def from_text(self, text: str) -> object:
-        return text
+    def __init__(self, metavar: str = "KEY|@FILE") -> None:
+        super().__init__(metavar)
 
     def read(self, value: object, folder: Path) -> HiddenText:
         if not isinstance(value, str) or not value:
@@ -111,16 +108,10 @@ def _first_line(path: Path) -> str:
     return line
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    choices: tuple[str, ...]
-
-    @property
-    def metavar(self) -> str:
-        return "|".join(self.choices)
-
-    def from_text(self, text: str) -> object:
-        return text
+class Choice(SettingType):
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        super().__init__("|".join(choices))
+        self.choices = choices
 
     def read(self, value: object, folder: Path) -> str:
         if value in self.choices:
@@ -130,15 +121,12 @@ class Choice:
         raise ValueError(f"must be {one_of(self.choices)}, not {value!r}{hint}")
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A whole number of at least 1. With ``automatic``, also the word "auto", which reads as ``None``."""
+class Count(SettingType):
+    """A whole number of at least 1."""
 
-    automatic: bool = False
-
-    @property
-    def metavar(self) -> str:
-        return "N|auto" if self.automatic else "N"
+    def __init__(self, automatic: bool = False) -> None:
+        super().__init__("N|auto" if automatic else "N")
+        self.automatic = automatic
 
     def from_text(self, text: str) -> object:
         try:
@@ -155,14 +143,11 @@ class Count:
         raise ValueError(f"must be a whole number of at least 1{also}, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(SettingType):
     """A path. ``~`` is the home folder. ``None`` stands for "not set" and cannot be written."""
 
-    metavar: str = "PATH"
-
-    def from_text(self, text: str) -> object:
-        return text
+    def __init__(self, metavar: str = "PATH") -> None:
+        super().__init__(metavar)
 
     def read(self, value: object, folder: Path) -> Path | None:
         if isinstance(value, str) and value:
@@ -170,11 +155,11 @@ class File:
         raise ValueError(f"must be a path, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class FileOrSwitch:
+class FileOrSwitch(SettingType):
     """A path, or true for the program's own place, or false for none."""
 
-    metavar: str = "FILE"
+    def __init__(self, metavar: str = "FILE") -> None:
+        super().__init__(metavar)
 
     def from_text(self, text: str) -> object:
         return text.lower() in ON if text.lower() in ON | OFF else text
@@ -187,11 +172,11 @@ class FileOrSwitch:
         raise ValueError(f"must be a path, true or false, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(SettingType):
     """Several texts. In the environment they are separated by commas."""
 
-    metavar: str = "TEXT"
+    def __init__(self, metavar: str = "TEXT") -> None:
+        super().__init__(metavar)
 
     def from_text(self, text: str) -> object:
         return [part.strip() for part in text.split(",") if part.strip()]
@@ -203,11 +188,12 @@ class Texts:
         raise ValueError(f"must be a list of texts, not {value!r}")
 
 
-@dataclass(frozen=True, slots=True)
 class Words(Texts):
     """Several words, each one of ``choices``."""
 
-    choices: tuple[str, ...] = ()
+    def __init__(self, metavar: str, choices: tuple[str, ...]) -> None:
+        super().__init__(metavar)
+        self.choices = choices
 
     def read(self, value: object, folder: Path) -> tuple[str, ...]:
         words = Texts.read(self, value, folder)
@@ -216,15 +202,12 @@ class Words(Texts):
         return words
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(SettingType):
     """Numbers from 0 to 1, one for each of some ``keys``: a table in TOML, ``key=number`` elsewhere."""
 
-    keys: tuple[str, ...]
-
-    @property
-    def metavar(self) -> str:
-        return "KEY=NUMBER"
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__("KEY=NUMBER")
+        self.keys = keys
 
     def from_text(self, text: str) -> object:
         return {key: _number(number) for key, number in _pairs(text, "number")}
@@ -235,15 +218,13 @@ class Shares:
         return checked_shares(value, self.keys)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(SettingType):
     """Two numbers from 0 to 1: ``0.3-0.8``, in TOML a list, too. The word "auto" reads as ``None``."""
 
-    metavar: str = "LOW-HIGH|auto"
-    automatic: bool = True
+    automatic = True
 
-    def from_text(self, text: str) -> object:
-        return text
+    def __init__(self) -> None:
+        super().__init__("LOW-HIGH|auto")
 
     def read(self, value: object, folder: Path) -> tuple[float, float] | None:
         if value == "auto":
@@ -258,11 +239,11 @@ class Span:
         return low, high
 
 
-@dataclass(frozen=True, slots=True)
-class TextTable:
+class TextTable(SettingType):
     """Texts by name: a table in TOML, ``old=new`` elsewhere."""
 
-    metavar: str = "OLD=NEW"
+    def __init__(self, metavar: str = "OLD=NEW") -> None:
+        super().__init__(metavar)
 
     def from_text(self, text: str) -> object:
         return dict(_pairs(text, "new"))

@@ -3,16 +3,17 @@
 A new setting is a field here and a line where it is used: the flags of the commands are made from the fields.
 A setting ``sidecar_name`` is the flag ``--sidecar-name``, the TOML key ``sidecar_name`` and the variable
 ``BOORU_TAGGER_SIDECAR_NAME``.
-"""
 
-from __future__ import annotations
+Annotations are evaluated here as the classes are made, which is cheaper than making texts of them and evaluating
+these again.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Annotated, Any, Self, get_args
 
 from booru_tagger.config.setting import Setting
 from booru_tagger.config.setting_types import (
@@ -280,9 +281,9 @@ def settings() -> Mapping[str, Setting]:
     """All settings by name, in the order of the documentation."""
     table: dict[str, Setting] = {}
     for group, kind_of_group in _GROUPS.items():
-        defaults, hints = kind_of_group(), get_type_hints(kind_of_group, include_extras=True)
+        defaults = kind_of_group()
         for item in fields(kind_of_group):
-            kind, help_text = hints[item.name].__metadata__
+            kind, help_text = get_args(item.type)[1:]
             table[item.name] = Setting(item.name, group, kind, getattr(defaults, item.name), help_text)
     return MappingProxyType(table)
 
