@@ -4,8 +4,7 @@ A new setting is a field here and a line where it is used: the flags of the comm
 A setting ``sidecar_name`` is the flag ``--sidecar-name``, the TOML key ``sidecar_name`` and the variable
 ``BOORU_TAGGER_SIDECAR_NAME``.
 
-Annotations are evaluated here as the classes are made, which is cheaper than making texts of them and evaluating
-these again.
+Annotations are evaluated as the classes are made, which is cheaper than texts that are evaluated afterwards.
 """
 
 from collections.abc import Collection, Mapping

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL.JpegImagePlugin import jpeg_factory
 
 from booru_tagger.errors import (
     DamagedImageError,
@@ -39,6 +41,8 @@ _UPRIGHT = MappingProxyType(
     }
 )
 """EXIF orientation -> what puts the picture upright; from 5 on, width and height change places."""
+
+_JPEG = b"\xff\xd8\xff"
 
 _BLOCK_ROWS = 18
 """Rows that change where the last blocks of a JPEG do."""
@@ -145,7 +149,7 @@ def _image_errors(name: str, part: str) -> Iterator[None]:
 def _decode(
     data: bytes, name: str, longest: Longest | None, limits: Limits, instead: MendedFile | None = None
 ) -> Picture:
-    with Image.open(io.BytesIO(data)) as image:
+    with _opened(data) as image:
         if image.format in _REFUSED:
             raise NotAnImageError(f"{name}: {image.format} files are not read; convert it to PNG first")
         width, height = image.size
@@ -164,6 +168,18 @@ def _decode(
     elif orientation >= 5:
         width, height = height, width
     return Picture(rgb, width, height)
+
+
+def _opened(data: bytes) -> Image.Image:
+    """As :func:`Image.open` does, which imports what reads GIF, PNG and more before it looks at the bytes."""
+    if data.startswith(_JPEG):
+        with contextlib.suppress(
+            SyntaxError, IndexError, TypeError, struct.error
+        ):  # it may be something else
+            image = jpeg_factory(io.BytesIO(data))
+            if image.width * image.height <= (Image.MAX_IMAGE_PIXELS or 0):
+                return image
+    return Image.open(io.BytesIO(data))
 
 
 def _check_mended(image: Image.Image, instead: MendedFile, longest: Longest | None) -> None:
