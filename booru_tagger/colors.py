@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -139,8 +138,7 @@ def confusable(first: str, second: str) -> bool:
     return first == second or frozenset((first, second)) in CONFUSABLE
 
 
-@dataclass(frozen=True, slots=True)
-class ColorDecision:
+class ColorDecision(NamedTuple):
     """What stays of a measured color and of the colors that belong to a character.
 
     ``measured`` is ``None`` where it is in doubt, too. ``refuted`` are the canon's tags that the measurement

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from booru_tagger.app.parts import (
     digest,
@@ -47,8 +47,7 @@ STDIN = "-"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class TagRequest:
+class TagRequest(NamedTuple):
     """Which pictures are to be tagged, and what is to come of it, besides the settings.
 
     ``paths`` are pictures, patterns, ``-`` for a list on standard input (its lines end with a null byte under

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from booru_tagger.config.setting import Setting
 from booru_tagger.config.settings import Settings, settings, unknown
@@ -22,8 +21,7 @@ DEFAULT = "default"
 _RESERVED = frozenset({CONFIG_VARIABLE, "BOORU_TAGGER_DATA"})
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """The settings in force and, for each, where it comes from (a file, a variable, a flag, "default")."""
 
     settings: Settings

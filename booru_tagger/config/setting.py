@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from booru_tagger.config.setting_types import Flag, SettingType
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What is known of a setting besides its value in force. ``group`` is its topic in :class:`Settings`."""
 
     name: str

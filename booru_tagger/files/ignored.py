@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePath
+from typing import NamedTuple
 
 NEVER_MEANT = (
     *("@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information"),
@@ -15,8 +15,7 @@ NEVER_MEANT = (
 _NEVER_MEANT = frozenset(map(str.casefold, NEVER_MEANT))
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(NamedTuple):
     """``patterns`` have the wildcards ``* ? [ ]`` and stand for the name of a file or folder, or for its path
     below the folder that was named, such as ``sketches/*``. What is hidden or never wanted is ignored."""
 

@@ -8,10 +8,9 @@ import math
 import struct
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageChops, UnidentifiedImageError
@@ -58,8 +57,7 @@ Longest: TypeAlias = int | Callable[[int, int], float]
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What a picture may cost: pixels once decoded, and bytes of the file. Checked before decoding.
 
     Pillow's own limit, twice ``PIL.Image.MAX_IMAGE_PIXELS`` (178,956,970 pixels), holds beside this one.

@@ -6,7 +6,6 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -29,8 +28,7 @@ class BeyondMendingError(Exception):
     """Decoding cannot do without what is wrong with the file; says which part that is."""
 
 
-@dataclass(frozen=True, slots=True)
-class MendedFile:
+class MendedFile(NamedTuple):
     """A file to decode in the place of another one. ``part`` names what of it may still be damaged.
 
     ``profile`` is an ICC profile that Pillow would not inflate. ``probe``, where the file ends early, is the

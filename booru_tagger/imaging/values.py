@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -57,8 +56,7 @@ class Picture:
         return float(width) / self.width
 
 
-@dataclass(frozen=True, slots=True)
-class Normalisation:
+class Normalisation(NamedTuple):
     """Per-channel RGB ``mean`` and ``std`` on the scale 0 to 1.
 
     ``inside``: the network does it itself, and takes pictures as they are.

@@ -6,13 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from booru_tagger.types import TagResult
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
+class Ownership(NamedTuple):
     """Whose the tags of a target are, in the target's own spelling.
 
     ``owned`` are the tags that this program put there, ``deleted`` those of ours that a person took out
@@ -75,8 +74,7 @@ class Change:
     content: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What we left in one target for one picture.
 
     ``left_sha256`` is the hash of the target as we last left it. ``shared`` says that tags of ours for other
@@ -102,8 +100,7 @@ class RawResult:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """All that the journal holds of one picture.
 
     ``result`` is what was written, ``None`` where it was untagged since. ``raw`` is what the tagger gave,

@@ -8,7 +8,7 @@ that leaves doubts is taken once more, mirrored: what both see is a head oftener
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,7 @@ INSIDE = 0.7
 """In a long picture, a box goes where so much of it lies in a better one: looks may differ in their sizes."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Canvas:
+class _Canvas(NamedTuple):
     """What the network is shown at a look: ``scale`` pixels for each of the original."""
 
     tile: Tile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,7 @@ import numpy.typing as npt
 from booru_tagger.imaging import Floats
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Found(NamedTuple):
     """Boxes ``(K, 4)`` as x0, y0, x1, y1 in pixels of the original, and the network's scores ``(K,)``."""
 
     boxes: Floats

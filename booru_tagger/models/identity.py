@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -177,8 +177,7 @@ def unpack(data: bytes, name: str, characters: int) -> KnownCharacters:
     return people
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Chances:
+class Chances(NamedTuple):
     """The chances ``(K,)`` of some ``characters``, by index ``(K,)``; all others are nowhere near."""
 
     characters: Numbers
@@ -190,8 +189,7 @@ class Chances:
         return list(zip(self.characters[order].tolist(), self.chances[order].tolist(), strict=True))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
+class Scores(NamedTuple):
     """Chances of the trained characters and of the enrolled ones, one or less together."""
 
     trained: Chances

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from booru_tagger.models.manifest import DetectorSpec
 from booru_tagger.types import Box
@@ -18,8 +18,7 @@ SLACK = 1.2
 """Tiles overlap by this many times the largest head that they answer for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(NamedTuple):
     """One look: a part of the picture, scaled so that its longer side has ``side`` pixels.
 
     ``region`` and ``core`` are in pixels of the original. The look answers for heads whose centre lies in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,8 +26,7 @@ class Moment(NamedTuple):
     change: float
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """The frames that may be looked at, in their order, and the film's length in seconds."""
 
     moments: Sequence[Moment]

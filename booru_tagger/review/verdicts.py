@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from booru_tagger.journal import Journal
 from booru_tagger.journal.reviews import TaggedPicture
@@ -23,8 +24,7 @@ SAME_FACE = 0.5
 """Overlap (IoU) from which the box of a verdict and one found later are of the same face."""
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """Scores that are neither unknown nor sure: from ``low`` up to, not including, ``high``.
 
     Where ``high`` is ``None`` the model decides: every face that it gave a name is sure.
@@ -41,8 +41,7 @@ class Band:
         return self.low <= best and (self.high is None or best < self.high)
 
 
-@dataclass(frozen=True, slots=True)
-class Overlaid:
+class Overlaid(NamedTuple):
     """A picture's result with the verdicts laid over it; no policy has been applied yet.
 
     ``verdicts`` are the same ones, with what the program says of those faces now.

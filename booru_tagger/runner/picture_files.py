@@ -10,8 +10,9 @@ import errno
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.files.replace import SweptAwayError
@@ -24,8 +25,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """What one writer is to do, or has prepared."""
 
     writer: Writer

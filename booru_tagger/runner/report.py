@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from booru_tagger.errors import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, BooruTaggerError
 from booru_tagger.types import Box, PictureError, TagResult
@@ -13,16 +13,14 @@ MAX_FAILURES = 1_000
 """Failures that a report holds; more are only counted, so that a report stays small."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A picture (or folder) that could not be done, and why."""
 
     path: str
     error: PictureError
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one picture.
 
     ``result`` has the tags that were written, or its ``error`` set. It is ``None`` where the picture was

@@ -7,7 +7,6 @@ and is gone was deleted by a person, and is never written again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from booru_tagger.types import PREFIX, SUFFIX, Tag
@@ -24,8 +23,7 @@ class MergedTag(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """The list that shall stand in the file, and whose its tags are."""
 
     entries: tuple[MergedTag, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from booru_tagger.files.text import encoding_of
 from booru_tagger.types import Tag
@@ -18,8 +18,7 @@ _BOM = "\ufeff"
 _WIDE_BLANK = "\u3000"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """How a list is written: what may stand between tags (besides white space), what we put there, and
     whether sentences may follow."""
 

@@ -17,7 +17,7 @@ from booru_tagger.runner import RunReport
 
 FOUND = RunReport(tagged=2, heads=3, named=1, uncertain=1, unknown=1)
 BATCH = TagRequest(("my art",), batch=True)
-SHEET = replace(BATCH, contact_sheet=Path("faces.png"))
+SHEET = BATCH._replace(contact_sheet=Path("faces.png"))
 posix = pytest.mark.skipif(sys.platform == "win32", reason="quotes as POSIX shells have them")
 
 
@@ -50,7 +50,7 @@ def test_then_the_faces_are_drawn_then_looked_at() -> None:
 
 @posix
 def test_a_rehearsal_is_followed_by_the_real_thing() -> None:
-    rehearsed = replace(BATCH, dry_run=True)
+    rehearsed = BATCH._replace(dry_run=True)
     assert suggested(FOUND, rehearsed, "tag", "--batch", "my art", "--dry-run", queue=False) == [
         "tag",
         "--batch",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from booru_tagger.models.manifest.fields import Table
 
@@ -15,8 +15,7 @@ RAW_SECOND_HEAD = 0.15
 _MAX = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreCurve:
+class ScoreCurve(NamedTuple):
     """From a network's own score of a box to the share of such boxes that are heads (Platt 1999).
 
     The log odds of the share are those of the score times ``slope`` (above 0, so that no two boxes change

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.manifest.calibration import (
@@ -18,8 +19,7 @@ from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import FileRecord, listed_file, read_normalisation
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(NamedTuple):
     """When the coarsest look at a picture is enough (as in Viola & Jones' cascades, 2001).
 
     It found a head with a score of ``sure`` or more, and whatever has a score of ``faint`` or more is as sure
@@ -31,8 +31,7 @@ class Glance:
     smallest: float
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(NamedTuple):
     """When a look is taken again, mirrored: where a head's score is ``faint`` or more, but below ``sure``.
 
     Scores are on the bundle's scale. What both looks say is averaged.

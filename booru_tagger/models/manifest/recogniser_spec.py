@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.manifest.caution import Caution, read_caution
@@ -13,8 +14,7 @@ from booru_tagger.models.manifest.file_records import FileRecord, listed_file, r
 from booru_tagger.models.manifest.identity_spec import IdentitySpec, read_identity
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One look at a face: a square of ``expand`` times its box's longer side, mirrored or not.
 
     With ``below`` it is a second look, taken only at a face whose likeliest character has a score below that

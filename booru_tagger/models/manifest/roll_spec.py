@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from booru_tagger.imaging import Normalisation
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import FileRecord, listed_file, read_normalisation
 
 
-@dataclass(frozen=True, slots=True)
-class RollSpec:
+class RollSpec(NamedTuple):
     """``size``: side of the network's input in pixels. ``expand``: that of the square around a head, in
     longer sides of its box. ``sure``: certainty, 0 to 1, from which on its answer counts."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from booru_tagger.errors import ModelError, nearest
 from booru_tagger.files.user_folders import with_home
@@ -105,8 +104,7 @@ def _pulled(name: str, hub: HubId) -> Path:
     return hub.path
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A model on this machine. ``name`` is what it can be called, ``problem`` why it cannot be used."""
 
     name: str

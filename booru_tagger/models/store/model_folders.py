@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from booru_tagger.errors import ModelError
 from booru_tagger.files.user_folders import user_folder
@@ -29,8 +29,7 @@ def _root() -> Path:
     return user_folder("cache")
 
 
-@dataclass(frozen=True, slots=True)
-class HubId:
+class HubId(NamedTuple):
     """``hf:owner/name@revision``, or ``hf:owner/name/folder@revision`` for a folder of a repository."""
 
     repository: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from booru_tagger.errors import ModelError
 from booru_tagger.models.session import Session
 
 OPSET = 20
-INSIDE = dataclasses.replace(NORMALISATION, inside=True)
+INSIDE = NORMALISATION._replace(inside=True)
 """Exported networks take bytes: a quarter of the floats, which 8-bit kernels use as they are."""
 
 MAX_DIFFERENCE = 0.02
