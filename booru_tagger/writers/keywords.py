@@ -1,7 +1,7 @@
 """The same tags in several keyword fields of one target: flat lists, trees with one separator or another.
 
 A person's programs don't all know all fields. So ownership is kept for each field by itself, but a keyword
-that a person has taken out of one of them is taken out of the others too.
+that a person has taken out of one of them is taken out of the others too, unless it was put back.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ _TREES = {DIGIKAM: "/", LIGHTROOM: "|"}
 # A field's separator within a tag is full-width: fate/stay_night is not a path, ;) is not two keywords.
 _STAND_INS = {DIGIKAM: ("/", "／"), LIGHTROOM: ("|", "｜"), WINDOWS: (";", "；")}
 _LONGEST_IPTC = 64
+# Some programs edit one of these, and don't know the main field: Immich the tree of digiKam, old ones IPTC.
+# Whatever else edits one of the other fields edits the main one with it.
+_EDITED_ALONE = ({DIGIKAM}, {IPTC})
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 Fields = Mapping[str, Sequence[str]]
@@ -41,10 +44,12 @@ class MergedFields:
 
 def form(tag: Tag, field: str, options: WriterOptions) -> str:
     """The tag as it stands in a field; in trees, below its category."""
-    text = _ILLEGAL_IN_XML.sub("\ufffd", options.spell(tag))
-    if field in _STAND_INS:
-        text = text.replace(*_STAND_INS[field])
+    text = _in_field(_ILLEGAL_IN_XML.sub("\ufffd", options.spell(tag)), field)
     return f"{tag.category}{_TREES[field]}{text}" if field in _TREES else text
+
+
+def _in_field(text: str, field: str) -> str:
+    return text.replace(*_STAND_INS[field]) if field in _STAND_INS else text
 
 
 def _fits(text: str, field: str) -> bool:
@@ -71,9 +76,7 @@ def merge_fields(
     options: WriterOptions,
 ) -> MergedFields:
     """Merge ``tags`` into every field. ``owned`` and ``deleted`` hold entries as :func:`note` makes them."""
-    gone = {
-        field: _noted(field, deleted) | _missing(field, texts, owned) for field, texts in existing.items()
-    }
+    gone = {field: _noted(field, deleted) | texts for field, texts in _taken_out(existing, owned).items()}
     refused = {field: set(map(meaning, texts)) for field, texts in gone.items()}
 
     def is_refused(tag: Tag, field: str) -> bool:
@@ -122,18 +125,41 @@ def _is_free(text: str, tag: Tag, here: Sequence[str], flat: Mapping[str, str]) 
     return meaning(text) not in flat.values()
 
 
-def _missing(field: str, existing: Sequence[str], owned: Collection[str]) -> frozenset[str]:
-    """Keywords of ours that a person took out of a field. An empty field other than the main one tells
-    nothing: some program may have dropped it that does not know it."""
-    if not existing and field != SUBJECT:
-        return frozenset()
-    return _noted(field, owned) - set(existing)
+def _taken_out(existing: Fields, owned: Collection[str]) -> dict[str, frozenset[str]]:
+    """Keywords of ours that a person took out of each field and did not put back. An empty field other than
+    the main one tells nothing: some program may have dropped it that does not know it."""
+    missing = {field: _noted(field, owned) - set(texts) for field, texts in existing.items()}
+    back = _put_back(_noted(SUBJECT, owned) - missing[SUBJECT], missing)
+    return {
+        field: texts - back[field] if existing[field] or field == SUBJECT else frozenset()
+        for field, texts in missing.items()
+    }
+
+
+def _put_back(standing: Collection[str], missing: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """What is ``missing`` from fields because it was taken out of all that a program knows, and then typed
+    again into the main one, where it is ``standing``."""
+    back: dict[str, set[str]] = {field: set() for field in missing}
+    for name in standing:
+        copies = {
+            field: {text for text in texts if _leaf(text, field) == _in_field(name, field)}
+            for field, texts in missing.items()
+        }
+        if {field for field, texts in copies.items() if texts} not in _EDITED_ALONE:
+            for field, texts in copies.items():
+                back[field] |= texts
+    return back
+
+
+def _leaf(text: str, field: str) -> str:
+    """A field's keyword without its category."""
+    return text.partition(_TREES[field])[2] if field in _TREES else text
 
 
 def take_out_fields(existing: Fields, owned: Collection[str]) -> MergedFields:
     """Every field without the keywords in ``owned``."""
     merged = {field: take_out(texts, _noted(field, owned)) for field, texts in existing.items()}
     gone = frozenset(
-        note(field, text) for field, texts in existing.items() for text in _missing(field, texts, owned)
+        note(field, text) for field, texts in _taken_out(existing, owned).items() for text in texts
     )
     return MergedFields(merged, frozenset(), gone)

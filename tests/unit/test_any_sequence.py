@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from booru_tagger.journal import Journal
@@ -183,7 +183,16 @@ def _live(writer: str, start: list[str] | None, story: list[tuple[Any, ...]]) ->
         world.untag()
 
 
+TWO = ["aqua_eyes", "blue_hair"]
+OUT_AND_IN = [("tag", TWO), ("drop", "aqua_eyes"), ("add", "aqua_eyes")]
+
+
 @pytest.mark.parametrize("writer", WRITERS)
+@example(start=None, story=[*OUT_AND_IN, ("tag", ["aqua_eyes"])])
+@example(start=["cat_ears"], story=[*OUT_AND_IN, ("tag", TWO), ("tag", TWO)])
+@example(start=None, story=[*OUT_AND_IN, ("tag", ["blue_hair"]), ("tag", TWO)])
+@example(start=None, story=[*OUT_AND_IN, ("untag",), ("tag", TWO)])
+@example(start=None, story=[*OUT_AND_IN, ("killed", TWO[::-1], "after"), ("tag", TWO)])
 @settings(max_examples=30, deadline=None)
 @given(start=st.none() | tags, story=events)
 def test_what_is_a_persons_stays_a_persons(

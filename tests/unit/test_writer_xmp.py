@@ -117,6 +117,24 @@ def test_keyword_deleted_in_one_field_goes_from_the_others(tmp_path: Path, write
         assert not target.exists()
 
 
+def test_keyword_that_is_back_in_the_main_field_was_not_deleted(tmp_path: Path, writer: XmpWriter) -> None:
+    """Taken out with a program that knows the trees, and typed again with one that does not."""
+    target = tmp_path / "a.png.xmp"
+    first = write(writer, tmp_path / "a.png", "fate/stay_night", "|_|", "aqua_eyes")
+    text = target.read_text()
+    for line in ("general/fate／stay_night", "general|fate/stay_night", "general|｜_｜"):
+        text = text.replace(f"<rdf:li>{line}</rdf:li>", "")
+    target.write_text(text)
+    removed = remove(writer, tmp_path / "a.png", first.owned)
+    assert not removed.deleted
+    target.write_text(text)
+    second = write(writer, tmp_path / "a.png", "fate/stay_night", "|_|", "aqua_eyes", after=first)
+    assert (second.owned, second.deleted) == (first.owned, first.deleted)
+    packet = target.read_bytes()
+    assert set(listed(packet, "dc:subject")) == {"fate/stay_night", "|_|", "aqua_eyes"}
+    assert {"general|fate/stay_night", "general|｜_｜"} < set(listed(packet, "lr:hierarchicalSubject"))
+
+
 def test_field_that_a_program_dropped_is_written_again(tmp_path: Path, writer: XmpWriter) -> None:
     target = tmp_path / "a.png.xmp"
     first = write(writer, tmp_path / "a.png", "aqua_hair")
