@@ -62,7 +62,7 @@ class Enrolment:
         """The same with these tags implied, for colors that were in doubt."""
         label = self.enrolled.label
         implied = tuple(dict.fromkeys((*tags, *label.implied)))
-        return replace(self, enrolled=replace(self.enrolled, label=replace(label, implied=implied)))
+        return replace(self, enrolled=replace(self.enrolled, label=label._replace(implied=implied)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,7 +97,7 @@ def _renamed(enrolled: Enrolled, rename: Mapping[str, str]) -> Enrolled:
     tag = enrolled.label.tag
     return replace(
         enrolled,
-        label=replace(enrolled.label, tag=checked_name(rename.get(tag, tag))),
+        label=enrolled.label._replace(tag=checked_name(rename.get(tag, tag))),
         pictures=(),
         boxes=NO_BOXES,
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from sqlite3 import Connection
 from typing import TypeAlias
 
@@ -147,12 +146,12 @@ def _settle_one(database: Database, picture: bytes, target: bytes, change: Chang
         if content == change.before_sha256:
             drop(connection, picture, target)
         elif content == change.after_sha256 or change.after_sha256 is None:
-            done = replace(change, after_sha256=content)
+            done = change._replace(after_sha256=content)
             ledger.apply(connection, picture, target, done, time.time())
         else:  # a person was faster than we: what is not ours for certain is theirs
             still = change.owned & ledger.ownership(connection, target, picture).owned
-            edited = replace(
-                change, owned=still, after_sha256=content, original=Original.UNKNOWN, content=None
+            edited = change._replace(
+                owned=still, after_sha256=content, original=Original.UNKNOWN, content=None
             )
             ledger.apply(connection, picture, target, edited, time.time())
 

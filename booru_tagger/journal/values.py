@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -56,8 +55,7 @@ class Original(IntEnum):
     """There was no such write yet, or it was undone: what stands there is all a person's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What the journal will say of a target once a write to it is done.
 
     ``before_sha256`` and ``after_sha256`` are hashes of its content, ``""`` where there is no file, and
@@ -92,8 +90,7 @@ class Mark(NamedTuple):
     written_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class RawResult:
+class RawResult(NamedTuple):
     """What a tagger gave, before verdicts and policy; ``fingerprint`` stands for its model and settings."""
 
     result: TagResult

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from booru_tagger.colors import COLORS, MIXED, Part, color_of, tag_for
 from booru_tagger.errors import ConfigError
@@ -26,8 +26,7 @@ NOTHING = "-"
 """In a cell: this is not known of the character, whatever the model says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Implication:
+class Implication(NamedTuple):
     """One row of the table. ``None`` leaves things as they are."""
 
     series: str | None = None
@@ -44,7 +43,7 @@ class Implication:
                 implied = (*tags, *(tag for tag in implied if _part(tag) != part))
         kept = [tag for tag in (*implied, *self.added) if tag not in self.removed]
         series = label.series if self.series is None else self.series
-        return replace(label, series=series, implied=tuple(dict.fromkeys(kept)))
+        return label._replace(series=series, implied=tuple(dict.fromkeys(kept)))
 
 
 def extended(labels: Iterable[Label], table: Mapping[str, Implication]) -> tuple[Label, ...]:
@@ -66,7 +65,7 @@ def _completed(label: Label, known: Label) -> Label:
     told = {_part(tag) for tag in label.implied} - {None}
     more = [tag for tag in known.implied if _part(tag) not in told]
     implied = tuple(dict.fromkeys((*label.implied, *more)))
-    return replace(label, series=label.series or known.series, implied=implied)
+    return label._replace(series=label.series or known.series, implied=implied)
 
 
 def color_tag(part: Part, word: str) -> str:

@@ -92,7 +92,7 @@ class Rules:
     def _reading(self, seen: Reading, who: Recognised | None) -> Reading:
         """The face of ``seen`` with this name, and the tags that then come of what was measured."""
         if who is not None and not seen.colored:
-            who = replace(who, label=_without_colors(who.label))
+            who = who._replace(label=_without_colors(who.label))
         canon = who.label.implied if who and self._imply else ()
         hair_verdict = reconcile(Part.HAIR, seen.hair, canon, sure=self._sure)
         eyes_verdict = reconcile(Part.EYES, seen.eyes, canon, sure=self._sure)
@@ -152,4 +152,4 @@ class Rules:
 def _without_colors(label: Label) -> Label:
     """A character in a picture that shows none."""
     kept = tuple(tag for tag in label.implied if color_of(tag) is None and tag not in MIXED)
-    return replace(label, implied=kept)
+    return label._replace(implied=kept)

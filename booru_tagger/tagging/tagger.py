@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
@@ -83,7 +83,7 @@ class Tagger:
             "crops": self.options.crops,
             "imply": self.options.imply,
             "strip_implied": self.options.strip_implied,
-            "implications": {tag: astuple(row) for tag, row in self._implications.items()},
+            "implications": {tag: tuple(row) for tag, row in self._implications.items()},
             "gallery": self.gallery.fingerprint if self.gallery else "",
             "revision": REVISION,
         }

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from booru_tagger.types import Tag, TagResult
 
@@ -53,8 +53,7 @@ class Job:
     announce: Callable[[Written], None] = field(default=_unheard, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """What a target shall become: ``data`` (``None``: no file), and what it then says of ownership."""
 
     data: bytes | None
@@ -62,8 +61,7 @@ class Revision:
     deleted: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What became of a target.
 
     ``changed`` tells whether a byte changed. ``owned`` are the tags that stand there by this tool's hand now;

@@ -85,7 +85,7 @@ class JsonlWriter:
             return take_out(existing, plain(owned) if stood else ())
 
         written = self._revise(picture, target, owned, merging, lambda tags: "", None)
-        return replace(written, owned=frozenset())
+        return written._replace(owned=frozenset())
 
     def _revise(
         self,

@@ -87,7 +87,7 @@ class Sidecar:
         if created and (revision.data is None or self.is_empty(revision.data)):
             return Revision(None, frozenset(), revision.deleted)
         notes = {CREATED} if created and revision.owned else frozenset()
-        return replace(revision, owned=revision.owned | notes)
+        return revision._replace(owned=revision.owned | notes)
 
 
 @contextlib.contextmanager

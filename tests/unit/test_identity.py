@@ -38,7 +38,7 @@ from booru_tagger.types import Box, Face
 from tests.support.bundles import make_bundle
 
 WEIGHTS = Weights(level=-6.0, learned=3.0, mean=5.0, nearest=4.0, rival=-4.0, faces=0.1)
-ENROLLED = dataclasses.replace(WEIGHTS, learned=0.0, mean=8.0)
+ENROLLED = WEIGHTS._replace(learned=0.0, mean=8.0)
 SPEC = IdentitySpec("characters.npz", WEIGHTS, ENROLLED, same_person=0.3, alike=0.7)
 
 
@@ -179,7 +179,7 @@ class Candidate:
 def candidates(
     kind: str, some: KnownCharacters, face: Floats, owners: dict[int, int], margin: float
 ) -> Iterator[Candidate]:
-    by_faces = dataclasses.replace(SPEC.enrolled, level=SPEC.enrolled.level - margin)
+    by_faces = SPEC.enrolled._replace(level=SPEC.enrolled.level - margin)
     for index in np.argsort(-(some.glance @ face))[:SHORT_LIST].tolist() if len(some) else ():
         learned = index < len(some.learned)
         like = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,8 +63,7 @@ class Moments:
         return Impostors(count, mean, math.sqrt(max(0.0, variance)))
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(NamedTuple):
     """The constants of the comparison. They depend on the embedding, so they can be given to a gallery.
 
     A threshold begins as the mean of the character's leave-one-out similarities less ``spread`` standard

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -111,9 +111,9 @@ class Gallery:
     @cached_property
     def fingerprint(self) -> str:
         """Changes with whatever can change a match, not with being stored: 16 hexadecimal digits."""
-        digest = hashlib.sha256(repr((self.recogniser, astuple(self.matching))).encode())
+        digest = hashlib.sha256(repr((self.recogniser, tuple(self.matching))).encode())
         for enrolled in self:
-            digest.update(json.dumps(astuple(enrolled.label)).encode())
+            digest.update(json.dumps(enrolled.label).encode())
             digest.update(enrolled.packed.tobytes())
         return digest.hexdigest()[:16]
 

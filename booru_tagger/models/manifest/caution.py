@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from booru_tagger.models.manifest.fields import Table
 
@@ -10,8 +10,7 @@ RAW_FACE, FACE = 0.75, 0.91
 """Bounds of a detector's score: of its network's own, and of one that is a share of heads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(NamedTuple):
     """The section ``caution`` of a recogniser: which faces need a higher score for a name, and which.
 
     A face is poor where the detector gave it less than ``face``, where its longer side has fewer than
@@ -36,7 +35,7 @@ def read_caution(table: Table, *, calibrated: bool) -> Caution | None:
     if not table.has("caution"):
         return usual if table.has("identity") else None
     section = table.table("caution")
-    section.only(*(item.name for item in fields(Caution)))
+    section.only(*Caution._fields)
     return Caution(
         face=section.share("face", usual.face),
         side=section.number("side", usual.side, low=0, high=10_000),

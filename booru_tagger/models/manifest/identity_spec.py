@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.models.manifest.file_records import FileRecord, listed_file
@@ -15,8 +15,7 @@ ONE_CHARACTER = 0.55
 """Where a bundle does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """A logistic function of similarities (cosines): what each counts in favour of a character.
 
     ``learned``: with its learned direction; ``mean``: with the mean of its faces; ``nearest``: with the most
@@ -31,8 +30,7 @@ class Weights:
     faces: float
 
 
-@dataclass(frozen=True, slots=True)
-class Coincidence:
+class Coincidence(NamedTuple):
     """How alike faces of different people are by chance: the similarities (cosines) that one in a thousand,
     and one in a hundred thousand pairs of such faces reach."""
 
@@ -45,8 +43,7 @@ class Coincidence:
         return float(min(1.0, 10 ** (-3 - 2 * steps)))
 
 
-@dataclass(frozen=True, slots=True)
-class IdentitySpec:
+class IdentitySpec(NamedTuple):
     """The section ``identity`` of a recogniser: the file with what is known of its characters, the weights
     for those with a learned direction and for all others, and the similarity from which on two faces are
     one person's: where that is likely anyway (``same_person``), and where nothing is known (``alike``).
@@ -94,6 +91,7 @@ def _coincidence(table: Table) -> Coincidence:
 
 
 def _weights(table: Table) -> Weights:
-    names = [item.name for item in fields(Weights)]
-    table.only(*names)
-    return Weights(**{name: table.number(name, low=-_MAX_WEIGHT, high=_MAX_WEIGHT) for name in names})
+    table.only(*Weights._fields)
+    return Weights(
+        **{name: table.number(name, low=-_MAX_WEIGHT, high=_MAX_WEIGHT) for name in Weights._fields}
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from booru_tagger.models.manifest.fields import Table
 from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
@@ -10,8 +10,7 @@ from booru_tagger.vocab import CATEGORIES, CHARACTER, problem
 _USUAL = frozenset({"tag", "series", "implied"})
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A name that the recogniser gives: one column of its output ``character``.
 
     ``implied`` are tags that follow from it; ``series`` is a tag of the category copyright, or empty.

@@ -239,7 +239,7 @@ class ReviewSession:
     def _raw(self, picture: Path, entry: JournalEntry) -> RawResult:
         """What the tagger gave. Where an earlier version kept only what it wrote, it is found once more."""
         if entry.raw is not None:
-            return replace(entry.raw, result=replace(entry.raw.result, path=str(picture)))
+            return entry.raw._replace(result=replace(entry.raw.result, path=str(picture)))
         return RawResult(self.tools.tagger.tag(picture), self.tools.tagger.fingerprint)
 
     def undo(self) -> ReviewChanges:

@@ -8,7 +8,7 @@ play strangers, and who play enrolled characters in many draws. The other half a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,8 @@ def unfitted(prototypes: Floats) -> tuple[bytes, dict[str, Any]]:
 def _section(trained: Weights, enrolled: Weights, likeness: Likeness) -> dict[str, Any]:
     return {
         "file": FILE,
-        "trained": asdict(trained),
-        "enrolled": asdict(enrolled),
+        "trained": trained._asdict(),
+        "enrolled": enrolled._asdict(),
         **likeness.keys(),
     }
 

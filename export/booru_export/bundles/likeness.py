@@ -6,7 +6,7 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -57,7 +57,7 @@ class Likeness:
             "one_character": round(self.one_character, 3),
         }
         if self.coincidence is not None:
-            keys["coincidence"] = {name: round(at, 3) for name, at in asdict(self.coincidence).items()}
+            keys["coincidence"] = {name: round(at, 3) for name, at in self.coincidence._asdict().items()}
         return keys
 
 
