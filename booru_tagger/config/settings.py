@@ -8,11 +8,10 @@ Annotations are evaluated as the classes are made, which is cheaper than texts t
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, NamedTuple, Self, get_args
 
 from booru_tagger.config.setting import Setting
 from booru_tagger.config.setting_types import (
@@ -34,11 +33,11 @@ from booru_tagger.errors import ConfigError, nearest
 from booru_tagger.providers import PROVIDERS
 from booru_tagger.vocab import CATEGORIES, TAG_CATEGORIES
 
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
 SAFETIES = ("safe", "sketchy", "unsafe")
 
 
-@dataclass(frozen=True, slots=True)
-class TaggingSettings:
+class TaggingSettings(NamedTuple):
     """Which model looks at pictures, and what its scores mean."""
 
     model: Annotated[
@@ -52,7 +51,7 @@ class TaggingSettings:
         Mapping[str, float],
         Shares(TAG_CATEGORIES),
         "Minimum score of a tag, by category, where --model is a third-party tagger.",
-    ] = field(default_factory=dict)
+    ] = _EMPTY
     mcut: Annotated[
         tuple[str, ...],
         Words("CATEGORY", TAG_CATEGORIES),
@@ -62,7 +61,7 @@ class TaggingSettings:
         Mapping[str, float],
         Shares(THRESHOLDS),
         "Minimum score to be kept, by kind: face, character, hair or eyes.",
-    ] = field(default_factory=dict)
+    ] = _EMPTY
     crops: Annotated[bool, Flag(), "The pictures are face crops already: look for no faces in them."] = False
     solo: Annotated[
         bool, Flag(), "Tag a picture `solo` that has one head, and nothing that may be a second."
@@ -86,8 +85,7 @@ class TaggingSettings:
     ] = "cpu"
 
 
-@dataclass(frozen=True, slots=True)
-class ReadingSettings:
+class ReadingSettings(NamedTuple):
     """Which pictures are read."""
 
     recursive: Annotated[bool, Flag(), "In folders, go into those below, too."] = True
@@ -105,20 +103,17 @@ class ReadingSettings:
     max_bytes: Annotated[int, Count(), "Refuse files of more bytes than this."] = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class PolicySettings:
+class PolicySettings(NamedTuple):
     """Which of the found tags are written, and in which order."""
 
     allow: Annotated[
         tuple[str, ...], Texts("PATTERN"), "Write only tags that match; wildcards are * ? and [ ]."
     ] = ()
     deny: Annotated[tuple[str, ...], Texts("PATTERN"), "Never write tags that match."] = ()
-    rename: Annotated[Mapping[str, str], TextTable(), "Write the tag NEW where OLD was found."] = field(
-        default_factory=dict
-    )
+    rename: Annotated[Mapping[str, str], TextTable(), "Write the tag NEW where OLD was found."] = _EMPTY
     category_threshold: Annotated[
         Mapping[str, float], Shares(tuple(CATEGORIES)), "Minimum score of a tag to be written, by category."
-    ] = field(default_factory=dict)
+    ] = _EMPTY
     order: Annotated[
         str, Choice(("category", "score", "name")), "Order of tags: characters first, best first, or A to Z."
     ] = "category"
@@ -130,8 +125,7 @@ class PolicySettings:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WritingSettings:
+class WritingSettings(NamedTuple):
     """What is written, where, and in which spelling."""
 
     writer: Annotated[tuple[str, ...], Texts("NAME"), "What to write."] = ("txt", "json")
@@ -156,8 +150,7 @@ class WritingSettings:
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingSettings:
+class RecordingSettings(NamedTuple):
     """What is remembered, and what waits for people."""
 
     journal: Annotated[
@@ -170,8 +163,7 @@ class RecordingSettings:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunningSettings:
+class RunningSettings(NamedTuple):
     """Where the work is done."""
 
     jobs: Annotated[int | None, Count(automatic=True), "Pictures worked on at once."] = None
@@ -185,8 +177,7 @@ class RunningSettings:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PrintingSettings:
+class PrintingSettings(NamedTuple):
     """What a command prints."""
 
     format: Annotated[
@@ -194,8 +185,7 @@ class PrintingSettings:
     ] = "table"
 
 
-@dataclass(frozen=True, slots=True)
-class PushingSettings:
+class PushingSettings(NamedTuple):
     """How boorus are reached, and what is sent to them."""
 
     hydrus_url: Annotated[str, Text("URL"), "Where the hydrus Client API answers."] = "http://127.0.0.1:45869"
@@ -207,7 +197,7 @@ class PushingSettings:
     szurubooru_password: Annotated[str | None, Secret(), "The password of that user, without a token."] = None
     szurubooru_category: Annotated[
         Mapping[str, str], TextTable("CATEGORY=NAME"), "What szurubooru calls a category of ours."
-    ] = field(default_factory=dict)
+    ] = _EMPTY
     safety: Annotated[str, Choice(SAFETIES), "Safety of uploaded pictures whose rating is not known."] = (
         "unsafe"
     )
@@ -216,8 +206,7 @@ class PushingSettings:
     request_timeout: Annotated[int, Count(), "Seconds to wait for a booru's answer."] = 60
 
 
-@dataclass(frozen=True, slots=True)
-class ServingSettings:
+class ServingSettings(NamedTuple):
     """How `booru-tagger serve` answers."""
 
     host: Annotated[str, Text("ADDRESS"), "Where `booru-tagger serve` listens."] = "127.0.0.1"
@@ -233,8 +222,7 @@ class ServingSettings:
     access_log: Annotated[bool, Flag(), "Write a line for each request to standard error."] = False
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings that a run works under, by topic. Immutable; every field of every topic has a default.
 
     Flags, TOML keys and environment variables know no topics: each setting's name exists once.
@@ -272,7 +260,7 @@ class Settings:
         return getattr(getattr(self, settings()[name].group), name)
 
 
-_GROUPS: Mapping[str, type[Any]] = {group.name: type(group.default) for group in fields(Settings)}
+_GROUPS: Mapping[str, type[Any]] = {name: type(default) for name, default in Settings._field_defaults.items()}
 
 
 @cache
@@ -281,9 +269,9 @@ def settings() -> Mapping[str, Setting]:
     table: dict[str, Setting] = {}
     for group, kind_of_group in _GROUPS.items():
         defaults = kind_of_group()
-        for item in fields(kind_of_group):
-            kind, help_text = get_args(item.type)[1:]
-            table[item.name] = Setting(item.name, group, kind, getattr(defaults, item.name), help_text)
+        for name, annotation in kind_of_group.__annotations__.items():
+            kind, help_text = get_args(annotation)[1:]
+            table[name] = Setting(name, group, kind, getattr(defaults, name), help_text)
     return MappingProxyType(table)
 
 

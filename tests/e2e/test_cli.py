@@ -62,7 +62,8 @@ def test_one_picture_loads_what_it_takes_and_no_more(home: Home, tiny_bundle: Pa
     loaded = loaded_by(home, "tag", "a.jpg", "--format", "none", "--model", str(tiny_bundle))
     assert {"onnxruntime", "booru_tagger.writers.json_sidecar"} <= loaded
     unused = (
-        "PIL.PdfImagePlugin PIL.PngImagePlugin PIL.GifImagePlugin PIL.ImageCms secrets asyncio numpy.random"
+        "PIL.PdfImagePlugin PIL.PngImagePlugin PIL.GifImagePlugin PIL.ImageCms decimal fractions"
+        " secrets asyncio numpy.random"
         " booru_tagger.drawing booru_tagger.reporting booru_tagger.enrol"
         " booru_tagger.library booru_tagger.models.formats booru_tagger.models.model_record"
         " booru_tagger.models.store.archives"

@@ -78,7 +78,7 @@ def test_a_source_that_breaks_off_ends_the_run_with_what_was_done(fanart: Path, 
 def test_what_needs_the_journal_says_so(settings: Settings) -> None:
     with (
         pytest.raises(ConfigError, match="only the journal knows"),
-        need_journal(replace(settings.recording, journal=False)),
+        need_journal(settings.recording._replace(journal=False)),
     ):
         pass
 
