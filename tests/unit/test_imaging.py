@@ -246,6 +246,15 @@ def test_too_many_pixels_are_refused_before_decoding(side: int, monkeypatch: pyt
         decode_picture(enormous_png(side), "bomb.png")
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_limit_of_pillow_holds_for_every_format(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 96 * 64 // 2 - 1)
+    with pytest.raises(TooLargeImageError, match="exceeds"):
+        decode_picture(encoded(quarters(), kind), "bomb")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 96 * 64 // 2)
+    assert decode_picture(encoded(quarters(), kind), "large").width == 96
+
+
 def test_limits_are_the_callers(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(quarters(), "PNG"))
