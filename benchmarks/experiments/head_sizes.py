@@ -8,7 +8,6 @@ doubts, and where looks that leave doubts are taken mirrored as well; with the m
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -68,20 +67,20 @@ def figures(session: Counting, spec: DetectorSpec, scenes: Sequence[Scene]) -> s
 
 def specs(detector: DetectorSpec) -> Iterator[tuple[str, DetectorSpec]]:
     """All ways to look, by name, with scores of the network's own."""
-    plain = dataclasses.replace(detector.uncalibrated(), glance=None, mirror=None)
+    plain = detector.uncalibrated()._replace(glance=None, mirror=None)
     for side in ONE:
-        yield str(side), dataclasses.replace(plain, sides=(side,), head_shares=())
+        yield str(side), plain._replace(sides=(side,), head_shares=())
     for sides in TWO:
-        both = dataclasses.replace(plain, sides=sides, head_shares=())
+        both = plain._replace(sides=sides, head_shares=())
         yield f"{sides[0]} + {sides[1]}", both
-        own = dataclasses.replace(both, head_shares=SHARES)
+        own = both._replace(head_shares=SHARES)
         yield f"{sides[0]} + {sides[1]}, each its own sizes", own
         for glance in GLANCES:
             name = f"{sides[0]}, then {sides[1]} unless {glance.sure} {glance.faint} {glance.smallest}"
-            yield name, dataclasses.replace(own, glance=glance)
+            yield name, own._replace(glance=glance)
         for mirror in MIRRORS:
             name = f"the same at 0.7 0.2 0.16, mirrored from {mirror.faint} to {mirror.sure}"
-            yield name, dataclasses.replace(own, glance=Glance(0.7, 0.2, 0.16), mirror=mirror)
+            yield name, own._replace(glance=Glance(0.7, 0.2, 0.16), mirror=mirror)
 
 
 def main(arguments: Sequence[str]) -> None:

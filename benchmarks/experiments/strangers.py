@@ -12,7 +12,6 @@ import argparse
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from booru_export.data.splits import left_out, split_faces
@@ -121,7 +120,7 @@ def with_data(tagger: Tagger, data: Path, looks: Sequence[Look]) -> None:
         ("held-out pictures", Rules(spec, labels, {}, identity=tagger.networks.identity)),
         (
             "the same without caution",
-            Rules(replace(spec, caution=None), labels, {}, identity=tagger.networks.identity),
+            Rules(spec._replace(caution=None), labels, {}, identity=tagger.networks.identity),
         ),
     ):
         print(f"{name}: {shares(rules, seen)}", flush=True)

@@ -6,7 +6,6 @@ Strips, rows and pages are put together from scenes, each part at the size at wh
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -174,7 +173,7 @@ def main(arguments: Sequence[str]) -> None:
     assert bundle.detector is not None
     spec = bundle.detector
     if asked.tile_length:
-        spec = dataclasses.replace(spec, tile_length=asked.tile_length)
+        spec = spec._replace(tile_length=asked.tile_length)
     detector = Detector(Session(asked.bundle / spec.file), spec)
     parts = split_scenes(read_scenes(asked.scenes))
     scenes = [*parts["validation"], *parts["test"]] if asked.part == "held-out" else parts[asked.part]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from booru_tagger.imaging import Normalisation
@@ -41,8 +40,7 @@ class Mirror(NamedTuple):
     faint: float
 
 
-@dataclass(frozen=True, slots=True)
-class DetectorSpec:
+class DetectorSpec(NamedTuple):
     """How to run the detector.
 
     ``sides``: longest sides in pixels that the picture is scaled to, one run each, merged by NMS.
@@ -85,8 +83,7 @@ class DetectorSpec:
     def uncalibrated(self) -> DetectorSpec:
         """The same on the scale of the network's own scores."""
         glance, mirror = self.glance, self.mirror
-        return replace(
-            self,
+        return self._replace(
             calibration=None,
             threshold=self.raw(self.threshold),
             glance=glance and Glance(self.raw(glance.sure), self.raw(glance.faint), glance.smallest),

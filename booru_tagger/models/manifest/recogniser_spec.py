@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from booru_tagger.imaging import Normalisation
@@ -32,8 +31,7 @@ class View(NamedTuple):
         return {"expand": self.expand, "flip": self.flip, **more}
 
 
-@dataclass(frozen=True, slots=True)
-class RecogniserSpec:
+class RecogniserSpec(NamedTuple):
     """How to run the recogniser and what to make of its scores.
 
     ``size``: side of its input in pixels. ``expand``: the crop rule of the faces that it was trained on.

@@ -58,9 +58,7 @@ def label_heads(
 def _four_looks(spec: DetectorSpec) -> DetectorSpec:
     """Two sides, each also mirrored, and scores of the network's own."""
     always = Mirror(sure=1.0, faint=0.0)
-    return dataclasses.replace(
-        spec, sides=SIDES, head_shares=(), calibration=None, glance=None, mirror=always
-    )
+    return spec._replace(sides=SIDES, head_shares=(), calibration=None, glance=None, mirror=always)
 
 
 def confirmed(scene: Scene, checked: Scene) -> Scene:
