@@ -28,6 +28,7 @@ FIELDS = ("series", "character", "hair", "eyes", "heads", "rating", "folder", "y
 _SERIES, _CHARACTER = "{series}", "{character}"
 _JOINT = " + "
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+_LOOSE_END = re.compile(r"[.\s]+\Z")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 _MOST_BYTES = 180
 """Of a folder's name: systems allow 255 bytes, and some need a few for themselves."""
@@ -87,9 +88,9 @@ class FolderTemplate:
 
 def folder_name(part: str) -> str:
     """``part`` as the name of a folder on every system."""
-    name = _FORBIDDEN.sub("_", part).strip().rstrip(". ")
+    name = _LOOSE_END.sub("", _FORBIDDEN.sub("_", part).strip())
     while len(os.fsencode(name)) > _MOST_BYTES:
-        name = name[:-1].rstrip(". ")
+        name = _LOOSE_END.sub("", name[:-1])
     return f"{name or '_'}_" if _DEVICES.fullmatch(name) or not name else name
 
 

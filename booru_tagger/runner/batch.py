@@ -19,7 +19,7 @@ from booru_tagger.errors import ClusterError, OutputError
 from booru_tagger.parallel import Executor
 from booru_tagger.runner.interrupts import Interrupted, Interrupts
 from booru_tagger.runner.report import Outcome, Reviewer, RunListener, RunReport
-from booru_tagger.runner.sink import BatchSink, Found, Sink, WriteOutcome
+from booru_tagger.runner.sink import BatchSink, PictureResult, Sink, WriteOutcome
 from booru_tagger.tagging.failures import attempt, failed
 from booru_tagger.tagging.policy import Policy
 from booru_tagger.types import Box, PictureError, TagResult
@@ -215,7 +215,7 @@ class _Run:
         if self._output is None:
             return [WriteOutcome() for _ in pictures]
         if self._together is not None:
-            return self._together.keep_all([Found(one.path, one.result, one.raw) for one in pictures])
+            return self._together.keep_all([PictureResult(one.path, one.result, one.raw) for one in pictures])
         return [self._output.keep(one.path, one.result, one.raw) for one in pictures]
 
     def _tell(self, outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.journal import Journal, JournalEntry, Mark, Ownership, RawResult
 from booru_tagger.journal.writes import Tagging
 from booru_tagger.runner.picture_files import PictureFiles
-from booru_tagger.runner.sink import Found, WriteOutcome
+from booru_tagger.runner.sink import PictureResult, WriteOutcome
 from booru_tagger.types import TagResult
 from booru_tagger.writers.base import Job, Preparing, Writer
 from booru_tagger.writers.naming import Naming, WriterOptions, refuse_rival
@@ -104,15 +104,15 @@ class Output:
 
         The journal keeps it together with ``raw``, from which a later run may make another one.
         """
-        return self.keep_all([Found(picture, result, raw)])[0]
+        return self.keep_all([PictureResult(picture, result, raw)])[0]
 
     def keep_at(
         self, picture: Path, result: TagResult, targets: Mapping[str, Path], raw: TagResult | None = None
     ) -> WriteOutcome:
         """Write ``result`` to the ``targets`` of the writers. What goes wrong is in the answer."""
-        return self._keep_together([PictureFiles(Found(picture, result, raw), targets)])[0]
+        return self._keep_together([PictureFiles(PictureResult(picture, result, raw), targets)])[0]
 
-    def keep_all(self, found: Sequence[Found]) -> list[WriteOutcome]:
+    def keep_all(self, found: Sequence[PictureResult]) -> list[WriteOutcome]:
         """As :meth:`keep`, for each of them, up to one after which nothing more can be written."""
         outcomes: list[WriteOutcome] = []
         for group in self._apart(found):
@@ -121,7 +121,7 @@ class Output:
                 break
         return outcomes
 
-    def _apart(self, found: Sequence[Found]) -> Iterator[list[PictureFiles]]:
+    def _apart(self, found: Sequence[PictureResult]) -> Iterator[list[PictureFiles]]:
         """Groups in which no two pictures have a file in common."""
         group: list[PictureFiles] = []
         for one in found:
@@ -133,7 +133,7 @@ class Output:
         if group:
             yield group
 
-    def _files(self, found: Found) -> PictureFiles:
+    def _files(self, found: PictureResult) -> PictureFiles:
         try:
             if self._looks_for_rivals:
                 refuse_rival(found.picture, self._naming)
@@ -187,7 +187,7 @@ class Output:
         return dict(zip(pairs, self._journal.writes.ownerships(pairs), strict=True))
 
     def _job(
-        self, found: Found, owned: Mapping[tuple[Path, Path], Ownership], writer: str, target: Path
+        self, found: PictureResult, owned: Mapping[tuple[Path, Path], Ownership], writer: str, target: Path
     ) -> Job:
         picture, result = found.picture, found.result
         if self._journal is None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from booru_tagger.errors import BooruTaggerError, OutputError
 from booru_tagger.files.replace import SweptAwayError
 from booru_tagger.journal.writes import Announcement
-from booru_tagger.runner.sink import Found, WriteOutcome
+from booru_tagger.runner.sink import PictureResult, WriteOutcome
 from booru_tagger.writers.atomic import ChangedMeanwhileError
 from booru_tagger.writers.base import Job, Prepared, Preparing, Writer, Written
 
@@ -37,7 +37,7 @@ class PictureFiles:
     """Written by ``writers``, each to its one of ``targets``. What goes wrong is in ``kept``, and the other
     writers go on, unless it is fatal. ``written`` are the accounts of the others, by name."""
 
-    def __init__(self, found: Found, targets: Mapping[str, Path]) -> None:
+    def __init__(self, found: PictureResult, targets: Mapping[str, Path]) -> None:
         self.found, self.targets = found, targets
         self.kept = WriteOutcome()
         self.written: list[tuple[str, Written]] = []

@@ -23,7 +23,7 @@ class WriteOutcome:
     fatal: BooruTaggerError | None = None
 
 
-class Found(NamedTuple):
+class PictureResult(NamedTuple):
     """What is to be stored for a picture: ``result``, which was made of ``raw``."""
 
     picture: Path
@@ -59,6 +59,6 @@ class BatchSink(Sink, Protocol):
         """How many at once; where it is 1, nothing is won by waiting for more."""
         ...
 
-    def keep_all(self, found: Sequence[Found], /) -> list[WriteOutcome]:
+    def keep_all(self, found: Sequence[PictureResult], /) -> list[WriteOutcome]:
         """As :meth:`keep`, for each of them, up to one after which nothing more can be stored."""
         ...

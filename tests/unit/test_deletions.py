@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from booru_tagger.journal import Journal
+from booru_tagger.journal.writes import Announcement
 from booru_tagger.runner import Output
 from booru_tagger.runner.undo import untag
-from booru_tagger.writers.base import Written
 from booru_tagger.writers.naming import Naming
 from booru_tagger.writers.registry import make_writer
 from tests.support.writing import PEOPLE, WRITERS, draw, job, leftovers, read, spelled
@@ -96,9 +96,9 @@ def test_each_write_that_changes_a_file_is_announced_once(
     """The question what is gone changes nothing, and nothing may be noted of it."""
     place.run(respect=True)
     place.take_out("aqua_hair")
-    heard: list[Written] = []
-    monkeypatch.setattr(place.journal, "announce", lambda picture, writer, account: heard.append(account))
+    heard: list[Announcement] = []
+    monkeypatch.setattr(place.journal.writes, "announce", heard.extend)
     place.run(respect=False)
     place.run(respect=False)
     assert len(heard) == 1
-    assert not heard[0].deleted
+    assert not heard[0].report.deleted

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from booru_tagger.errors import ConfigError
@@ -100,6 +100,7 @@ def test_refuses_what_is_no_template(text: str) -> None:
         FolderTemplate(text)
 
 
+@example("0\xa0.")
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
 def test_every_name_becomes_one_folder_on_every_system(name: str) -> None:
     (part,) = FolderTemplate("{character}").filled({"character": name}).parts

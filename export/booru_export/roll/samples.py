@@ -219,14 +219,14 @@ def turned(
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RollBatch:
     """What one step learns from: values ``(N, 3, S, S)`` and the angles ``(N,)`` in radians, clockwise."""
 
     images: Tensor
     angles: Tensor
 
 
-def draw(heads: Heads, recipe: RollRecipe, size: int, step: int) -> Batch:
+def draw(heads: Heads, recipe: RollRecipe, size: int, step: int) -> RollBatch:
     """The batch that a run with this recipe learns from in this step."""
     streams = streams_of(recipe.schedule.seed, step)
     rng, generator = streams.numpy, streams.torch
@@ -255,7 +255,7 @@ def draw(heads: Heads, recipe: RollRecipe, size: int, step: int) -> Batch:
         twist=twisted * torch.randn(count, generator=generator) * _TWIST,
         where=float(rng.uniform(0.62, 0.95)),
     )
-    return Batch(_damaged(images, recipe, generator), angle + mirror * torch.from_numpy(heads.roll[rows]))
+    return RollBatch(_damaged(images, recipe, generator), angle + mirror * torch.from_numpy(heads.roll[rows]))
 
 
 def _damaged(images: Tensor, recipe: RollRecipe, generator: torch.Generator) -> Tensor:
