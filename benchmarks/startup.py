@@ -1,6 +1,8 @@
 """What starting costs: seconds of a processor core, and how many times those of what cannot be done without.
 
-Ratios of processor time hold on a machine that has other work to do, too; seconds by the clock do not.
+Ratios of processor time mostly hold on a machine that has other work to do, too; seconds by the clock do not.
+That to the imports needs a quiet machine: numpy's threads, which the imports count and the program does
+without, turn in a loop while they wait, and for a shorter time where others compute.
 """
 
 from __future__ import annotations

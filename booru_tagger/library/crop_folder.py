@@ -97,7 +97,7 @@ class CropFolder:
         if self._path.exists():
             self._resume(settings)
         else:
-            self._begin()
+            self._refuse_foreign()
             self._replace(self._path, _text([json.dumps({"settings": settings})]))
         self._log = self._path.open("ab")
 
@@ -112,7 +112,7 @@ class CropFolder:
     def _replace(self, path: Path, data: bytes) -> None:
         replace_file(path, data)
 
-    def _begin(self) -> None:
+    def _refuse_foreign(self) -> None:
         for name in _LISTS:
             if (self.root / name).exists():
                 raise OutputError(
@@ -180,7 +180,7 @@ class RehearsedCropFolder(CropFolder):
         if self._path.exists():
             self._resume(settings)
         else:
-            self._begin()
+            self._refuse_foreign()
 
     def _write(self, path: Path, data: bytes) -> None:
         pass

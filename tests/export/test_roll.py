@@ -23,7 +23,6 @@ from booru_export.onnx_weights import byte_weights, slim
 from booru_export.roll.samples import Heads, draw, load_heads, read_measured, turned, with_measured
 from booru_export.training.checkpoint import read_checkpoint
 from booru_export.training.recipe import RollRecipe, Schedule
-from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError
 from booru_tagger.imaging import Picture
@@ -32,11 +31,8 @@ from booru_tagger.models.roll import RollEstimator
 from booru_tagger.models.session import Session
 from booru_tagger.types import Box
 from tests.support.bundles import Graph, make_bundle
+from tests.support.command import invoke
 from tests.support.toy_data import ROLL_RECIPE, draw_head, make_faces, make_scenes
-
-
-def invoke(command: object, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(item) for item in arguments], catch_exceptions=False)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

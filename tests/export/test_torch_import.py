@@ -7,8 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
+from tests.support.command import invoke
 from tests.support.extras import need
 
 need("torch", "torchvision", "onnxscript")
@@ -71,24 +71,20 @@ def test_a_program_gives_the_same_scores_through_the_runtime(
     assert b".py" not in (tmp_path / "bundle" / "recogniser.onnx").read_bytes()
 
 
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(export, list(map(str, arguments)), catch_exceptions=False)
-
-
 def test_the_command_takes_a_network_that_was_trained_elsewhere(
     program: Path, picture: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(LABELS), "utf-8")
     theirs = ("--labels", tmp_path / "labels.txt", "--size", 32, "--std", 0.5, 0.5, 0.5, "--expand", 1.5)
-    result = invoke(program, "-o", tmp_path / "bundle", *theirs, "--picture", picture)
+    result = invoke(export, program, "-o", tmp_path / "bundle", *theirs, "--picture", picture)
     assert "largest difference from torch 0.0000" in result.output
     spec = Bundle.load(tmp_path / "bundle").recogniser
     assert spec is not None
     assert (spec.size, spec.expand, spec.normalisation.std) == (32, 1.5, (0.5, 0.5, 0.5))
     with pytest.raises(DataError, match="takes no --calibrate, --int8"):
-        invoke(program, "-o", tmp_path / "other", *theirs, "--calibrate", tmp_path)
+        invoke(export, program, "-o", tmp_path / "other", *theirs, "--calibrate", tmp_path)
     with pytest.raises(DataError, match="--std is for networks from elsewhere"):
-        invoke(program, "-o", tmp_path / "other", "--std", 0.5, 0.5, 0.5)
+        invoke(export, program, "-o", tmp_path / "other", "--std", 0.5, 0.5, 0.5)
 
 
 def test_a_state_dict_needs_the_name_of_its_network(picture: Path, tmp_path: Path) -> None:

@@ -31,7 +31,6 @@ from booru_export.training.curves import draw_curves
 from booru_export.training.device import CPU, device_named
 from booru_export.training.recipe import RecogniserRecipe, read_recipe
 from booru_export.training.starting import start_from
-from click.testing import CliRunner, Result
 
 from booru_tagger.errors import DataError, ModelError
 from booru_tagger.models.bundle import Bundle
@@ -39,11 +38,8 @@ from booru_tagger.models.identity import Identity
 from booru_tagger.tagging.options import TaggerOptions
 from booru_tagger.tagging.tagger import Tagger
 from booru_tagger.types import Box
+from tests.support.command import invoke
 from tests.support.toy_data import DETECTOR_RECIPE, RECOGNISER_RECIPE, draw_head, make_faces, make_scenes
-
-
-def invoke(command: object, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(item) for item in arguments], catch_exceptions=False)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

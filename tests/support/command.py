@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
+from click.testing import CliRunner, Result
+
 MAIN = [sys.executable, "-c", "import sys; from booru_tagger.cli import main; sys.exit(main())"]
 TIMEOUT = 300
 """Seconds after which what must end or happen counts as not happening. Generous, as a machine may be busy."""
@@ -75,6 +78,11 @@ def make_home(folder: Path, **variables: str) -> Home:
     home = Home(folder, variables)
     home.work.mkdir(parents=True)
     return home
+
+
+def invoke(command: click.Command, *arguments: object) -> Result:
+    """Run a command within this process; what goes wrong in it is raised."""
+    return CliRunner().invoke(command, [str(item) for item in arguments], catch_exceptions=False)
 
 
 def snapshot(*folders: Path) -> dict[str, tuple[bytes, int]]:
